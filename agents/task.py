@@ -1,0 +1,48 @@
+"""A task: one row of the catalogue, from a request's inputs to outcomes."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from agents.outcome import Outcome
+
+
+class Watch(Protocol):
+    """Looked at between chunks of a long computation."""
+
+    def __call__(self, fraction: float, stage: str) -> None:
+        """Report progress (0 to 1); raises `Problem` (`timed_out`, `cancelled`) when the work is to stop."""
+
+
+class Plan(Protocol):
+    """Validated inputs, ready to run; plans with one `group` run as one native call."""
+
+    @property
+    def group(self) -> Hashable:
+        """Kernel and shape class."""
+
+    @property
+    def cost(self) -> float:
+        """Estimated floating-point operations, for admission and grouping."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the catalogue knows of one task.
+
+    `prepare(inputs, options, seed)` validates and raises `Problem` (the request is *rejected*);
+    `compute(plans, watch)` takes plans of one group and returns one outcome per plan, in order. It never raises but
+    what `watch` raises: a failure of one plan is that plan's outcome.
+    """
+
+    agent: str
+    name: str
+    summary: str
+    inputs: type[msgspec.Struct]
+    options: type[msgspec.Struct]
+    methods: tuple[str, ...]
+    example: Mapping[str, Any]
+    prepare: Callable[[Mapping[str, Any], Mapping[str, Any], int], Plan]
+    compute: Callable[[Sequence[Any], Watch], list[Outcome]]
