@@ -1,0 +1,47 @@
+"""The topics of the program: their names, partitions, retention and cleanup policy."""
+
+from dataclasses import dataclass
+
+_DAY_MS = 86_400_000
+MESSAGE_LIMIT = 8 * 1024 * 1024
+"""Largest value accepted, in bytes."""
+TOPIC_MESSAGE_LIMIT = 10 * 1024 * 1024
+"""`max.message.bytes` of the topics: above the limit, so that a value just over it still arrives and is told so."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """What a topic is to look like on a broker."""
+
+    name: str
+    cleanup_policy: str
+    retention_ms: int
+    partitions: int = 4
+
+    def config(self) -> dict[str, str]:
+        """Topic-level configuration, as Kafka names it."""
+        return {
+            "cleanup.policy": self.cleanup_policy,
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(TOPIC_MESSAGE_LIMIT),
+        }
+
+
+TOPICS: tuple[TopicSpec, ...] = (
+    TopicSpec("compute.requests", "delete", 7 * _DAY_MS),
+    TopicSpec("compute.heavy", "delete", 7 * _DAY_MS),
+    TopicSpec("compute.results", "compact,delete", 7 * _DAY_MS),
+    TopicSpec("compute.progress", "delete", _DAY_MS),
+    TopicSpec("compute.control", "delete", _DAY_MS),
+    TopicSpec("compute.dlq", "delete", 30 * _DAY_MS),
+    TopicSpec("ops.events", "delete", 7 * _DAY_MS),
+    TopicSpec("ops.alerts", "delete", 7 * _DAY_MS),
+    TopicSpec("ops.incidents", "compact", -1),
+    TopicSpec("ops.notifications", "compact,delete", 30 * _DAY_MS),
+    TopicSpec("ops.commands", "delete", 7 * _DAY_MS),
+)
+
+
+def names(prefix: str = "") -> dict[str, str]:
+    """Map each topic's own name to its name on the broker."""
+    return {spec.name: prefix + spec.name for spec in TOPICS}
