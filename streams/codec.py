@@ -1,0 +1,231 @@
+"""Bytes to requests and results to bytes: JSON and msgpack, bounded, and never raising but `Refusal`."""
+
+import base64
+import json
+import math
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from agents.outcome import Problem
+from streams.contracts import Request, Result
+from streams.topics import MESSAGE_LIMIT
+
+JSON = "application/json"
+MSGPACK = "application/msgpack"
+DEPTH_LIMIT = 64
+INLINE_LIMIT = 10_000
+TIMEOUT_LIMIT_S = 3600.0
+
+_FIELDS = Request.__struct_fields__
+_json_request = msgspec.json.Decoder(Request)
+_pack_request = msgspec.msgpack.Decoder(Request)
+_json_encoder = msgspec.json.Encoder()
+_pack_encoder = msgspec.msgpack.Encoder()
+_canonical = msgspec.json.Encoder(order="deterministic", enc_hook=repr)
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NONFINITE = re.compile(rb"\b(NaN|Infinity)\b")
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not an accident
+    """A value is not a request: the problem, and the id, agent and task as far as they could be read."""
+
+    def __init__(self, problem: Problem, request_id: str | None, agent: str | None = None, task: str | None = None) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+        self.id = request_id
+        self.agent = agent
+        self.task = task
+
+
+class _Envelope(msgspec.Struct):
+    id: Any = None
+    agent: Any = None
+    task: Any = None
+
+
+_json_envelope = msgspec.json.Decoder(_Envelope)
+_pack_envelope = msgspec.msgpack.Decoder(_Envelope)
+
+
+def decode_request(value: bytes | None, content_type: str = JSON) -> Request:
+    """Decode one value of `compute.requests`; raises `Refusal` for anything that is not a request."""
+    packed = content_type == MSGPACK
+    try:
+        if not value:
+            raise Problem("invalid_message", "the value is empty", hint="send a request: id, agent, task, inputs")
+        if len(value) > MESSAGE_LIMIT:
+            raise Problem(
+                "too_large", f"the value has {len(value)} bytes, the limit is {MESSAGE_LIMIT}",
+                hint="send large arrays as base64, or msgpack, or split the request",
+            )  # fmt: skip
+        if not packed and value.count(b"[") + value.count(b"{") > DEPTH_LIMIT:
+            _check_depth(value)
+        request: Request = (_pack_request if packed else _json_request).decode(value)
+        if packed:
+            _check_object_depth(request.inputs)
+        _check_values(request)
+    except Problem as problem:
+        raise _refusal(problem, value, packed) from None
+    except msgspec.ValidationError as error:
+        raise _refusal(_explain(error), value, packed) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _refusal(_not_decodable(error, value or b"", packed), value, packed) from None
+    return request
+
+
+def canonical_inputs(request: Request) -> bytes:
+    """What an answer depends on, in one canonical form: the base of `inputs_hash`."""
+    return _canonical.encode((request.agent, request.task, request.inputs, request.options, request.seed))
+
+
+def encode_result(result: Result, content_type: str = JSON, arrays: str | None = None, inline_limit: int = INLINE_LIMIT) -> bytes:
+    """Encode a result; arrays become lists up to `inline_limit` numbers, the object form above it.
+
+    `arrays` ("list" or "base64") forces one. In JSON, numbers that are not finite become the contract's strings.
+    """
+    packed = content_type == MSGPACK
+    if result.outputs is not None:
+        limit = {"list": 1 << 62, "base64": -1}.get(arrays or "", inline_limit)
+        result.outputs = _plain(result.outputs, packed, limit)
+    return (_pack_encoder if packed else _json_encoder).encode(result)
+
+
+def _plain(value: Any, packed: bool, limit: int) -> Any:
+    kind = type(value)
+    if kind is float:
+        return value if packed or math.isfinite(value) else _nonfinite(value)
+    if kind is dict:
+        return {name: _plain(item, packed, limit) for name, item in value.items()}
+    if kind is list or kind is tuple:
+        return [_plain(item, packed, limit) for item in value]
+    if kind is np.ndarray:
+        return _array(value, packed, limit)
+    return _plain(value.item(), packed, limit) if isinstance(value, np.generic) else value
+
+
+def _array(value: np.ndarray[Any, Any], packed: bool, limit: int) -> Any:
+    if value.dtype.kind == "c":
+        return {"re": _array(value.real, packed, limit), "im": _array(value.imag, packed, limit)}
+    if value.size <= limit:
+        nested = value.tolist()
+        return nested if packed or value.dtype.kind != "f" or np.isfinite(value).all() else _plain(nested, packed, limit)
+    little = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("<"))
+    form: dict[str, Any] = {"dtype": little.dtype.str, "shape": list(little.shape)}
+    if packed:
+        form["data"] = little.tobytes()
+    else:
+        form["base64"] = base64.b64encode(little.tobytes()).decode("ascii")
+    return form
+
+
+def _nonfinite(value: float) -> str:
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _check_values(request: Request) -> None:
+    """The limits that the types cannot say."""
+    if not readable_id(request.id):
+        raise Problem("invalid_message", "id must have 1 to 128 printable characters", field="id", hint='such as "run-42"')
+    timeout = request.timeout_s
+    if timeout is not None and not 0 < timeout <= TIMEOUT_LIMIT_S:
+        raise Problem(
+            "invalid_message", f"timeout_s is {timeout:g}", field="timeout_s",
+            hint=f"a number of seconds above 0, at most {TIMEOUT_LIMIT_S:g}",
+        )  # fmt: skip
+
+
+def readable_id(value: object) -> bool:
+    """Whether a value can be a request's id."""
+    return isinstance(value, str) and 0 < len(value) <= 128 and value.isprintable()
+
+
+def _check_depth(value: bytes) -> None:
+    """Refuse JSON nested deeper than the limit, without recursion; brackets inside strings do not count."""
+    if b"\\" in value:
+        value = _STRING.sub(b'""', value)
+    text = np.frombuffer(value, dtype=np.uint8)
+    outside = np.cumsum(text == 0x22) % 2 == 0
+    opens = ((text == 0x5B) | (text == 0x7B)) & outside
+    closes = ((text == 0x5D) | (text == 0x7D)) & outside
+    depth = int(np.cumsum(opens.astype(np.int32) - closes.astype(np.int32)).max(initial=0))
+    if depth > DEPTH_LIMIT:
+        raise _too_deep(depth)
+
+
+def _check_object_depth(value: object) -> None:
+    level: list[object] = [value]
+    for _ in range(DEPTH_LIMIT):
+        level = [
+            item
+            for outer in level
+            for item in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return
+    raise _too_deep(DEPTH_LIMIT + 1)
+
+
+def _too_deep(depth: int) -> Problem:
+    return Problem(
+        "invalid_message", f"nested {depth} levels deep, the limit is {DEPTH_LIMIT}", field="inputs",
+        hint="write large arrays as {dtype, shape, base64}",
+    )  # fmt: skip
+
+
+def _explain(error: msgspec.ValidationError) -> Problem:
+    """Turn msgspec's sentence into a problem that names the field and, for a wrong key, the nearest valid one."""
+    text = str(error)
+    message, _, path = text.partition(" - at `$")
+    field = path.rstrip("`").lstrip(".") or None
+    name = re.search(r"field `([^`]*)`", message)
+    if name and "unknown" in message:
+        near = get_close_matches(name[1], _FIELDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(_FIELDS)}"
+        return Problem("invalid_message", f"unknown key {name[1]!r}", field=name[1], hint=hint)
+    if name and "missing" in message:
+        return Problem("invalid_message", f"{name[1]!r} is missing", field=name[1], hint="required: id, agent, task, inputs")
+    return Problem("invalid_message", message, field=field, hint="see GET /v1/agents for the shape of a request")
+
+
+def _not_decodable(error: Exception, value: bytes, packed: bool) -> Problem:
+    if isinstance(error, RecursionError):
+        return _too_deep(DEPTH_LIMIT + 1)
+    if not packed and _NONFINITE.search(_STRING.sub(b'""', value)):
+        return Problem(
+            "invalid_message", "NaN and Infinity are not JSON", field="inputs",
+            hint='write them as strings, "NaN" or "Infinity", where a task takes them',
+        )  # fmt: skip
+    form = "msgpack" if packed else "JSON"
+    return Problem("invalid_message", f"not {form}: {error}", hint=f"send one {form} object: id, agent, task, inputs")
+
+
+def _refusal(problem: Problem, value: bytes | None, packed: bool) -> Refusal:
+    """Read id, agent and task from a value that is not a request, as far as they can be read."""
+    found: Mapping[str, Any] = {}
+    try:
+        found = msgspec.structs.asdict((_pack_envelope if packed else _json_envelope).decode(value or b""))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if value and not packed and len(value) <= MESSAGE_LIMIT and _NONFINITE.search(value):
+            found = _lenient(value)
+    request_id = found.get("id")
+    return Refusal(
+        problem,
+        request_id if readable_id(request_id) else None,
+        *(name if isinstance(name := found.get(key), str) and len(name) <= 128 else None for key in ("agent", "task")),
+    )
+
+
+def _lenient(value: bytes) -> Mapping[str, Any]:
+    """The standard library reads bare NaN, as other languages' clients write it: enough to find the id."""
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
