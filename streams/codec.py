@@ -35,7 +35,9 @@ _NONFINITE = re.compile(rb"\b(NaN|Infinity)\b")
 class Refusal(Exception):  # noqa: N818 - an answer, not an accident
     """A value is not a request: the problem, and the id, agent and task as far as they could be read."""
 
-    def __init__(self, problem: Problem, request_id: str | None, agent: str | None = None, task: str | None = None) -> None:
+    def __init__(
+        self, problem: Problem, request_id: str | None, agent: str | None = None, task: str | None = None
+    ) -> None:
         super().__init__(problem.message)
         self.problem = problem
         self.id = request_id
@@ -84,7 +86,9 @@ def canonical_inputs(request: Request) -> bytes:
     return _canonical.encode((request.agent, request.task, request.inputs, request.options, request.seed))
 
 
-def encode_result(result: Result, content_type: str = JSON, arrays: str | None = None, inline_limit: int = INLINE_LIMIT) -> bytes:
+def encode_result(
+    result: Result, content_type: str = JSON, arrays: str | None = None, inline_limit: int = INLINE_LIMIT
+) -> bytes:
     """Encode a result; arrays become lists up to `inline_limit` numbers, the object form above it.
 
     `arrays` ("list" or "base64") forces one. In JSON, numbers that are not finite become the contract's strings.
@@ -114,7 +118,9 @@ def _array(value: np.ndarray[Any, Any], packed: bool, limit: int) -> Any:
         return {"re": _array(value.real, packed, limit), "im": _array(value.imag, packed, limit)}
     if value.size <= limit:
         nested = value.tolist()
-        return nested if packed or value.dtype.kind != "f" or np.isfinite(value).all() else _plain(nested, packed, limit)
+        return (
+            nested if packed or value.dtype.kind != "f" or np.isfinite(value).all() else _plain(nested, packed, limit)
+        )
     little = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("<"))
     form: dict[str, Any] = {"dtype": little.dtype.str, "shape": list(little.shape)}
     if packed:
@@ -131,7 +137,9 @@ def _nonfinite(value: float) -> str:
 def _check_values(request: Request) -> None:
     """The limits that the types cannot say."""
     if not readable_id(request.id):
-        raise Problem("invalid_message", "id must have 1 to 128 printable characters", field="id", hint='such as "run-42"')
+        raise Problem(
+            "invalid_message", "id must have 1 to 128 printable characters", field="id", hint='such as "run-42"'
+        )
     timeout = request.timeout_s
     if timeout is not None and not 0 < timeout <= TIMEOUT_LIMIT_S:
         raise Problem(
@@ -190,7 +198,9 @@ def _explain(error: msgspec.ValidationError) -> Problem:
         hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(_FIELDS)}"
         return Problem("invalid_message", f"unknown key {name[1]!r}", field=name[1], hint=hint)
     if name and "missing" in message:
-        return Problem("invalid_message", f"{name[1]!r} is missing", field=name[1], hint="required: id, agent, task, inputs")
+        return Problem(
+            "invalid_message", f"{name[1]!r} is missing", field=name[1], hint="required: id, agent, task, inputs"
+        )
     return Problem("invalid_message", message, field=field, hint="see GET /v1/agents for the shape of a request")
 
 

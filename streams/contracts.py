@@ -44,7 +44,7 @@ class Error(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provenance(msgspec.Struct, kw_only=True):
-    """Where and how a result was computed; the only part of a result, with `completed_at`, that may differ on a repeat."""
+    """Where and how a result was computed: with `completed_at`, all that may differ on a repeat."""
 
     version: str
     kernel: str | None = None

@@ -11,7 +11,7 @@ from streams.topics import TOPIC_MESSAGE_LIMIT
 
 _log = structlog.get_logger(__name__)
 
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, str | bytes | None]]
 
 
 class Outgoing(NamedTuple):
@@ -35,8 +35,12 @@ class _Receipt:
 
     def __call__(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            self._failed = True
             _log.error("delivery_failed", topic=message.topic(), error=str(error))
+        self.settle(failed=error is not None)
+
+    def settle(self, *, failed: bool) -> None:
+        """Count one message as answered."""
+        self._failed |= failed
         self._left -= 1
         if self._left == 0:
             self._confirmed(not self._failed)
@@ -79,11 +83,8 @@ class Emitter:
                 except BufferError:  # the local queue is full: reports have to be served first
                     self._producer.poll(0.05)
                 except KafkaException as error:  # refused before it was queued (its size, its topic's name)
-                    _log.error("send_refused", topic=topic, error=str(error))  # noqa: TRY400 - no stack is needed
-                    receipt._failed = True  # noqa: SLF001
-                    receipt._left -= 1  # noqa: SLF001
-                    if receipt._left == 0:  # noqa: SLF001
-                        confirmed(False)
+                    _log.error("send_refused", topic=topic, error=str(error))
+                    receipt.settle(failed=True)
                     break
 
     def close(self, timeout_s: float = 10.0) -> int:

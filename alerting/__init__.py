@@ -1,0 +1,1 @@
+"""Events → signals → rules → alerts → groups → incidents → notifications → escalation."""

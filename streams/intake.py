@@ -1,0 +1,216 @@
+"""What comes in: a librdkafka consumer in a thread, which hands record batches to a Faust channel.
+
+Offsets are received into a frontier per partition before a batch is handed out, and only the frontier is committed.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from mode import Service
+
+from streams.frontier import Frontier
+
+_log = structlog.get_logger(__name__)
+
+Partition = tuple[str, int]
+
+BATCH_LIMIT = 2_000
+"""Most records in one batch: about 20 ms of small requests, so that a batch is never long work by itself."""
+_COMMIT_EVERY_S = 0.2
+_REVOKE_BUDGET_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Records as librdkafka gave them."""
+
+    records: Sequence[Message]
+
+
+class Intake(Service):  # type: ignore[misc]  # mode is not typed
+    """Feeds `channel` with record batches of `topics`; stops reading while `in_flight_limit` records are unfinished."""
+
+    def __init__(
+        self,
+        channel: faust.ChannelT[Any],
+        bootstrap: str,
+        topics: Sequence[str],
+        group_id: str,
+        *,
+        in_flight_limit: int = 20_000,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self._channel = channel
+        self._topics = list(topics)
+        self._limit = in_flight_limit
+        self._config = {
+            "bootstrap.servers": bootstrap,
+            "group.id": group_id,
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "earliest",
+            "partition.assignment.strategy": "cooperative-sticky",
+            "fetch.message.max.bytes": 12 * 1024 * 1024,
+            "queued.max.messages.kbytes": 64 * 1024,
+            **(extra or {}),
+        }
+        self._lock = threading.Lock()
+        self._frontiers: dict[Partition, Frontier] = {}
+        self._committed: dict[Partition, int] = {}
+        self._paused = False
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """How many records are handed out and not done."""
+        with self._lock:
+            return sum(frontier.in_flight for frontier in self._frontiers.values())
+
+    def done(self, finished: Iterable[tuple[Partition, int]]) -> None:
+        """Mark (partition, offset) pairs done; those of a partition that is no longer ours change nothing."""
+        by_partition: dict[Partition, list[int]] = {}
+        for partition, offset in finished:
+            by_partition.setdefault(partition, []).append(offset)
+        with self._lock:
+            for partition, offsets in by_partition.items():
+                frontier = self._frontiers.get(partition)
+                if frontier is not None:
+                    frontier.done(offsets)
+
+    async def on_start(self) -> None:
+        """Begin to read."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
+        self._thread.start()
+
+    async def on_stop(self) -> None:
+        """Read no more, let what is in flight finish within a budget, commit the frontier, leave the group."""
+        self._stopping.set()
+        thread = self._thread
+        if thread is not None:
+            await asyncio.get_running_loop().run_in_executor(None, thread.join, 30.0)
+
+    def _run(self) -> None:
+        try:
+            self._read()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the process must not live on deaf
+            _log.critical("intake_failed", error=str(error), exc_info=True)
+            loop = self._loop
+            if loop is not None:
+                loop.call_soon_threadsafe(lambda: loop.create_task(self.crash(error)))
+
+    def _read(self) -> None:
+        consumer = Consumer(self._config)
+        consumer.subscribe(self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        commit_at = time.monotonic() + _COMMIT_EVERY_S
+        try:
+            while not self._stopping.is_set():
+                first = consumer.poll(0.05)
+                if first is not None:
+                    # consume(n, timeout) would wait its whole timeout for n: only what is here already
+                    self._hand_out([first, *consumer.consume(BATCH_LIMIT - 1, 0)])
+                self._hold_back(consumer)
+                if time.monotonic() >= commit_at:
+                    self._commit(consumer)
+                    commit_at = time.monotonic() + _COMMIT_EVERY_S
+            self._drain(consumer)
+        finally:
+            consumer.close()
+
+    def _hand_out(self, messages: Sequence[Message]) -> None:
+        records = []
+        offsets: dict[Partition, list[int]] = {}
+        for message in messages:
+            error = message.error()
+            if error is None:
+                records.append(message)
+                offsets.setdefault((message.topic(), message.partition()), []).append(message.offset())
+            elif error.fatal():
+                raise KafkaException(error)
+            elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                _log.warning("consume_error", error=str(error))
+        if not records:
+            return
+        with self._lock:
+            for partition, seen in offsets.items():
+                self._frontiers.setdefault(partition, Frontier()).received(seen)
+        loop = self._loop
+        if loop is None:
+            raise RuntimeError("the intake reads before it is started")
+        # not waited for: the in-flight limit, not the channel's size, is what bounds the queue
+        asyncio.run_coroutine_threadsafe(self._channel.put(RecordBatch(records)), loop)
+
+    def _hold_back(self, consumer: Consumer) -> None:
+        """Pause every partition at the bound, read on at half of it; polling goes on, so no rebalance follows."""
+        flight = self.in_flight
+        if not self._paused and flight >= self._limit:
+            consumer.pause(consumer.assignment())
+            self._paused = True
+        elif self._paused and flight <= self._limit // 2:
+            consumer.resume(consumer.assignment())
+            self._paused = False
+
+    def _commit(self, consumer: Consumer, partitions: Iterable[Partition] | None = None) -> None:
+        with self._lock:
+            positions = {
+                partition: position
+                for partition, frontier in self._frontiers.items()
+                if (partitions is None or partition in partitions)
+                and (position := frontier.position) is not None
+                and position != self._committed.get(partition)
+            }
+        if not positions:
+            return
+        offsets = [TopicPartition(topic, number, position) for (topic, number), position in positions.items()]
+        try:
+            consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            _log.warning("commit_failed", error=str(error))  # the next round says the same or more
+        else:
+            self._committed.update(positions)
+
+    def _drain(self, consumer: Consumer, partitions: Iterable[Partition] | None = None) -> None:
+        deadline = time.monotonic() + _REVOKE_BUDGET_S
+        wanted = None if partitions is None else set(partitions)
+        while time.monotonic() < deadline:
+            with self._lock:
+                left = sum(f.in_flight for p, f in self._frontiers.items() if wanted is None or p in wanted)
+            if left == 0:
+                break
+            time.sleep(0.005)
+        self._commit(consumer, wanted)
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        consumer.incremental_assign(partitions)
+        self._paused = False
+        _log.info("partitions_assigned", partitions=_names(partitions))
+
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._drain(consumer, [(p.topic, p.partition) for p in partitions])
+        self._drop(consumer, partitions)
+        _log.info("partitions_revoked", partitions=_names(partitions))
+
+    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._drop(consumer, partitions)  # already another worker's: nothing may be committed
+        _log.warning("partitions_lost", partitions=_names(partitions))
+
+    def _drop(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        with self._lock:
+            for partition in partitions:
+                self._frontiers.pop((partition.topic, partition.partition), None)
+                self._committed.pop((partition.topic, partition.partition), None)
+        consumer.incremental_unassign(partitions)
+
+
+def _names(partitions: Iterable[TopicPartition]) -> list[str]:
+    return [f"{p.topic}/{p.partition}" for p in partitions]

@@ -1,0 +1,120 @@
+"""Bytes that are a request become one; everything else is refused with a code, a field and a hint."""
+
+import json
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.outcome import Diagnostics
+from streams.codec import JSON, MSGPACK, Refusal, decode_request, encode_result
+from streams.contracts import Provenance, Result
+
+GOOD = {"id": "r-1", "agent": "linalg", "task": "solve", "inputs": {"a": [[1]], "b": [1]}}
+
+
+def _value(**changes):
+    return json.dumps({**GOOD, **changes}).encode()
+
+
+def _refusal(value, content_type=JSON):
+    with pytest.raises(Refusal) as caught:
+        decode_request(value, content_type)
+    return caught.value
+
+
+def _nested(levels):
+    return b'{"id":"r-1","agent":"ode","task":"ivp","inputs":' + b'{"a":' * levels + b"1" + b"}" * levels + b"}"
+
+
+def test_a_bare_json_line_is_a_request():
+    assert decode_request(_value()).inputs == GOOD["inputs"]
+
+
+def test_msgpack_is_a_request_too():
+    assert decode_request(msgspec.msgpack.encode(GOOD), MSGPACK).id == "r-1"
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "request_id", "field"),
+    [
+        pytest.param(None, "invalid_message", None, None, id="null"),
+        pytest.param(b"", "invalid_message", None, None, id="empty"),
+        pytest.param(b"hello", "invalid_message", None, None, id="not JSON"),
+        pytest.param(b"[1]", "invalid_message", None, None, id="not an object"),
+        pytest.param(_value()[:-9], "invalid_message", None, None, id="cut short"),
+        pytest.param(b'{"id":"r-1","agent":"\xc3', "invalid_message", None, None, id="truncated UTF-8"),
+        pytest.param(_value(id=7), "invalid_message", None, "id", id="an id that is a number"),
+        pytest.param(_value(id=""), "invalid_message", None, "id", id="an empty id"),
+        pytest.param(_value(id="x" * 129), "invalid_message", None, "id", id="an id too long"),
+        pytest.param(b'{"agent":"a","task":"t","inputs":{}}', "invalid_message", None, "id", id="no id"),
+        pytest.param(b'{"id":"r-1","task":"t","inputs":{}}', "invalid_message", "r-1", "agent", id="no agent"),
+        pytest.param(_value(inputs=[1]), "invalid_message", "r-1", "inputs", id="inputs of a wrong type"),
+        pytest.param(_value(priorty="high"), "invalid_message", "r-1", "priorty", id="an unknown key"),
+        pytest.param(_value(priority="urgent"), "invalid_message", "r-1", "priority", id="an unknown priority"),
+        pytest.param(_value(timeout_s=0), "invalid_message", "r-1", "timeout_s", id="no time at all"),
+        pytest.param(_value(timeout_s=True), "invalid_message", "r-1", "timeout_s", id="a boolean is not a number"),
+        pytest.param(_value(inputs={"a": float("nan")}), "invalid_message", "r-1", "inputs", id="bare NaN"),
+        pytest.param(_nested(200), "invalid_message", "r-1", "inputs", id="200 levels"),
+        pytest.param(b"[" * 1_000_000, "invalid_message", None, "inputs", id="a million brackets"),
+        pytest.param(_value(inputs={"a": "x" * (9 << 20)}), "too_large", "r-1", None, id="9 MiB"),
+    ],
+)
+def test_refused(value, code, request_id, field):
+    refusal = _refusal(value)
+    assert (refusal.problem.code, refusal.id, refusal.problem.field) == (code, request_id, field)
+    assert refusal.problem.hint
+
+
+def test_the_nearest_key_is_named():
+    assert "priority" in _refusal(_value(priorty="high")).problem.hint
+
+
+def test_brackets_inside_strings_are_not_depth():
+    assert decode_request(_value(labels={"a": "[" * 100, "b": '\\"[' * 100}))
+
+
+def test_sixty_three_levels_are_fine():
+    assert decode_request(_nested(63))
+
+
+@given(st.binary(max_size=200), st.sampled_from([JSON, MSGPACK]))
+def test_any_bytes_are_a_request_or_a_refusal(value, content_type):
+    try:
+        decode_request(value, content_type)
+    except Refusal as refusal:
+        assert refusal.problem.message
+
+
+def _result(outputs):
+    return Result(
+        id="r-1", agent="a", task="t", status="succeeded", outputs=outputs, error=None, warnings=[],
+        diagnostics=Diagnostics(), provenance=Provenance(version="0"), labels={}, completed_at="2026-01-01T00:00:00Z",
+    )  # fmt: skip
+
+
+def test_non_finite_numbers_are_strings_in_json():
+    outputs = {"a": float("inf"), "b": np.array([1.0, np.nan]), "c": [{"d": -np.inf}]}
+    assert json.loads(encode_result(_result(outputs)))["outputs"] == {
+        "a": "Infinity",
+        "b": [1.0, "NaN"],
+        "c": [{"d": "-Infinity"}],
+    }
+
+
+def test_arrays_above_the_inline_limit_take_the_object_form():
+    encoded = json.loads(encode_result(_result({"a": np.arange(4.0)}), inline_limit=3))["outputs"]["a"]
+    assert encoded["dtype"] == "<f8"
+    assert encoded["shape"] == [4]
+
+
+@pytest.mark.parametrize(("arrays", "form"), [("list", list), ("base64", dict)])
+def test_the_form_can_be_forced(arrays, form):
+    assert isinstance(json.loads(encode_result(_result({"a": np.arange(4.0)}), arrays=arrays))["outputs"]["a"], form)
+
+
+def test_msgpack_carries_arrays_as_binary():
+    outputs = msgspec.msgpack.decode(encode_result(_result({"a": np.arange(4.0)}), MSGPACK, inline_limit=3))["outputs"]
+    assert np.frombuffer(outputs["a"]["data"], outputs["a"]["dtype"]).tolist() == [0, 1, 2, 3]
