@@ -4,7 +4,7 @@ BIN := .venv/bin
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-.venv/.installed: pyproject.toml $(wildcard setup.py)
+.venv/.installed: pyproject.toml hatch_build.py $(wildcard native/kernels/*.py)
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@

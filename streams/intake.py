@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import faust
 import structlog
@@ -27,6 +27,11 @@ _COMMIT_EVERY_S = 0.2
 _REVOKE_BUDGET_S = 5.0
 
 
+def origin(record: Message) -> tuple[Partition, int]:
+    """Where a consumed record lies: its partition and its offset."""
+    return cast("tuple[Partition, int]", ((record.topic(), record.partition()), record.offset()))
+
+
 @dataclass(frozen=True, slots=True)
 class RecordBatch:
     """Records as librdkafka gave them."""
@@ -34,7 +39,7 @@ class RecordBatch:
     records: Sequence[Message]
 
 
-class Intake(Service):  # type: ignore[misc]  # mode is not typed
+class Intake(Service):
     """Feeds `channel` with record batches of `topics`; stops reading while `in_flight_limit` records are unfinished."""
 
     def __init__(
@@ -103,9 +108,9 @@ class Intake(Service):  # type: ignore[misc]  # mode is not typed
     def _run(self) -> None:
         try:
             self._read()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the process must not live on deaf
-            _log.critical("intake_failed", error=str(error), exc_info=True)
-            loop = self._loop
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the process must not live on deaf
+            _log.critical("intake_failed", error=str(failure), exc_info=True)
+            loop, error = self._loop, failure
             if loop is not None:
                 loop.call_soon_threadsafe(lambda: loop.create_task(self.crash(error)))
 
@@ -134,7 +139,7 @@ class Intake(Service):  # type: ignore[misc]  # mode is not typed
             error = message.error()
             if error is None:
                 records.append(message)
-                offsets.setdefault((message.topic(), message.partition()), []).append(message.offset())
+                offsets.setdefault(origin(message)[0], []).append(origin(message)[1])
             elif error.fatal():
                 raise KafkaException(error)
             elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
@@ -148,7 +153,7 @@ class Intake(Service):  # type: ignore[misc]  # mode is not typed
         if loop is None:
             raise RuntimeError("the intake reads before it is started")
         # not waited for: the in-flight limit, not the channel's size, is what bounds the queue
-        asyncio.run_coroutine_threadsafe(self._channel.put(RecordBatch(records)), loop)
+        asyncio.run_coroutine_threadsafe(self._channel.put(cast("faust.EventT[Any]", RecordBatch(records))), loop)
 
     def _hold_back(self, consumer: Consumer) -> None:
         """Pause every partition at the bound, read on at half of it; polling goes on, so no rebalance follows."""
