@@ -1,1 +1,8 @@
-"""Events → signals → rules → alerts → groups → incidents → notifications → escalation."""
+"""Events and results → signals → rules → alerts → groups → incidents → notifications → escalation.
+
+Comes in: ops events, results, alerts from outside, commands, and the time (`now`, epoch seconds, always an argument).
+Goes out: effects as values (`effects.Publish`, `effects.Notify`), each with the reason for it.
+Follow an event: `signals` → `evaluator` (`rules`) → `groups` (`routing`) → `incidents` → `escalation` → `outbox`;
+`engine` puts them together. Only `stream`, `notify/` and the loading in `config` touch the world.
+Imports `streams.contracts` alone of this project: never `agents`, `native` or `sciagents`, never Kafka.
+"""

@@ -108,7 +108,7 @@ class Intake(Service):
     def _run(self) -> None:
         try:
             self._read()
-        except Exception as failure:  # noqa: BLE001 - whatever it is, the process must not live on deaf
+        except Exception as failure:  # whatever it is, the process must not live on deaf
             _log.critical("intake_failed", error=str(failure), exc_info=True)
             loop, error = self._loop, failure
             if loop is not None:

@@ -1,0 +1,118 @@
+"""The one gate in front of every kernel: what comes out is finite, native, C-contiguous float64, within bounds."""
+
+import base64
+import binascii
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from agents.outcome import Problem
+
+SIZE_LIMIT = 10_000_000
+"""Most elements in one array."""
+_KINDS = "fiu"
+_DEPTH = 8
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def gate(value: Any, field: str, *, ndim: int | tuple[int, ...]) -> Array:
+    """Read nested lists or `{dtype, shape, base64|data}` as a fresh float64 array; raises `Problem`."""
+    array = _from_object(value, field) if isinstance(value, Mapping) else _from_lists(value, field)
+    wanted = (ndim,) if isinstance(ndim, int) else ndim
+    if array.ndim not in wanted:
+        expected = " or ".join(str(n) for n in wanted)
+        raise Problem("invalid_input", f"{array.ndim} dimensions, expected {expected}", field=field)
+    if array.size > SIZE_LIMIT:
+        raise Problem("budget_exceeded", f"{array.size} elements, the limit is {SIZE_LIMIT}", field=field)
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        path = "".join(f"[{i}]" for i in where)
+        raise Problem("invalid_input", "not a finite number", field=f"{field}{path}", hint="finite numbers only")
+    return array
+
+
+def number(value: Any, field: str, *, infinite: bool = False) -> float:
+    """Read a number, or the contract's string for an infinite one where that is allowed; raises `Problem`."""
+    if isinstance(value, str) and value in {"Infinity", "-Infinity"} and infinite:
+        return math.inf if value == "Infinity" else -math.inf
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Problem("invalid_input", f"expected a number, got {type(value).__name__}", field=field)
+    try:
+        found = float(value)
+    except OverflowError:
+        found = math.inf
+    if math.isnan(found) or (math.isinf(found) and not infinite):
+        raise Problem("invalid_input", "not a finite number", field=field)
+    return found
+
+
+def _from_lists(value: Any, field: str) -> Array:
+    if not isinstance(value, list):
+        raise Problem(
+            "invalid_input", f"expected an array, got {type(value).__name__}", field=field,
+            hint='nested lists of numbers, or {"dtype": "<f8", "shape": [n], "base64": "…"}',
+        )  # fmt: skip
+    _only_numbers(value, field)
+    try:
+        return np.array(value, dtype=np.float64)
+    except (ValueError, OverflowError):
+        raise Problem("invalid_input", "rows differ in length", field=field, hint="a rectangular array") from None
+
+
+def _only_numbers(value: list[Any], field: str) -> None:
+    """Refuse what NumPy would silently turn into a number: booleans, strings, null."""
+    level: list[tuple[list[Any], str]] = [(value, field)]
+    for _ in range(_DEPTH):
+        below: list[tuple[list[Any], str]] = []
+        for items, path in level:
+            kinds = set(map(type, items))
+            if kinds <= {int, float}:
+                continue
+            if kinds == {list}:
+                below += [(item, f"{path}[{i}]") for i, item in enumerate(items)]
+                continue
+            wanted = {list} if list in kinds else {int, float}
+            place, wrong = next((i, item) for i, item in enumerate(items) if type(item) not in wanted)
+            hint = "all rows must be arrays" if list in kinds else "numbers only; booleans and strings are not numbers"
+            raise Problem("invalid_input", f"{_name(wrong)} is not expected here", field=f"{path}[{place}]", hint=hint)
+        if not below:
+            return
+        level = below
+    raise Problem("invalid_input", f"more than {_DEPTH} dimensions", field=field)
+
+
+def _name(value: Any) -> str:
+    return "null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
+
+
+def _from_object(value: Mapping[str, Any], field: str) -> Array:
+    unknown = set(value) - {"dtype", "shape", "base64", "data"}
+    if unknown or not {"dtype", "shape"} <= set(value) or len(value) != 3:
+        raise Problem("invalid_input", "not an array object", field=field, hint="keys: dtype, shape, base64 (or data)")
+    try:
+        dtype = np.dtype(str(value["dtype"]))
+    except (TypeError, ValueError):
+        dtype = np.dtype(object)
+    if dtype.kind not in _KINDS:
+        raise Problem("invalid_input", "unknown dtype", field=f"{field}.dtype", hint="such as <f8, <f4, <i8, <u1")
+    shape = value["shape"]
+    if not isinstance(shape, list) or not all(type(n) is int and 0 <= n <= SIZE_LIMIT for n in shape) or len(shape) > 8:
+        raise Problem("invalid_input", "shape must be a list of sizes", field=f"{field}.shape")
+    size = math.prod(shape)
+    if size > SIZE_LIMIT:
+        raise Problem("budget_exceeded", f"{size} elements, the limit is {SIZE_LIMIT}", field=f"{field}.shape")
+    raw = value.get("data")
+    if raw is None:
+        try:
+            raw = base64.b64decode(value["base64"], validate=True)
+        except (binascii.Error, TypeError, ValueError):
+            raise Problem("invalid_input", "not base64", field=f"{field}.base64") from None
+    if not isinstance(raw, bytes | bytearray | memoryview) or len(raw) != size * dtype.itemsize:
+        raise Problem(
+            "invalid_input", f"the bytes do not fill shape {shape} of {dtype.str}", field=f"{field}.shape",
+            hint=f"{size * dtype.itemsize} bytes expected",
+        )  # fmt: skip
+    return np.frombuffer(raw, dtype=dtype).reshape(shape).astype(np.float64, order="C")

@@ -1,0 +1,115 @@
+"""The agent `linalg`: dense linear systems."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from agents import arrays, schema
+from agents.arrays import Array
+from agents.outcome import Check, Diagnostics, Outcome, Problem
+from agents.task import Task, Watch
+from native import dense
+
+_ILL = 1.0 / np.finfo(float).eps
+
+
+class SolveInputs(msgspec.Struct, forbid_unknown_fields=True):
+    """`a` (n, n) and `b` (n) or (n, m): nested lists or array objects."""
+
+    a: Any
+    b: Any
+
+
+class SolveOptions(msgspec.Struct, forbid_unknown_fields=True):
+    """`arrays` forces the form of arrays in the result."""
+
+    method: Literal["auto", "lu"] = "auto"
+    arrays: Literal["list", "base64"] | None = None
+
+
+@dataclass(slots=True)
+class SolvePlan:
+    """One system; a small one goes with others of its size."""
+
+    a: Array
+    b: Array
+    group: Hashable
+    cost: float
+
+
+def prepare_solve(inputs: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> SolvePlan:  # noqa: ARG001
+    """Validate a system of equations; raises `Problem`."""
+    if options:
+        schema.read(options, SolveOptions, "options")
+    if len(inputs) != 2 or "a" not in inputs or "b" not in inputs:
+        schema.read(inputs, SolveInputs, "inputs")
+    a = arrays.gate(inputs["a"], "inputs.a", ndim=2)
+    b = arrays.gate(inputs["b"], "inputs.b", ndim=(1, 2))
+    n = a.shape[0]
+    if n == 0 or a.shape[1] != n:
+        raise Problem(
+            "invalid_input", f"a is {n}×{a.shape[1]}", field="inputs.a", hint="a square matrix of at least one row"
+        )
+    if b.shape[0] != n:
+        raise Problem("invalid_input", f"b has {b.shape[0]} rows, a has {n}", field="inputs.b", hint=f"{n} rows")
+    small = n <= dense.SMALL and b.ndim == 1
+    return SolvePlan(a, b, n if small else "lapack", 2 / 3 * n**3 + 10 * n * n)
+
+
+def compute_solve(plans: Sequence[SolvePlan], watch: Watch) -> list[Outcome]:
+    """Solve systems of one group."""
+    if plans[0].group == "lapack":
+        return [_solve_one(plan, watch) for plan in plans]
+    n = plans[0].a.shape[0]
+    matrices = np.concatenate([plan.a for plan in plans]).reshape(len(plans), n, n)
+    rights = np.concatenate([plan.b for plan in plans]).reshape(len(plans), n)
+    found = dense.solve_small(matrices, rights)
+    finite = np.isfinite(found.x).all(axis=1) & np.isfinite(found.error_bound)
+    rows = zip(
+        found.x.tolist(), found.condition.tolist(), found.residual.tolist(), found.error_bound.tolist(),
+        found.singular.tolist(), finite.tolist(), strict=True,
+    )  # fmt: skip
+    return [
+        _outcome(x, condition, residual, bound, singular, ok, dense.KERNEL, dense.COMPILED)
+        for x, condition, residual, bound, singular, ok in rows
+    ]
+
+
+def _solve_one(plan: SolvePlan, watch: Watch) -> Outcome:
+    watch(0.0, "factorize")
+    right = plan.b if plan.b.ndim == 2 else plan.b[:, None]
+    x, condition, residual, bound, singular = dense.solve(plan.a, right)
+    finite = bool(np.isfinite(x).all())
+    return _outcome(x.reshape(plan.b.shape), condition, residual, bound, singular, finite, dense.LAPACK, True)
+
+
+_FINITE = Check("finite", passed=True)
+
+
+def _outcome(
+    x: Any, condition: float, residual: float, bound: float, singular: bool, finite: bool, kernel: str, compiled: bool
+) -> Outcome:
+    if singular or condition >= _ILL:
+        text = "a is singular" if singular else f"a is singular to working precision: its condition is {condition:.1e}"
+        hint = "linalg.least_squares finds a least-squares solution"
+        return Outcome(None, kernel, compiled, problem=Problem("singular", text, field="inputs.a", hint=hint))
+    if not finite:
+        problem = Problem("non_finite", "the solution overflows", field="inputs.a", hint="scale the equations")
+        return Outcome(None, kernel, compiled, problem=problem)
+    return Outcome(
+        {"x": x, "residual_norm": residual, "condition_estimate": condition}, kernel, compiled,
+        Diagnostics(error_estimate=bound, residual=residual, method="lu", checks=[_FINITE]),
+        [f"ill-conditioned: about {16 + np.log10(1 / condition):.0f} digits are right"] if condition > 1e10 else [],
+    )  # fmt: skip
+
+
+TASKS = (
+    Task(
+        agent="linalg", name="solve", summary="Solve a dense system of linear equations a x = b.",
+        inputs=SolveInputs, options=SolveOptions, methods=("lu",),
+        example={"a": [[3, 1], [1, 2]], "b": [9, 8]}, prepare=prepare_solve, compute=compute_solve,
+    ),
+)  # fmt: skip

@@ -1,0 +1,114 @@
+"""An alert: a label set that is in trouble since an instant; its fingerprint is its identity."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from alerting import instants
+from streams.contracts import AlertState, Severity
+
+Labels = tuple[tuple[str, str], ...]
+"""A label set as a value: pairs sorted by name."""
+
+SEVERITIES: tuple[Severity, ...] = ("P0", "P1", "P2", "P3")
+"""Worst first."""
+_FROM_OUTSIDE: dict[str, Severity] = {"critical": "P1", "warning": "P2", "info": "P3", "none": "P3"}
+_FNV_OFFSET, _FNV_PRIME = 14695981039346656037, 1099511628211
+
+
+def label_set(labels: Mapping[str, str]) -> Labels:
+    """Make a label set of a mapping; an empty value is an absent label."""
+    return tuple(sorted((name, value) for name, value in labels.items() if value))
+
+
+@lru_cache(maxsize=4096)
+def fingerprint(labels: Labels) -> str:
+    """Hash a label set as Alertmanager does (FNV-1a, 64 bits, over names and values), in 16 hexadecimal digits."""
+    total = _FNV_OFFSET
+    for pair in labels:
+        for byte in b"".join(word.encode() + b"\xff" for word in pair):
+            total = ((total ^ byte) * _FNV_PRIME) & 0xFFFF_FFFF_FFFF_FFFF
+    return f"{total:016x}"
+
+
+def severity_of(labels: Mapping[str, str]) -> Severity:
+    """Severity by the label `severity`: P0–P3, or what Prometheus rules usually say; P3 without one."""
+    named = labels.get("severity", "none")
+    for severity in SEVERITIES:
+        if named == severity:
+            return severity
+    return _FROM_OUTSIDE.get(named, "P3")
+
+
+def worst(*severities: Severity) -> Severity:
+    """The worst of some severities: P0 before P3."""
+    return min(severities)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert; `expires_at` ends one that was pushed from outside and is not refreshed."""
+
+    labels: Labels
+    starts_at: float
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    ends_at: float | None = None
+    expires_at: float | None = None
+    signals: frozenset[str] = frozenset()
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity: the hash of the label set."""
+        return fingerprint(self.labels)
+
+    @property
+    def severity(self) -> Severity:
+        """By its label."""
+        return severity_of(dict(self.labels))
+
+    @property
+    def end(self) -> float | None:
+        """When it ends, or will end unless it is refreshed."""
+        return self.expires_at if self.ends_at is None else self.ends_at
+
+    @property
+    def data_loss(self) -> bool:
+        """Whether it tells of lost data: by its rule's signal, or by a label that says so."""
+        labels = dict(self.labels)
+        flagged = labels.get("data_loss", "false") != "false"
+        return flagged or "data_loss" in self.signals or "data_loss" in labels.values()
+
+    def resolved(self, now: float) -> bool:
+        """Whether it has ended."""
+        return self.end is not None and self.end <= now
+
+    def state(self, now: float) -> AlertState:
+        """The alert as it stands on the topics."""
+        over = self.resolved(now)
+        return AlertState(
+            labels=dict(self.labels),
+            annotations=dict(self.annotations),
+            starts_at=instants.show(self.starts_at),
+            ends_at=instants.show(self.end) if over and self.end is not None else None,
+            status="resolved" if over else "firing",
+            fingerprint=self.fingerprint,
+        )
+
+
+def restored(state: AlertState) -> Alert:
+    """Take an alert back from a topic."""
+    ends_at = None if state.ends_at is None else instants.parse(state.ends_at)
+    return Alert(label_set(state.labels), instants.parse(state.starts_at), dict(state.annotations), ends_at)
+
+
+def merge(old: Alert, new: Alert) -> Alert:
+    """Put two reports of one label set together: earliest start, latest annotations, latest end.
+
+    A report that starts after the old one has ended is a new alert and stands alone.
+    """
+    if old.end is not None and new.starts_at >= old.end:
+        return new
+    ends_at = new.ends_at
+    if ends_at is not None and old.ends_at is not None:
+        ends_at = max(old.ends_at, ends_at)
+    return replace(new, starts_at=min(old.starts_at, new.starts_at), ends_at=ends_at, signals=old.signals | new.signals)

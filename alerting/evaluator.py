@@ -1,0 +1,174 @@
+"""Evaluates the rules over the signals, and tells which alerts began and ended.
+
+Samples that came late, or all at once after a restart, are evaluated as if they had come in time: the rules are run
+again from the oldest new sample on, so that `for` counts from when a rule became true and not from when this was read.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from alerting import rules
+from alerting.alerts import Alert, Labels, label_set, worst
+from alerting.expressions import Signal
+from alerting.rules import Rule, State
+from alerting.signals import Readings, Signals
+
+_MAX_PASSES = 240
+STOPPED = "DataStopped"
+FAILING = "RuleEvaluationFailed"
+
+Key = tuple[str, Labels]
+
+
+class Evaluator:
+    """Keeps the state of each rule for each label set."""
+
+    def __init__(self, ruleset: Iterable[Rule], signals: Signals, interval: float) -> None:
+        self._rules = {rule.name: rule for rule in ruleset}
+        self._signals = signals
+        self._interval = interval
+        self._states: dict[Key, State] = {}
+        self._active: dict[Labels, Alert] = {}
+        self._evaluated: float | None = None
+        self._lookback = max((rule.lookback for rule in self._rules.values()), default=0.0)
+        silent = [rule.severity for rule in self._rules.values() if rule.no_data == "alert"]
+        self._stopped_severity = worst(*silent) if silent else "P3"
+
+    @property
+    def states(self) -> Mapping[Key, State]:
+        """Where each rule stands, by rule and label set."""
+        return self._states
+
+    def due(self, now: float) -> float:
+        """When to evaluate next."""
+        if self._evaluated is None:
+            return now
+        moves = [rules.due(self._rules[name], state) for (name, _), state in self._states.items()]
+        soon = [move for move in moves if move is not None and move > self._evaluated]
+        return min([self._evaluated + self._interval, *soon])
+
+    def evaluate(self, now: float) -> list[Alert]:
+        """Run every rule at `now`; returns the alerts that began or ended, and those that changed hands between."""
+        self._signals.forget(now)
+        firing = {key for key, state in self._states.items() if state.phase == "firing"}
+        for instant in self._missed(now):
+            self._pass(instant, skip=firing)
+        failing = self._pass(now)
+        self._evaluated = now
+        return self._changes(now, failing)
+
+    def restore(self, alert: Alert) -> bool:
+        """Take back an alert that fires, after a restart; false when no rule of ours made it."""
+        labels = dict(alert.labels)
+        rule = self._rules.get(labels.get("alertname", ""))
+        if rule is None:
+            if labels.get("alertname") not in {STOPPED, FAILING}:
+                return False
+            self._active[alert.labels] = alert
+            return True
+        own = {"alertname", "severity", *rule.labels}
+        key = label_set({name: value for name, value in labels.items() if name not in own})
+        since = alert.starts_at - rule.wait
+        self._states[rule.name, key] = State("firing", since=since, fired_at=alert.starts_at)
+        self._active[alert.labels] = alert
+        return True
+
+    def _missed(self, now: float) -> list[float]:
+        oldest = self._signals.take_oldest()
+        if oldest is None or (self._evaluated is not None and oldest >= self._evaluated - self._interval):
+            return []
+        start = max(oldest, now - self._lookback)
+        for key, state in list(self._states.items()):
+            if state.phase == "pending" and state.since > start:
+                del self._states[key]
+        step = max(self._interval, (now - start) / _MAX_PASSES)
+        return [start + index * step for index in range(int((now - start) / step) + 1) if start + index * step < now]
+
+    def _pass(self, now: float, skip: Iterable[Key] = ()) -> dict[str, Labels]:
+        skipped = set(skip)
+        failing: dict[str, Labels] = {}
+        for rule in self._rules.values():
+            made: dict[Labels, Labels] = {}
+            for labels, step in self._judge(rule, now):
+                key = (rule.name, labels)
+                if key in skipped:
+                    continue
+                if step.phase == "firing":
+                    full = _labels(rule, labels, step.value)
+                    if full in made:
+                        failing[rule.name] = full
+                    made[full] = labels
+                if step == State() or (step.phase == "inactive" and rule.no_data != "alert"):
+                    self._states.pop(key, None)
+                else:
+                    self._states[key] = step
+        return failing
+
+    def _judge(self, rule: Rule, now: float) -> list[tuple[Labels, State]]:
+        signals = rule.expr.signals if rule.clear is None else (*rule.expr.signals, *rule.clear.signals)
+        defaults = {signal: self._signals.default(signal) for signal in signals}
+        readings: dict[Signal, Readings] = {
+            signal: self._signals.read(signal, rule.by, rule.window, now, rule.min_count) for signal in signals
+        }
+        known = {labels for name, labels in self._states if name == rule.name}
+        judged = []
+        for labels in sorted(known.union(*readings.values())):
+
+            def lookup(signal: Signal, labels: Labels = labels) -> float | None:
+                return readings[signal].get(labels, defaults[signal])
+
+            verdict = rule.expr.evaluate(lookup)
+            clear = None if rule.clear is None else rule.clear.evaluate(lookup).truth
+            state = self._states.get((rule.name, labels), State())
+            step = rules.advance(rule, state, verdict.truth, now, clear=clear, value=verdict.value)
+            judged.append((labels, step.state))
+        return judged
+
+    def _changes(self, now: float, failing: Mapping[str, Labels]) -> list[Alert]:
+        current: dict[Labels, Alert] = {}
+        for (name, key), state in self._states.items():
+            rule = self._rules[name]
+            if state.phase == "firing" and name not in failing:
+                labels = self._known(rule, key, state)
+                current[labels] = self._active.get(labels) or _alert(rule, labels, state)
+            if state.stopped:
+                labels = label_set({**dict(key), "alertname": STOPPED, "severity": self._stopped_severity})
+                current[labels] = self._active.get(labels) or Alert(
+                    labels, now, {"title": "Data Stopped", "summary": "No data arrives any more"}
+                )
+        for name, clash in failing.items():
+            labels = label_set({"alertname": FAILING, "rule": name, "severity": "P3"})
+            summary = f"Rule {name} gives the label set {dict(clash)} more than once: add to its `by`"
+            current[labels] = self._active.get(labels) or Alert(labels, now, {"summary": summary})
+            # what the rule said before stands until it can be read again
+            current |= {kept: alert for kept, alert in self._active.items() if dict(kept).get("alertname") == name}
+        began = [alert for labels, alert in current.items() if labels not in self._active]
+        ended = [_ended(alert, now) for labels, alert in self._active.items() if labels not in current]
+        self._active = current
+        return began + ended
+
+    def _known(self, rule: Rule, key: Labels, state: State) -> Labels:
+        """Labels of a firing alert: fixed when it began, whatever the value is now."""
+        for labels, alert in self._active.items():
+            mapping = dict(labels)
+            if mapping.get("alertname") == rule.name and alert.starts_at == state.fired_at and set(key) <= set(labels):
+                return labels
+        return _labels(rule, key, state.value)
+
+
+def _ended(alert: Alert, now: float) -> Alert:
+    return Alert(alert.labels, alert.starts_at, alert.annotations, now, None, alert.signals)
+
+
+def _labels(rule: Rule, key: Labels, value: float | None) -> Labels:
+    own = {name: template.render(dict(key), value) for name, template in rule.labels.items()}
+    return label_set({"severity": rule.severity, **dict(key), **own, "alertname": rule.name})
+
+
+def _alert(rule: Rule, labels: Labels, state: State) -> Alert:
+    annotations = {name: template.render(dict(labels), state.value) for name, template in rule.annotations.items()}
+    return Alert(
+        labels,
+        state.fired_at,
+        {name: text for name, text in annotations.items() if text},
+        signals=frozenset(signal.name for signal in rule.expr.signals),
+    )

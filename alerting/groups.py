@@ -1,0 +1,161 @@
+"""Groups: alerts that are told together, and the decision whether a group is told again."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from alerting.alerts import Alert, Labels, merge
+from alerting.routing import Route, match
+
+Reason = Literal[
+    "first_notification", "new_alerts", "new_resolved", "all_resolved", "repeat_interval_elapsed", "nothing_new"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a receiver was last told of a group: fingerprints, and when."""
+
+    firing: frozenset[str]
+    resolved: frozenset[str]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether to tell, and why (or why not)."""
+
+    tell: bool
+    reason: Reason
+
+
+def decide(
+    last: Told | None,
+    firing: frozenset[str],
+    resolved: frozenset[str],
+    *,
+    repeat_interval: float,
+    now: float,
+    send_resolved: bool = True,
+) -> Decision:
+    """Decide whether a receiver hears of a group again (Alertmanager's `needsUpdate`, with a reason)."""
+    if last is None:
+        return Decision(True, "first_notification") if firing else Decision(False, "nothing_new")
+    if firing - last.firing:
+        return Decision(True, "new_alerts")
+    if not firing:
+        return Decision(True, "all_resolved") if last.firing else Decision(False, "nothing_new")
+    if send_resolved and resolved - last.resolved:
+        return Decision(True, "new_resolved")
+    if now >= last.at + repeat_interval:
+        return Decision(True, "repeat_interval_elapsed")
+    return Decision(False, "nothing_new")
+
+
+@dataclass(slots=True)
+class Group:
+    """The alerts of one route that share the group labels; `told` is kept per channel of the route's receiver."""
+
+    route: Route
+    labels: Labels
+    key: str
+    flush_at: float
+    flushed: bool = False
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    told: dict[str, Told] = field(default_factory=dict)
+
+    def split(self, now: float) -> tuple[dict[str, Alert], dict[str, Alert]]:
+        """The alerts that fire, and those that have ended."""
+        firing = {key: alert for key, alert in self.alerts.items() if not alert.resolved(now)}
+        return firing, {key: alert for key, alert in self.alerts.items() if key not in firing}
+
+    def put(self, alert: Alert, now: float) -> None:
+        """Take a report of an alert; one that fires again after it ended has to be told again."""
+        key = alert.fingerprint
+        old = self.alerts.get(key)
+        if old is not None and old.resolved(now) and not alert.resolved(now):
+            self.told = {
+                channel: Told(told.firing - {key}, told.resolved - {key}, told.at)
+                for channel, told in self.told.items()
+            }
+        self.alerts[key] = merged = alert if old is None else merge(old, alert)
+        self.flush_at = flush_time(self, merged, now, new=old is None or old.resolved(now))
+
+    def done(self, now: float) -> bool:
+        """Close a flush: forget what has ended; returns whether nothing is left of the group."""
+        self.flushed = True
+        self.flush_at = now + self.route.group_interval
+        self.alerts, _ = self.split(now)
+        return not self.alerts
+
+
+def flush_time(group: Group, alert: Alert, now: float, *, new: bool) -> float:
+    """When a group is next looked at once `alert` has come: P0 waits for nothing, an old alert not for `group_wait`."""
+    if alert.resolved(now):
+        return group.flush_at
+    if new and alert.severity == "P0":
+        return min(group.flush_at, now)
+    if not group.flushed:
+        return min(group.flush_at, max(now, alert.starts_at + group.route.group_wait))
+    return group.flush_at
+
+
+class Groups:
+    """All groups: alerts go in by the route tree, groups come out when their flush is due."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._groups: dict[tuple[tuple[int, ...], Labels], Group] = {}
+
+    def __iter__(self) -> Iterator[Group]:
+        return iter(list(self._groups.values()))
+
+    def group_of(self, route: Route, alert: Alert, now: float) -> Group:
+        """The group of an alert on a route, made when there is none."""
+        labels = dict(alert.labels)
+        shared = route.group_labels(labels)
+        group = self._groups.get((route.path, shared))
+        if group is None:
+            group = Group(route, shared, route.group_key(labels), now + route.group_wait)
+            self._groups[route.path, shared] = group
+        return group
+
+    def routes_of(self, alert: Alert) -> tuple[Route, ...]:
+        """The routes an alert takes."""
+        return match(self._route, dict(alert.labels))
+
+    def put(self, alert: Alert, now: float) -> list[Group]:
+        """Bring an alert into its groups; one that has ended and was never there changes nothing."""
+        changed = []
+        for route in self.routes_of(alert):
+            known = self._groups.get((route.path, route.group_labels(dict(alert.labels))))
+            if alert.resolved(now) and (known is None or alert.fingerprint not in known.alerts):
+                continue
+            group = self.group_of(route, alert, now)
+            group.put(alert, now)
+            changed.append(group)
+        return changed
+
+    def due(self, now: float) -> list[Group]:
+        """The groups whose flush is due, the earliest first."""
+        return sorted((group for group in self if group.flush_at <= now), key=lambda group: group.flush_at)
+
+    def drop(self, group: Group) -> None:
+        """Forget a group."""
+        self._groups.pop((group.route.path, group.labels), None)
+
+    def alert(self, key: str) -> Alert | None:
+        """An alert by its fingerprint."""
+        return next((group.alerts[key] for group in self._groups.values() if key in group.alerts), None)
+
+    def named(self, key: str) -> Group | None:
+        """A group by its key."""
+        return next((group for group in self._groups.values() if group.key == key), None)
+
+    def timers(self, now: float) -> Iterable[float]:
+        """When something is due: flushes, and the ends of alerts that nobody refreshes."""
+        for group in self._groups.values():
+            yield group.flush_at
+            for alert in group.alerts.values():
+                if alert.end is not None and alert.end > now:
+                    yield alert.end

@@ -1,0 +1,39 @@
+"""A message: everything a channel needs to tell one receiver about one incident, once."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from alerting.alerts import Labels
+from alerting.receivers import Integration
+from streams.contracts import AlertState, Incident
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """`id` names the transition for this channel and stays the same over attempts; `step` counts from 1."""
+
+    id: str
+    at: float
+    receiver: str
+    channel: str
+    integration: Integration
+    incident: Incident
+    alerts: tuple[AlertState, ...]
+    reason: str
+    group_labels: Labels = ()
+    step: int | None = None
+    target: str | None = None
+    attempt: int = 1
+    next_targets: tuple[str, ...] = ()
+    update_every: float | None = None
+    external_url: str = ""
+
+    @property
+    def status(self) -> Literal["firing", "resolved"]:
+        """As Alertmanager says it: resolved when no alert of the message fires."""
+        return "firing" if any(alert.status == "firing" for alert in self.alerts) else "resolved"
+
+    @property
+    def dedup_key(self) -> str:
+        """One key for an incident's life."""
+        return self.incident.id[:255]

@@ -1,0 +1,95 @@
+"""Receivers: names with the channels behind them. Defaults are Alertmanager's; secrets show in no repr."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that is never shown."""
+
+    _value: str
+
+    def reveal(self) -> str:
+        """The value itself, for the one place that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Email:
+    """One mail a notification; `headers` are added to the message's own."""
+
+    kind: ClassVar[str] = "email"
+    to: str
+    sender: str
+    smarthost: str
+    hello: str = "localhost"
+    username: str | None = None
+    password: Secret | None = None
+    require_tls: bool = True
+    headers: tuple[tuple[str, str], ...] = ()
+    send_resolved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slack:
+    """An incoming webhook of Slack."""
+
+    kind: ClassVar[str] = "slack"
+    api_url: Secret
+    channel: str | None = None
+    username: str | None = None
+    icon_emoji: str | None = None
+    send_resolved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """An endpoint that takes Alertmanager's payload; `max_alerts` 0 sends all."""
+
+    kind: ClassVar[str] = "webhook"
+    url: Secret
+    max_alerts: int = 0
+    timeout: float = 10.0
+    send_resolved: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagerDuty:
+    """A PagerDuty service, by its Events v2 routing key."""
+
+    kind: ClassVar[str] = "pagerduty"
+    routing_key: Secret
+    url: str = "https://events.pagerduty.com/v2/enqueue"
+    send_resolved: bool = True
+
+
+Integration = Email | Slack | Webhook | PagerDuty
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A team or a person: all the channels are used. A channel's name is `email`, a second one's `email/1`."""
+
+    name: str
+    channels: tuple[tuple[str, Integration], ...] = ()
+
+    def channel(self, name: str) -> Integration | None:
+        """A channel by its name."""
+        return dict(self.channels).get(name)
+
+
+def receiver(name: str, *integrations: Integration) -> Receiver:
+    """Name the channels of a receiver."""
+    counts: dict[str, int] = {}
+    channels = []
+    for integration in integrations:
+        count = counts.get(integration.kind, 0)
+        counts[integration.kind] = count + 1
+        channels.append((f"{integration.kind}/{count}" if count else integration.kind, integration))
+    return Receiver(name, tuple(channels))

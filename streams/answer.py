@@ -1,0 +1,42 @@
+"""Answers: from an outcome or a problem to the one result of a request. Pure."""
+
+from agents.outcome import RETRYABLE, Diagnostics, Outcome, Problem
+from streams.admit import Job
+from streams.codec import Refusal
+from streams.contracts import Error, Provenance, Request, Result, Status
+
+_STATUS: dict[str, Status] = {"expired": "expired", "cancelled": "cancelled"}
+_NOTHING = Diagnostics()
+
+
+def error_of(problem: Problem) -> Error:
+    """Write a problem as the contract's error."""
+    return Error(
+        code=problem.code, message=problem.message, field=problem.field, hint=problem.hint,
+        retryable=problem.code in RETRYABLE,
+    )  # fmt: skip
+
+
+def computed(job: Job, outcome: Outcome, provenance: Provenance, completed_at: str) -> Result:
+    """Answer with what was computed, or with what was found wrong while computing."""
+    problem, request = outcome.problem, job.request
+    status: Status = "succeeded" if problem is None else _STATUS.get(problem.code, "failed")
+    provenance.kernel, provenance.compiled = outcome.kernel, outcome.compiled
+    provenance.inputs_hash, provenance.seed = job.inputs_hash, job.seed
+    return Result(
+        id=request.id, agent=request.agent, task=request.task, status=status,
+        outputs=outcome.outputs if problem is None else None,
+        error=None if problem is None else error_of(problem),
+        warnings=outcome.warnings, diagnostics=outcome.diagnostics, provenance=provenance,
+        labels=request.labels, completed_at=completed_at,
+    )  # fmt: skip
+
+
+def refused(what: Request | Refusal, problem: Problem, provenance: Provenance, completed_at: str) -> Result:
+    """Answer a request that was not computed: rejected, expired or cancelled."""
+    labels = what.labels if isinstance(what, Request) else {}
+    return Result(
+        id=what.id or "", agent=what.agent, task=what.task, status=_STATUS.get(problem.code, "rejected"),
+        outputs=None, error=error_of(problem), warnings=[], diagnostics=_NOTHING, provenance=provenance,
+        labels=labels, completed_at=completed_at,
+    )  # fmt: skip

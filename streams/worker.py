@@ -1,0 +1,126 @@
+"""The worker process: a Faust app whose intake feeds record batches to the agent `compute`. Start reading here.
+
+intake → channel of record batches → agent `compute` → `Compute` (threads) → emitter → intake.done → commit
+"""
+
+import asyncio
+import os
+import socket
+import uuid
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import faust
+import msgspec
+import structlog
+from prometheus_client import start_http_server
+
+from streams import declare, telemetry
+from streams.cancels import Cancels
+from streams.compute import Compute, ComputeSettings
+from streams.contracts import Control
+from streams.emit import Emitter
+from streams.intake import Intake
+from streams.topics import names
+
+_log = structlog.get_logger(__name__)
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How one worker process is set up."""
+
+    kafka: str
+    embedded: bool = False
+    prefix: str = ""
+    group_id: str = "sci-agents"
+    max_workers: int = 2
+    timeout_s: float = 3600.0
+    inline_limit: int = 10_000
+    metrics_listen: str | None = None
+    log_level: str = "INFO"
+    log_file: str | None = None
+    directory: str = "var"
+
+
+def run(settings: WorkerSettings) -> None:
+    """Run until SIGTERM or SIGINT; then drain: what is in flight is answered and committed."""
+    telemetry.configure_logging(settings.log_level, Path(settings.log_file) if settings.log_file else None)
+    declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)
+    if settings.metrics_listen:
+        host, _, port = settings.metrics_listen.rpartition(":")
+        start_http_server(int(port), host or "127.0.0.1")
+    app = make_app(settings)
+    faust.Worker(app, loglevel=settings.log_level, override_logging=False, quiet=True).execute_from_commandline()
+
+
+def make_app(settings: WorkerSettings) -> faust.App:
+    """Wire the Faust app: the intake as a service, the agents `compute` and `control`."""
+    Path(settings.directory).mkdir(parents=True, exist_ok=True)
+    name = f"{socket.gethostname()}/{os.getpid()}"
+    app = faust.App(
+        # unique: the control topic is a broadcast that every worker reads whole, and Faust keeps no state for us
+        f"{settings.prefix}sci-agents-worker-{uuid.uuid4().hex[:12]}",
+        broker=f"kafka://{settings.kafka}",
+        loop=_loop(),
+        web_enabled=False,
+        datadir=str(Path(settings.directory) / "faust"),
+        topic_allow_declare=not settings.embedded,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="latest",
+    )
+    cancels = Cancels()
+    emitter = Emitter(settings.kafka)
+    batches = app.channel(maxsize=0)
+    intake = Intake(
+        batches, settings.kafka, [names(settings.prefix)["compute.requests"]], settings.prefix + settings.group_id
+    )
+    compute = Compute(
+        ComputeSettings(
+            version=version("sci-agents"), worker=name, prefix=settings.prefix, timeout_s=settings.timeout_s,
+            inline_limit=settings.inline_limit, max_workers=settings.max_workers,
+        ),
+        emitter, cancels, intake.done,
+    )  # fmt: skip
+    telemetry.IN_FLIGHT.set_function(lambda: intake.in_flight)
+
+    async def compute_batches(stream: Any) -> None:
+        async for batch in stream:
+            await asyncio.wrap_future(compute.submit(batch))
+
+    async def obey_controls(stream: Any) -> None:
+        async for value in stream:
+            try:
+                control = msgspec.json.decode(value, type=Control)
+            except msgspec.DecodeError as error:  # ValidationError is one of them
+                _log.warning("control_ignored", error=str(error))
+            else:
+                cancels.add(control.id)
+
+    app.agent(batches, name="compute")(compute_batches)
+    controls = app.topic(names(settings.prefix)["compute.control"], value_serializer="raw", key_serializer="raw")
+    app.agent(controls, name="control")(obey_controls)
+
+    async def start(_app: object) -> None:
+        await app.add_runtime_dependency(intake)
+        _log.info("worker_ready", worker=name, kafka=settings.kafka)
+
+    async def stop(_app: Any, /, *_: Any, signal: Any, **__: Any) -> None:  # noqa: ARG001 - as mode calls it
+        await intake.stop()  # drains while agents and emitter still run
+        await asyncio.get_running_loop().run_in_executor(None, emitter.close)
+        compute.close()
+
+    app.task(start)
+    app.on_before_shutdown.connect(stop, weak=False)
+    return app
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        loop = asyncio.new_event_loop()
+    else:
+        loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop
