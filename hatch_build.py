@@ -6,9 +6,11 @@ this machine alone; a wheel is always built for any machine of the architecture.
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -25,16 +27,31 @@ def _flags(machine: bool) -> list[str]:
     return [*FLAGS, "-march=native"] if machine and os.environ.get("SCI_AGENTS_NATIVE_ARCH") == "native" else FLAGS
 
 
+_SHARED = re.compile(r"^from native\.kernels\.(_\w+) import .+$", re.MULTILINE)
+
+
+def whole_source(source: Path) -> str:
+    """Return a kernel's text with the shared modules (`_name.py`) it imports in place of the import.
+
+    Pythran compiles one file at a time and knows no imports of ours.
+    """
+    return _SHARED.sub(lambda found: whole_source(source.with_name(f"{found[1]}.py")), source.read_text())
+
+
 def compile_kernel(source: Path, flags: list[str]) -> Path:
     """Compile one kernel when it is out of date; returns the extension's path, raises on a compiler's error."""
     target = source.with_name(source.stem + SUFFIX)
     stamp = source.with_name(f".{source.stem}.stamp")
-    key = repr((source.read_bytes(), version("pythran"), version("numpy"), flags, SUFFIX)).encode()
+    text = whole_source(source)
+    key = repr((text, version("pythran"), version("numpy"), flags, SUFFIX)).encode()
     digest = hashlib.sha256(key).hexdigest()
     if target.exists() and stamp.exists() and stamp.read_text() == digest:
         return target
-    command = [sys.executable, "-m", "pythran.run", *flags, str(source), "-o", str(target)]
-    made = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own files
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder, source.name)
+        whole.write_text(text)
+        command = [sys.executable, "-m", "pythran.run", *flags, str(whole), "-o", str(target.absolute())]
+        made = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own files
     if made.returncode != 0:
         raise RuntimeError(f"{source} does not compile:\n{made.stdout}{made.stderr}")
     stamp.write_text(digest)
@@ -43,7 +60,7 @@ def compile_kernel(source: Path, flags: list[str]) -> Path:
 
 def compile_all(root: Path, *, machine: bool) -> list[Path]:
     """Compile all kernels, two at a time."""
-    sources = sorted(path for path in (root / KERNELS).glob("*.py") if path.stem != "__init__")
+    sources = sorted(path for path in (root / KERNELS).glob("*.py") if not path.stem.startswith("_"))
     flags = _flags(machine)
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda source: compile_kernel(source, flags), sources))

@@ -20,7 +20,7 @@ def is_compiled(module: ModuleType) -> bool:
 
 def kernel_names() -> list[str]:
     """Return the names of all kernels."""
-    return sorted(path.stem for path in KERNELS.glob("*.py") if path.stem != "__init__")
+    return sorted(path.stem for path in KERNELS.glob("*.py") if not path.stem.startswith("_"))
 
 
 def load_uncompiled(name: str) -> ModuleType:
