@@ -1,0 +1,14 @@
+"""Options that many commands take."""
+
+from typing import Annotated
+
+import typer
+
+Kafka = Annotated[str, typer.Option(envvar="SCI_AGENTS_KAFKA", help="Bootstrap address, HOST:PORT.")]
+Prefix = Annotated[str, typer.Option("--topic-prefix", envvar="SCI_AGENTS_TOPIC_PREFIX", help="Before every topic.")]
+Listen = Annotated[str, typer.Option(help="HOST:PORT to listen on.")]
+Embedded = Annotated[bool, typer.Option(help="The broker is the embedded one.")]
+Directory = Annotated[str, typer.Option("--dir", help="Where it writes.")]
+LogLevel = Annotated[str, typer.Option(envvar="SCI_AGENTS_LOG_LEVEL")]
+LogFile = Annotated[str | None, typer.Option(envvar="SCI_AGENTS_LOG_FILE")]
+MetricsListen = Annotated[str | None, typer.Option(help="HOST:PORT of Prometheus metrics.")]

@@ -1,0 +1,126 @@
+"""Follows topics without a group: every partition, from a chosen start, nothing committed.
+
+What a client, the HTTP API and the command line read results, progress and incidents with.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, Self
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+_log = structlog.get_logger(__name__)
+
+Start = Literal["beginning", "end"]
+_TIMEOUT_S = 20.0
+_BATCH = 1_000
+
+
+class Tail:
+    """Hands out the records of `topics` in batches, from a thread of its own; a context manager."""
+
+    def __init__(
+        self, bootstrap: str, topics: Sequence[str], on_records: Callable[[list[Message]], None], *, start: Start
+    ) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": f"sci-agents-tail-{uuid.uuid4().hex[:12]}",  # the library wants one; nothing joins it
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "enable.partition.eof": False,
+                "auto.offset.reset": "earliest",
+                "fetch.message.max.bytes": 12 * 1024 * 1024,
+                "fetch.wait.max.ms": 100,
+            }
+        )
+        self._topics = list(topics)
+        self._on_records = on_records
+        self._start = start
+        self._behind: dict[tuple[str, int], int] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tail", daemon=True)
+        self.caught_up = threading.Event()
+        """Set once everything that was there at the start has been handed out."""
+        self.failure: Exception | None = None
+        """What ended the thread before its time: whoever serves from this tail is unhealthy then."""
+
+    def __enter__(self) -> Self:
+        """Fix the positions, then read on: what is sent after this returns is seen.
+
+        Raises:
+            KafkaException: the broker does not answer, or a topic is not there.
+
+        """
+        positions = []
+        for topic in self._topics:
+            for number in self._partitions(topic):
+                partition = TopicPartition(topic, number)
+                low, high = self._consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_S)
+                partition.offset = high if self._start == "end" else low
+                positions.append(partition)
+                if partition.offset < high:
+                    self._behind[topic, number] = high
+        self._consumer.assign(positions)
+        if not self._behind:
+            self.caught_up.set()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join(5.0)
+
+    def _partitions(self, topic: str) -> list[int]:
+        found = self._consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
+        if found.error is not None:
+            raise KafkaException(found.error)
+        return list(found.partitions)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                first = self._consumer.poll(0.1)
+                if first is not None:
+                    # consume(n, timeout) would wait its whole timeout for n: only what is here already
+                    self._hand_out([first, *self._consumer.consume(_BATCH - 1, 0)])
+                if self._behind:
+                    self._look_behind()
+        except Exception as failure:
+            _log.exception("tail_failed", topics=self._topics)
+            self.failure = failure
+        finally:
+            self._consumer.close()
+
+    def _hand_out(self, messages: Sequence[Message]) -> None:
+        records = [message for message in messages if message.error() is None]
+        for message in messages:
+            if (error := message.error()) is not None:
+                _log.warning("consume_error", error=str(error))
+        if records:
+            self._on_records(records)
+
+    def _look_behind(self) -> None:
+        """By position, not by record: the last offset may be a gap that compaction left."""
+        for partition in self._consumer.position([TopicPartition(*place) for place in self._behind]):
+            place = (partition.topic, partition.partition)
+            if partition.offset >= self._behind[place]:
+                del self._behind[place]
+        if not self._behind:
+            self.caught_up.set()
+
+
+def read_all(bootstrap: str, topic: str, timeout_s: float = 30.0) -> Iterator[Message]:
+    """Read everything that a topic holds now, partition by partition in order; raises `TimeoutError`."""
+    found: list[Message] = []
+    with Tail(bootstrap, [topic], found.extend, start="beginning") as tail:
+        deadline = time.monotonic() + timeout_s
+        while not tail.caught_up.wait(0.05):
+            if tail.failure is not None:
+                raise tail.failure
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{topic} could not be read within {timeout_s:g} s")
+    yield from found
