@@ -2,7 +2,73 @@
 
 import numpy as np
 
-# pythran export solve_batch(float64[:,:,:], float64[:,:])
+from native.kernels._lu import factorize, substitute
+
+# pythran export solve_batch(float64[:,:,:], float64[:,:] order(C))
+
+
+def norm(matrix):
+    """1-norm: the largest sum of a column's absolute values."""
+    largest = 0.0
+    for j in range(matrix.shape[1]):
+        total = 0.0
+        for i in range(matrix.shape[0]):
+            total += abs(matrix[i, j])
+        largest = max(largest, total)
+    return largest
+
+
+def transposed_norm(matrix):
+    """1-norm of the transpose."""
+    largest = 0.0
+    for i in range(matrix.shape[0]):
+        total = 0.0
+        for j in range(matrix.shape[1]):
+            total += abs(matrix[i, j])
+        largest = max(largest, total)
+    return largest
+
+
+def invert(lu, order, inverse):
+    """Write the inverse's rows transposed: row j of `inverse` is its column j."""
+    n = lu.shape[0]
+    for column in range(n):
+        for i in range(n):
+            inverse[column, i] = 1.0 if order[i] == column else 0.0
+        substitute(lu, inverse[column])
+
+
+def row_residual(row, right, x):
+    """Residual of one equation."""
+    value = right
+    for j in range(row.shape[0]):
+        value -= row[j] * x[j]
+    return value
+
+
+def row_weight(row, right, x):
+    """Sum of the magnitudes of what the residual of one equation is computed from."""
+    value = abs(right)
+    for j in range(row.shape[0]):
+        value += abs(row[j] * x[j])
+    return value
+
+
+def judge(matrix, right, x, inverse, weight):
+    """Residual's maximum norm and forward error bound of one solution; `weight` (n) is working space."""
+    n = matrix.shape[0]
+    residual = 0.0
+    for i in range(n):
+        one = abs(row_residual(matrix[i], right[i], x))
+        residual = max(residual, one)
+        weight[i] = one + 3.0 * n * 1.1102230246251565e-16 * row_weight(matrix[i], right[i], x)
+    bound = 0.0
+    for i in range(n):
+        total = 0.0
+        for j in range(n):
+            total += abs(inverse[j, i]) * weight[j]
+        bound = max(bound, total)
+    return residual, bound
 
 
 def solve_batch(matrices, rights):
@@ -14,7 +80,6 @@ def solve_batch(matrices, rights):
     """
     count = matrices.shape[0]
     n = matrices.shape[1]
-    unit = 1.1102230246251565e-16
     x = np.zeros((count, n))
     condition = np.zeros(count)
     residual = np.zeros(count)
@@ -23,88 +88,21 @@ def solve_batch(matrices, rights):
     lu = np.zeros((n, n))
     inverse = np.zeros((n, n))
     order = np.zeros(n, dtype=np.int64)
+    weight = np.zeros(n)
     for k in range(count):
         for i in range(n):
-            order[i] = i
             for j in range(n):
                 lu[i, j] = matrices[k, i, j]
-        failed = False
-        for column in range(n):
-            pivot = column
-            largest = abs(lu[column, column])
-            for i in range(column + 1, n):
-                if abs(lu[i, column]) > largest:
-                    largest = abs(lu[i, column])
-                    pivot = i
-            if largest == 0.0:
-                failed = True
-                break
-            if pivot != column:
-                kept = order[column]
-                order[column] = order[pivot]
-                order[pivot] = kept
-                for j in range(n):
-                    swap = lu[column, j]
-                    lu[column, j] = lu[pivot, j]
-                    lu[pivot, j] = swap
-            for i in range(column + 1, n):
-                factor = lu[i, column] / lu[column, column]
-                lu[i, column] = factor
-                for j in range(column + 1, n):
-                    lu[i, j] -= factor * lu[column, j]
-        singular[k] = failed
-        if failed:
+        if not factorize(lu, order):
+            singular[k] = True
             condition[k] = np.inf
             continue
-        for right in range(n + 1):  # the n columns of the inverse, then the right-hand side itself
-            for i in range(n):
-                if right < n:
-                    value = 1.0 if order[i] == right else 0.0
-                else:
-                    value = rights[k, order[i]]
-                for j in range(i):
-                    if right < n:
-                        value -= lu[i, j] * inverse[j, right]
-                    else:
-                        value -= lu[i, j] * x[k, j]
-                if right < n:
-                    inverse[i, right] = value
-                else:
-                    x[k, i] = value
-            for back in range(n):
-                i = n - 1 - back
-                if right < n:
-                    value = inverse[i, right]
-                    for j in range(i + 1, n):
-                        value -= lu[i, j] * inverse[j, right]
-                    inverse[i, right] = value / lu[i, i]
-                else:
-                    value = x[k, i]
-                    for j in range(i + 1, n):
-                        value -= lu[i, j] * x[k, j]
-                    x[k, i] = value / lu[i, i]
-        norm = 0.0
-        inverse_norm = 0.0
-        for j in range(n):
-            total = 0.0
-            inverse_total = 0.0
-            for i in range(n):
-                total += abs(matrices[k, i, j])
-                inverse_total += abs(inverse[i, j])
-            norm = max(norm, total)
-            inverse_norm = max(inverse_norm, inverse_total)
-        condition[k] = norm * inverse_norm
-        for i in range(n):  # the residual row by row; order and lu are free now, lu's first row keeps the weights
-            value = rights[k, i]
-            weight = abs(rights[k, i])
-            for j in range(n):
-                value -= matrices[k, i, j] * x[k, j]
-                weight += abs(matrices[k, i, j] * x[k, j])
-            residual[k] = max(residual[k], abs(value))
-            lu[0, i] = abs(value) + 3.0 * n * unit * weight
+        invert(lu, order, inverse)
+        condition[k] = norm(matrices[k]) * transposed_norm(inverse)
         for i in range(n):
-            value = 0.0
-            for j in range(n):
-                value += abs(inverse[i, j]) * lu[0, j]
-            bound[k] = max(bound[k], value)
+            x[k, i] = rights[k, order[i]]
+        substitute(lu, x[k])
+        found, error = judge(matrices[k], rights[k], x[k], inverse, weight)
+        residual[k] = found
+        bound[k] = error
     return x, condition, residual, bound, singular
