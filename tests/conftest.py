@@ -1,0 +1,108 @@
+"""Fixtures of all tests: brokers, embedded and real, and what stands in when this machine cannot run one.
+
+`broker` gives both kinds one after the other; `kafka` is the real one in a container. Tests share them, never topics:
+each has its own `topic_prefix`.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from typing import NoReturn
+
+import docker
+import pytest
+from docker.errors import DockerException
+
+os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")  # its image is pulled; fixtures remove what they start
+os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
+
+from containers.kafka import Broker, KafkaContainer
+
+from sciagents.broker import EmbeddedBroker
+
+_REQUIRED = os.environ.get("SCI_AGENTS_REQUIRE_CONTAINERS") == "1"
+_OF_CONTAINERS = {"docker_engine", "kafka", "kafka_restartable"}
+
+
+def _engine_problem() -> str | None:
+    """Say why no Docker engine can be used; None when one answers."""
+    try:
+        client = docker.from_env(timeout=10)
+        client.ping()
+        client.close()
+    except DockerException as error:
+        return f"no Docker engine answers ({error})"
+    return None
+
+
+_PROBLEM = _engine_problem()
+
+
+def pytest_report_header() -> str:
+    """Say once whether the tests that need containers run."""
+    if _PROBLEM is None:
+        return "docker engine: answers"
+    if _REQUIRED:
+        return f"docker engine: {_PROBLEM}: tests marked `containers` fail"
+    return f"docker engine: {_PROBLEM}: tests marked `containers` are skipped, the others use the embedded broker"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need containers by the fixtures they ask for."""
+    for item in items:
+        if _OF_CONTAINERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("containers")
+
+
+def _absent(reason: str) -> NoReturn:
+    if _REQUIRED:
+        pytest.fail(f"{reason}, and SCI_AGENTS_REQUIRE_CONTAINERS=1", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> None:
+    """Skip, or fail where containers are required, unless a Docker engine answers."""
+    if _PROBLEM is not None:
+        _absent(_PROBLEM)
+
+
+@pytest.fixture(scope="session")
+def kafka(docker_engine: None) -> Iterator[str]:
+    """Bootstrap address of Apache Kafka in a container; it makes no topic by itself (`streams.declare.ensure`)."""
+    with KafkaContainer() as container:
+        yield container.bootstrap
+
+
+@pytest.fixture
+def kafka_restartable(docker_engine: None) -> Iterator[KafkaContainer]:
+    """A broker of the test's own, to be stopped, killed and started again."""
+    with KafkaContainer() as container:
+        yield container
+
+
+@pytest.fixture(scope="session")
+def embedded_kafka() -> Iterator[str]:
+    """Bootstrap address of the embedded broker."""
+    with EmbeddedBroker() as embedded:
+        yield embedded.bootstrap
+
+
+@pytest.fixture(scope="session", params=["embedded", pytest.param("kafka", marks=pytest.mark.containers)])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """The embedded broker, then Apache Kafka."""
+    embedded = request.param == "embedded"
+    return Broker(request.getfixturevalue("embedded_kafka" if embedded else "kafka"), embedded)
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix that no other test uses."""
+    return f"t{uuid.uuid4().hex[:12]}."
+
+
+@pytest.fixture(scope="session")
+def kcat() -> str:
+    """Path of kcat, a client that nobody here wrote."""
+    return shutil.which("kcat") or _absent("kcat is not installed")

@@ -1,0 +1,102 @@
+"""Apache Kafka (KRaft, one process) in a container, reached on a free port of this machine."""
+
+import socket
+from dataclasses import dataclass
+from typing import Self
+
+from confluent_kafka.admin import AdminClient
+from images import build
+from testcontainers.core.container import DockerContainer
+
+_START_TIMEOUT_S = 60.0
+_HOST_PORT = 29092  # the listener that is published; 9092 is for other containers
+
+ENVIRONMENT = {
+    "CLUSTER_ID": "c2NpLWFnZW50cy10ZXN0cw",
+    "KAFKA_HEAP_OPTS": "-Xmx512m",
+    "KAFKA_NODE_ID": "1",
+    "KAFKA_PROCESS_ROLES": "broker,controller",
+    "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+    "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+    "KAFKA_LISTENERS": f"HOST://0.0.0.0:{_HOST_PORT},CONTROLLER://localhost:9093",
+    "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "HOST:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "KAFKA_INTER_BROKER_LISTENER_NAME": "HOST",
+    "KAFKA_LOG_DIRS": "/var/lib/kafka/data",
+    "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+    "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+    "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+    "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+    "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
+    "KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR": "1",
+    "KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A broker that a test talks to."""
+
+    bootstrap: str
+    embedded: bool
+
+
+class KafkaContainer:
+    """One broker whose address stays the same when it is stopped, killed and started again; a context manager.
+
+    Topics are made by those who declare them: the broker makes none by itself.
+    """
+
+    def __init__(self) -> None:
+        port = free_port()
+        self.bootstrap = f"127.0.0.1:{port}"
+        self._container = DockerContainer(build.kafka()).with_bind_ports(_HOST_PORT, port)
+        for name, value in ENVIRONMENT.items():
+            self._container.with_env(name, value)
+        self._container.with_env("KAFKA_ADVERTISED_LISTENERS", f"HOST://{self.bootstrap}")
+
+    def __enter__(self) -> Self:
+        self._container.start()
+        try:
+            self._wait()
+        except BaseException:
+            self._container.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._container.stop()
+
+    def stop(self) -> None:
+        """Stop the broker as an operator does; what it has written stays."""
+        self._container.get_wrapped_container().stop()
+
+    def kill(self) -> None:
+        """Kill the broker's process with SIGKILL; what it has written stays."""
+        self._container.get_wrapped_container().kill()
+
+    def start(self) -> None:
+        """Start the broker again at the same address and wait until it answers."""
+        self._container.get_wrapped_container().start()
+        self._wait()
+
+    def _wait(self) -> None:
+        """Wait for an answer; the library tries again by itself.
+
+        Raises:
+            KafkaException: none came; the container's log is its note.
+
+        """
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "reconnect.backoff.max.ms": 500, "log_level": 0})
+        try:
+            admin.list_topics(timeout=_START_TIMEOUT_S)
+        except Exception as error:
+            out, err = self._container.get_logs()
+            error.add_note((out + err).decode(errors="replace")[-4000:])
+            raise
+
+
+def free_port() -> int:
+    """Return a TCP port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,175 @@
+"""Finds, pulls or builds the images that the tests run, and prints their names: `build.py [kafka] [application]`.
+
+Where an image can be pulled it is; where not, it is built on a Debian made by debootstrap. Nothing in a build asks the
+network: jars and wheels are fetched outside. A tag is the hash of what went in, so a second run only looks.
+`SCI_AGENTS_BUILD_IMAGES=1` builds without trying to pull.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import IO
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound
+from requests.exceptions import RequestException
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+UPSTREAM_KAFKA = "apache/kafka:4.1.0"
+_SUITE = "bookworm"
+_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+_SUITE_PYTHON = "3.11"
+_REGISTRY_TIMEOUT_S = 15
+_OURS = {"sci-agents.tests": "image"}
+_SOURCES = ("sciagents", "streams", "agents", "native", "alerting", "config", "examples")
+_BUILD_FILES = ("pyproject.toml", "hatch_build.py", "README.md")
+_MADE = {".so", ".pyc", ".stamp"}
+
+
+def kafka() -> str:
+    """Return the name of an image of Apache Kafka that is configured by environment, as `apache/kafka` is."""
+    tag = f"sci-agents-kafka:{_digest(_files(HERE / 'kafka'))}"
+    if _upstream(UPSTREAM_KAFKA, instead=tag):
+        return UPSTREAM_KAFKA
+    if not _present(tag):
+        base = _debian("jre", ["openjdk-17-jre-headless", "ca-certificates"])
+        with _context(_files(HERE / "kafka"), HERE / "kafka") as folder:
+            copied = [f"-DoutputDirectory={folder / 'libs'}", "-DincludeScope=runtime"]
+            _run("mvn", "-q", "-B", "-f", str(folder / "pom.xml"), "dependency:copy-dependencies", *copied)
+            _build(folder, tag, base)
+    return tag
+
+
+def application() -> str:
+    """Return the name of the project's own image, made by the Dockerfile of the project from this checkout."""
+    sources = [ROOT / name for name in ("Dockerfile", *_BUILD_FILES)]
+    sources += [path for name in _SOURCES for path in _files(ROOT / name)]
+    installed = sorted(f"{found.name}=={found.version}" for found in distributions() if found.name != "sci-agents")
+    tag = f"sci-agents-test:{_digest(sources, *installed)}"
+    if not _present(tag):
+        base = f"python:{_PYTHON}-slim"
+        if not _upstream(base, instead=None):
+            if _PYTHON != _SUITE_PYTHON:
+                raise SystemExit(f"{base} cannot be pulled, and Debian {_SUITE} has Python {_SUITE_PYTHON} only")
+            base = _debian("python", ["python3", "python3-venv", "ca-certificates"])
+        with _context([ROOT / "Dockerfile"], ROOT) as folder:
+            _wheels(folder / "wheels", installed)
+            _build(folder, tag, base)
+    return tag
+
+
+def _wheels(folder: Path, versions: list[str]) -> None:
+    """Collect the project's wheel and those of its dependencies, in the versions that this environment tests."""
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(folder)]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
+        constraints.write("\n".join(versions))
+        constraints.flush()
+        _run(*pip, "--constraint", constraints.name, *project["dependencies"])
+    _run(*pip, "--no-deps", "--no-build-isolation", str(ROOT))
+
+
+def _debian(name: str, packages: list[str]) -> str:
+    """Return the name of a minimal Debian that holds `packages`."""
+    tag = f"sci-agents-{name}:{_digest([], _SUITE, *packages)}"
+    if not _present(tag):
+        with tempfile.TemporaryDirectory() as folder:
+            _run("debootstrap", "--variant=minbase", f"--include={','.join(packages)}", _SUITE, folder, _mirror())
+            for unused in ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale"):
+                shutil.rmtree(Path(folder, unused), ignore_errors=True)
+            with subprocess.Popen(["tar", "-C", folder, "-c", "."], stdout=subprocess.PIPE) as tar:
+                _run("docker", "import", "-", tag, stdin=tar.stdout)
+    return tag
+
+
+def _mirror() -> str:
+    """Return the mirror that this machine's apt uses for the suite."""
+    asked = ["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Identifier: Packages"]
+    for line in subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines():
+        release, _, address = line.partition(" ")
+        if release == _SUITE:
+            return address
+    raise SystemExit(f"apt knows no mirror of Debian {_SUITE}: the images are built on Debian {_SUITE}")
+
+
+def _upstream(name: str, *, instead: str | None) -> bool:
+    """Whether an image is here or can be pulled; not asked again once the one built `instead` is here."""
+    if os.environ.get("SCI_AGENTS_BUILD_IMAGES") == "1":
+        return False
+    if _present(name):
+        return True
+    if instead is not None and _present(instead):
+        return False
+    with contextlib.closing(docker.from_env(timeout=_REGISTRY_TIMEOUT_S)) as client:
+        try:
+            client.images.get_registry_data(name)
+        except (DockerException, RequestException):  # no such host, refused, timed out: cannot be pulled
+            return False
+    _run("docker", "pull", "--quiet", name)
+    return True
+
+
+def _present(name: str) -> bool:
+    with contextlib.closing(docker.from_env()) as client:
+        try:
+            client.images.get(name)
+        except ImageNotFound:
+            return False
+        return True
+
+
+def _build(folder: Path, tag: str, base: str) -> None:
+    """Build an image and drop the earlier ones of its name that no container uses."""
+    labels = [argument for name, value in _OURS.items() for argument in ("--label", f"{name}={value}")]
+    _run("docker", "build", "--quiet", "--build-arg", f"BASE={base}", *labels, "--tag", tag, str(folder),
+         env=os.environ | {"DOCKER_BUILDKIT": "0"})  # fmt: skip
+    with contextlib.closing(docker.from_env()) as client:
+        for earlier in client.images.list(tag.partition(":")[0], filters={"label": [*_OURS]}):
+            for name in set(earlier.tags) - {tag}:
+                with contextlib.suppress(APIError):
+                    client.images.remove(name)
+
+
+@contextlib.contextmanager
+def _context(files: Iterable[Path], root: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        for path in files:
+            target = Path(name, path.relative_to(root))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+        yield Path(name)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix not in _MADE)
+
+
+def _digest(files: Iterable[Path], *words: str) -> str:
+    found = hashlib.sha256("\0".join(words).encode())
+    for path in files:
+        found.update(f"\0{path.relative_to(ROOT)}\0".encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _run(*command: str, stdin: IO[bytes] | None = None, env: dict[str, str] | None = None) -> None:
+    """Run a command quietly; its output is told when it fails."""
+    if shutil.which(command[0]) is None:
+        raise SystemExit(f"{command[0]} is not installed: it is needed to build the images of the tests")
+    done = subprocess.run(command, stdin=stdin, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout.decode(errors='replace')[-4000:]}")
+
+
+if __name__ == "__main__":
+    for kind in sys.argv[1:] or ["kafka", "application"]:
+        print({"kafka": kafka, "application": application}[kind]())  # noqa: T201 - its output
