@@ -1,19 +1,17 @@
 """The agent `linalg`: dense linear systems."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
 
 from agents import arrays, schema
-from agents.arrays import Array
 from agents.outcome import Check, Diagnostics, Outcome, Problem
-from agents.task import Task, Watch
+from agents.task import Quick, Task, Watch
 from native import dense
 
-_ILL = 1.0 / np.finfo(float).eps
+_ILL = float(1.0 / np.finfo(float).eps)
 
 
 class SolveInputs(msgspec.Struct, forbid_unknown_fields=True):
@@ -30,14 +28,35 @@ class SolveOptions(msgspec.Struct, forbid_unknown_fields=True):
     arrays: Literal["list", "base64"] | None = None
 
 
-@dataclass(slots=True)
-class SolvePlan:
-    """One system; a small one goes with others of its size."""
+class SolvePlan(msgspec.Struct, frozen=True):
+    """One system; a small one goes with others of its size, as arrays or as the lists it came in."""
 
-    a: Array
-    b: Array
-    group: Hashable
+    a: Any
+    b: Any
+    group: int | str
     cost: float
+
+
+class SmallSystem(msgspec.Struct, forbid_unknown_fields=True):
+    """The plainest form of `SolveInputs`."""
+
+    a: list[list[float]]
+    b: list[float]
+
+
+def plan_small(system: SmallSystem) -> SolvePlan | None:
+    """Plan a system that fits the batched kernel; None for any other."""
+    n = len(system.b)
+    if not 0 < n <= dense.SMALL or len(system.a) != n:
+        return None
+    for row in system.a:
+        if len(row) != n:
+            return None
+    return SolvePlan(system.a, system.b, n, _cost(n))
+
+
+def _cost(n: int) -> float:
+    return 2 / 3 * n**3 + 10 * n * n
 
 
 def prepare_solve(inputs: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> SolvePlan:  # noqa: ARG001
@@ -56,17 +75,15 @@ def prepare_solve(inputs: Mapping[str, Any], options: Mapping[str, Any], seed: i
     if b.shape[0] != n:
         raise Problem("invalid_input", f"b has {b.shape[0]} rows, a has {n}", field="inputs.b", hint=f"{n} rows")
     small = n <= dense.SMALL and b.ndim == 1
-    return SolvePlan(a, b, n if small else "lapack", 2 / 3 * n**3 + 10 * n * n)
+    return SolvePlan(a, b, n if small else "lapack", _cost(n))
 
 
 def compute_solve(plans: Sequence[SolvePlan], watch: Watch) -> list[Outcome]:
     """Solve systems of one group."""
     if plans[0].group == "lapack":
         return [_solve_one(plan, watch) for plan in plans]
-    n = plans[0].a.shape[0]
-    matrices = np.concatenate([plan.a for plan in plans]).reshape(len(plans), n, n)
-    rights = np.concatenate([plan.b for plan in plans]).reshape(len(plans), n)
-    found = dense.solve_small(matrices, rights)
+    matrices = np.array([plan.a for plan in plans], dtype=np.float64)
+    found = dense.solve_small(matrices, np.array([plan.b for plan in plans], dtype=np.float64))
     finite = np.isfinite(found.x).all(axis=1) & np.isfinite(found.error_bound)
     rows = zip(
         found.x.tolist(), found.condition.tolist(), found.residual.tolist(), found.error_bound.tolist(),
@@ -86,7 +103,7 @@ def _solve_one(plan: SolvePlan, watch: Watch) -> Outcome:
     return _outcome(x.reshape(plan.b.shape), condition, residual, bound, singular, finite, dense.LAPACK, True)
 
 
-_FINITE = Check("finite", passed=True)
+_CHECKS = [Check("finite", passed=True)]
 
 
 def _outcome(
@@ -101,7 +118,7 @@ def _outcome(
         return Outcome(None, kernel, compiled, problem=problem)
     return Outcome(
         {"x": x, "residual_norm": residual, "condition_estimate": condition}, kernel, compiled,
-        Diagnostics(error_estimate=bound, residual=residual, method="lu", checks=[_FINITE]),
+        Diagnostics(error_estimate=bound, residual=residual, method="lu", checks=_CHECKS),
         [f"ill-conditioned: about {16 + np.log10(1 / condition):.0f} digits are right"] if condition > 1e10 else [],
     )  # fmt: skip
 
@@ -111,5 +128,6 @@ TASKS = (
         agent="linalg", name="solve", summary="Solve a dense system of linear equations a x = b.",
         inputs=SolveInputs, options=SolveOptions, methods=("lu",),
         example={"a": [[3, 1], [1, 2]], "b": [9, 8]}, prepare=prepare_solve, compute=compute_solve,
+        quick=Quick(msgspec.json.Decoder(SmallSystem).decode, plan_small),
     ),
 )  # fmt: skip

@@ -1,6 +1,5 @@
 """What a task gives back: an outcome, or a problem that says what is wrong, where, and what would do."""
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -49,13 +48,15 @@ class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
     checks: list[Check] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+NOTHING_TO_SAY = Diagnostics()
+
+
+class Outcome(msgspec.Struct, frozen=True):
     """A computed answer (`outputs` may hold NumPy arrays) or, when `problem` is set, why there is none."""
 
     outputs: dict[str, Any] | None
     kernel: str
     compiled: bool
-    diagnostics: Diagnostics = field(default_factory=Diagnostics)
-    warnings: list[str] = field(default_factory=list)
+    diagnostics: Diagnostics = NOTHING_TO_SAY
+    warnings: list[str] = []
     problem: Problem | None = None

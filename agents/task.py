@@ -29,6 +29,19 @@ class Plan(Protocol):
 
 
 @dataclass(frozen=True)
+class Quick:
+    """The short way of small, frequent requests: JSON inputs decoded and checked in one step, without options.
+
+    `decode` takes the bytes of `inputs` to a struct of the strictest types, so that every number in it is finite;
+    `plan` gives None for what is to go the ordinary way. Both ways give the same answers; a `msgspec.ValidationError`
+    sends a request the ordinary way too, which finds the words for what is wrong with it.
+    """
+
+    decode: Callable[[msgspec.Raw], Any]
+    plan: Callable[[Any], Plan | None]
+
+
+@dataclass(frozen=True)
 class Task:
     """What the catalogue knows of one task.
 
@@ -46,3 +59,4 @@ class Task:
     example: Mapping[str, Any]
     prepare: Callable[[Mapping[str, Any], Mapping[str, Any], int], Plan]
     compute: Callable[[Sequence[Any], Watch], list[Outcome]]
+    quick: Quick | None = None

@@ -1,16 +1,16 @@
 """Admission: from a record's bytes to a job that may run, or to the problem that answers it. Pure but for the codec."""
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import msgspec
 
 from agents import catalogue
 from agents.outcome import Problem
 from agents.task import Task
 from streams import instants
 from streams.cancels import Cancels
-from streams.codec import JSON, canonical_inputs, decode_request
-from streams.contracts import Request
+from streams.codec import JSON, Received, canonical_inputs, decode_inputs, receive
 
 
 class Origin(NamedTuple):
@@ -23,22 +23,21 @@ class Origin(NamedTuple):
     headers: list[tuple[str, str | bytes | None]]
 
 
-@dataclass(slots=True)
-class Job:
+class Job(msgspec.Struct):
     """An admitted request: its plan is ready to run, together with others of the same group."""
 
     origin: Origin
-    request: Request
+    request: Received
     task: Task
     plan: Any
-    seed: int
+    seed: int | None
     inputs_hash: str
     timeout_s: float
 
     @property
-    def group(self) -> tuple[str, str, Any]:
+    def group(self) -> tuple[int, Any]:
         """What is computed in one native call."""
-        return (self.task.agent, self.task.name, self.plan.group)
+        return (id(self.task), self.plan.group)
 
 
 _CARRIED = ("traceparent", "tracestate")
@@ -61,27 +60,46 @@ def carried(headers: list[tuple[str, bytes | None]] | None) -> tuple[str, list[t
     return content_type, [("content-type", content_type), *kept]
 
 
-def seed_of(request: Request) -> int:
-    """Return the request's seed, or the one that follows from its id: 53 bits, so that JSON keeps it exact."""
-    if request.seed is not None:
-        return request.seed
-    return int.from_bytes(hashlib.sha256(request.id.encode()).digest()[:7], "big") >> 3
+def seed_of(request_id: str, seed: int | None) -> int:
+    """Return a request's seed, or the one that follows from its id: 53 bits, so that JSON keeps it exact."""
+    if seed is not None:
+        return seed
+    return int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:7], "big") >> 3
 
 
 def admit(
     value: bytes | None, origin: Origin, now: float, cancels: Cancels, default_timeout_s: float
-) -> tuple[Request, Job | Problem]:
+) -> Job | tuple[Received, Problem]:
     """Decode one record and prepare its plan; raises `Refusal` when it is not a request."""
-    request = decode_request(value, origin.content_type)
+    request = receive(value, origin.content_type)
     try:
         if request.expires_at is not None and instants.from_text(request.expires_at) <= now:
             raise Problem("expired", f"it was to be answered before {request.expires_at}", field="expires_at")
         if cancels and request.id in cancels:
             raise Problem("cancelled", "cancelled before it started")
         task = catalogue.find(request.agent, request.task)
-        seed = seed_of(request)
-        plan = task.prepare(request.inputs, request.options, seed)
+        quick = _quick_plan(task, request, origin)
+        if quick is not None:
+            seed, (plan, inputs) = request.seed, quick
+        else:
+            seed = seed_of(request.id, request.seed)
+            inputs = decode_inputs(request, value or b"", origin.content_type)
+            plan = task.prepare(inputs, request.options, seed)
     except Problem as problem:
         return request, problem
-    digest = "sha256:" + hashlib.sha256(canonical_inputs(request)).hexdigest()
-    return request, Job(origin, request, task, plan, seed, digest, request.timeout_s or default_timeout_s)
+    digest = hashlib.sha256(canonical_inputs(request.agent, request.task, inputs, request.options, request.seed))
+    return Job(
+        origin, request, task, plan, seed, f"sha256:{digest.hexdigest()}",
+        default_timeout_s if request.timeout_s is None else request.timeout_s,
+    )  # fmt: skip
+
+
+def _quick_plan(task: Task, request: Received, origin: Origin) -> tuple[Any, Any] | None:
+    if task.quick is None or request.options or origin.content_type != JSON:
+        return None
+    try:
+        inputs = task.quick.decode(request.inputs)
+    except msgspec.MsgspecError:
+        return None
+    plan = task.quick.plan(inputs)
+    return None if plan is None else (plan, inputs)

@@ -2,8 +2,8 @@
 
 from agents.outcome import RETRYABLE, Diagnostics, Outcome, Problem
 from streams.admit import Job
-from streams.codec import Refusal
-from streams.contracts import Error, Provenance, Request, Result, Status
+from streams.codec import Received, Refusal
+from streams.contracts import Error, Provenance, Result, Status
 
 _STATUS: dict[str, Status] = {"expired": "expired", "cancelled": "cancelled"}
 _NOTHING = Diagnostics()
@@ -20,11 +20,9 @@ def error_of(problem: Problem) -> Error:
 def computed(job: Job, outcome: Outcome, provenance: Provenance, completed_at: str) -> Result:
     """Answer with what was computed, or with what was found wrong while computing."""
     problem, request = outcome.problem, job.request
-    status: Status = "succeeded" if problem is None else _STATUS.get(problem.code, "failed")
-    provenance.kernel, provenance.compiled = outcome.kernel, outcome.compiled
-    provenance.inputs_hash, provenance.seed = job.inputs_hash, job.seed
     return Result(
-        id=request.id, agent=request.agent, task=request.task, status=status,
+        id=request.id, agent=request.agent, task=request.task,
+        status="succeeded" if problem is None else _STATUS.get(problem.code, "failed"),
         outputs=outcome.outputs if problem is None else None,
         error=None if problem is None else error_of(problem),
         warnings=outcome.warnings, diagnostics=outcome.diagnostics, provenance=provenance,
@@ -32,11 +30,10 @@ def computed(job: Job, outcome: Outcome, provenance: Provenance, completed_at: s
     )  # fmt: skip
 
 
-def refused(what: Request | Refusal, problem: Problem, provenance: Provenance, completed_at: str) -> Result:
+def refused(what: Received | Refusal, problem: Problem, provenance: Provenance, completed_at: str) -> Result:
     """Answer a request that was not computed: rejected, expired or cancelled."""
-    labels = what.labels if isinstance(what, Request) else {}
     return Result(
         id=what.id or "", agent=what.agent, task=what.task, status=_STATUS.get(problem.code, "rejected"),
         outputs=None, error=error_of(problem), warnings=[], diagnostics=_NOTHING, provenance=provenance,
-        labels=labels, completed_at=completed_at,
+        labels={} if isinstance(what, Refusal) else what.labels, completed_at=completed_at,
     )  # fmt: skip

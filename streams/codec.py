@@ -6,12 +6,14 @@ import math
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 import msgspec
 import numpy as np
 
 from agents.outcome import Problem
+from streams import instants
 from streams.contracts import Request, Result
 from streams.topics import MESSAGE_LIMIT
 
@@ -21,15 +23,23 @@ DEPTH_LIMIT = 64
 INLINE_LIMIT = 10_000
 TIMEOUT_LIMIT_S = 3600.0
 
+Received = Request[msgspec.Raw]
+"""A request whose inputs are not decoded yet."""
+
 _FIELDS = Request.__struct_fields__
-_json_request = msgspec.json.Decoder(Request)
-_pack_request = msgspec.msgpack.Decoder(Request)
+_json_request = msgspec.json.Decoder(Received)
+_pack_request = msgspec.msgpack.Decoder(Received)
+_json_inputs = msgspec.json.Decoder(dict[str, Any])
+_pack_inputs = msgspec.msgpack.Decoder(dict[str, Any])
 _json_encoder = msgspec.json.Encoder()
 _pack_encoder = msgspec.msgpack.Encoder()
 _canonical = msgspec.json.Encoder(order="deterministic", enc_hook=repr)
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NONFINITE = re.compile(rb"\b(NaN|Infinity)\b")
+
+
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # ValidationError is a DecodeError
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not an accident
@@ -55,8 +65,15 @@ _json_envelope = msgspec.json.Decoder(_Envelope)
 _pack_envelope = msgspec.msgpack.Decoder(_Envelope)
 
 
-def decode_request(value: bytes | None, content_type: str = JSON) -> Request:
+def decode_request(value: bytes | None, content_type: str = JSON) -> Request[dict[str, Any]]:
     """Decode one value of `compute.requests`; raises `Refusal` for anything that is not a request."""
+    received = receive(value, content_type)
+    inputs = decode_inputs(received, value or b"", content_type)
+    return cast("Request[dict[str, Any]]", msgspec.structs.replace(received, inputs=inputs))
+
+
+def receive(value: bytes | None, content_type: str = JSON) -> Received:
+    """Decode all of a request but its inputs, which stay as bytes; raises `Refusal`."""
     packed = content_type == MSGPACK
     try:
         if not value:
@@ -68,22 +85,30 @@ def decode_request(value: bytes | None, content_type: str = JSON) -> Request:
             )  # fmt: skip
         if not packed and value.count(b"[") + value.count(b"{") > DEPTH_LIMIT:
             _check_depth(value)
-        request: Request = (_pack_request if packed else _json_request).decode(value)
+        received: Received = (_pack_request if packed else _json_request).decode(value)
+        _check_values(received)
+    except (Problem, *_UNREADABLE) as error:
+        raise _refusal(_problem_of(error, value or b"", packed), value, packed) from None
+    return received
+
+
+def decode_inputs(received: Received, value: bytes, content_type: str = JSON) -> dict[str, Any]:
+    """Decode the inputs of a request that came as `value`; raises `Refusal`."""
+    packed = content_type == MSGPACK
+    try:
+        inputs: dict[str, Any] = (_pack_inputs if packed else _json_inputs).decode(received.inputs)
         if packed:
-            _check_object_depth(request.inputs)
-        _check_values(request)
-    except Problem as problem:
+            _check_object_depth(inputs)
+    except (Problem, *_UNREADABLE) as error:
+        problem = _problem_of(error, value, packed)
+        problem.field = f"inputs{'.' if problem.field else ''}{problem.field or ''}"
         raise _refusal(problem, value, packed) from None
-    except msgspec.ValidationError as error:
-        raise _refusal(_explain(error), value, packed) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _refusal(_not_decodable(error, value or b"", packed), value, packed) from None
-    return request
+    return inputs
 
 
-def canonical_inputs(request: Request) -> bytes:
+def canonical_inputs(agent: str, task: str, inputs: object, options: Mapping[str, Any], seed: int | None) -> bytes:
     """What an answer depends on, in one canonical form: the base of `inputs_hash`."""
-    return _canonical.encode((request.agent, request.task, request.inputs, request.options, request.seed))
+    return _canonical.encode((agent, task, inputs, options, seed))
 
 
 def encode_result(
@@ -94,10 +119,31 @@ def encode_result(
     `arrays` ("list" or "base64") forces one. In JSON, numbers that are not finite become the contract's strings.
     """
     packed = content_type == MSGPACK
-    if result.outputs is not None:
-        limit = {"list": 1 << 62, "base64": -1}.get(arrays or "", inline_limit)
-        result.outputs = _plain(result.outputs, packed, limit)
-    return (_pack_encoder if packed else _json_encoder).encode(result)
+    encoder = _pack_encoder if packed else _json_encoder
+    outputs = result.outputs
+    if outputs is None:
+        return encoder.encode(result)
+    limit = {"list": 1 << 62, "base64": -1}.get(arrays or "", inline_limit)
+    encoded = _output_encoder(packed, limit).encode(outputs)
+    if not packed and b"null" in encoded:  # as the encoder writes a number that is not finite
+        encoded = encoder.encode(_plain(outputs, packed, limit))
+    try:
+        result.outputs = msgspec.Raw(encoded)  # type: ignore[assignment]
+        return encoder.encode(result)
+    finally:
+        result.outputs = outputs
+
+
+@lru_cache(maxsize=64)
+def _output_encoder(packed: bool, limit: int) -> msgspec.json.Encoder | msgspec.msgpack.Encoder:
+    def convert(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return _array(value, packed, limit)
+        if isinstance(value, np.generic):
+            return value.item()
+        raise TypeError(f"a result cannot hold {type(value).__name__}")
+
+    return (msgspec.msgpack.Encoder if packed else msgspec.json.Encoder)(enc_hook=convert)
 
 
 def _plain(value: Any, packed: bool, limit: int) -> Any:
@@ -134,7 +180,7 @@ def _nonfinite(value: float) -> str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _check_values(request: Request) -> None:
+def _check_values(request: Received) -> None:
     """The limits that the types cannot say."""
     if not readable_id(request.id):
         raise Problem(
@@ -146,6 +192,16 @@ def _check_values(request: Request) -> None:
             "invalid_message", f"timeout_s is {timeout:g}", field="timeout_s",
             hint=f"a number of seconds above 0, at most {TIMEOUT_LIMIT_S:g}",
         )  # fmt: skip
+    if request.expires_at is not None:
+        try:
+            instants.from_text(request.expires_at)
+        except ValueError:
+            raise Problem(
+                "invalid_message", f"{request.expires_at[:80]!r} is no instant", field="expires_at",
+                hint="RFC 3339 with its offset, such as 2026-12-01T00:00:00Z",
+            ) from None  # fmt: skip
+    if request.seed is not None and not 0 <= request.seed < 1 << 63:
+        raise Problem("invalid_message", "seed is out of range", field="seed", hint="an integer from 0 to 2**63 - 1")
 
 
 def readable_id(value: object) -> bool:
@@ -185,6 +241,12 @@ def _too_deep(depth: int) -> Problem:
         "invalid_message", f"nested {depth} levels deep, the limit is {DEPTH_LIMIT}", field="inputs",
         hint="write large arrays as {dtype, shape, base64}",
     )  # fmt: skip
+
+
+def _problem_of(error: Exception, value: bytes, packed: bool) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    return _explain(error) if isinstance(error, msgspec.ValidationError) else _not_decodable(error, value, packed)
 
 
 def _explain(error: msgspec.ValidationError) -> Problem:

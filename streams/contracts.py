@@ -3,7 +3,7 @@
 Nothing here knows Kafka. Timestamps are RFC 3339 strings in UTC; durations are seconds.
 """
 
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -17,13 +17,16 @@ Phase = Literal["INVESTIGATING", "IDENTIFIED", "MONITORING", "RESOLVED"]
 Action = Literal["acknowledge", "resolve", "escalate", "assign", "note", "phase", "silence", "unsilence", "snooze"]
 
 
-class Request(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What a client asks for (`compute.requests`)."""
+Inputs = TypeVar("Inputs")
+
+
+class Request(msgspec.Struct, Generic[Inputs], kw_only=True, forbid_unknown_fields=True):
+    """What a client asks for (`compute.requests`); `inputs` are a mapping, or not decoded yet (`msgspec.Raw`)."""
 
     id: str
     agent: str
     task: str
-    inputs: dict[str, Any]
+    inputs: Inputs
     options: dict[str, Any] = {}
     timeout_s: float | None = None
     expires_at: str | None = None
@@ -43,7 +46,7 @@ class Error(msgspec.Struct, frozen=True, kw_only=True):
     retryable: bool = False
 
 
-class Provenance(msgspec.Struct, kw_only=True):
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """Where and how a result was computed: with `completed_at`, all that may differ on a repeat."""
 
     version: str

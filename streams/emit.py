@@ -4,12 +4,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from streams.topics import TOPIC_MESSAGE_LIMIT
-
-_log = structlog.get_logger(__name__)
+from streams.topics import DLQ_MESSAGE_LIMIT
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -23,27 +20,25 @@ class Outgoing(NamedTuple):
     headers: Headers
 
 
+Confirmed = Callable[[Exception | None], None]
+
+
 class _Receipt:
-    """Counts the delivery reports of one group of messages; librdkafka calls it from `poll`."""
+    """Counts the delivery reports of one group of messages; librdkafka calls it from `poll`, once a message."""
 
-    __slots__ = ("_confirmed", "_failed", "_left")
+    __slots__ = ("_confirmed", "_failure", "_left")
 
-    def __init__(self, count: int, confirmed: Callable[[bool], None]) -> None:
+    def __init__(self, count: int, confirmed: Confirmed) -> None:
         self._left = count
-        self._failed = False
+        self._failure: Exception | None = None
         self._confirmed = confirmed
 
-    def __call__(self, error: KafkaError | None, message: Message) -> None:
+    def __call__(self, error: KafkaError | None, message: Message | None) -> None:  # noqa: ARG002 - as it is called
         if error is not None:
-            _log.error("delivery_failed", topic=message.topic(), error=str(error))
-        self.settle(failed=error is not None)
-
-    def settle(self, *, failed: bool) -> None:
-        """Count one message as answered."""
-        self._failed |= failed
+            self._failure = KafkaException(error)
         self._left -= 1
-        if self._left == 0:
-            self._confirmed(not self._failed)
+        if not self._left:
+            self._confirmed(self._failure)
 
 
 class Emitter:
@@ -55,7 +50,8 @@ class Emitter:
                 "bootstrap.servers": bootstrap,
                 "enable.idempotence": True,
                 "linger.ms": 2,
-                "message.max.bytes": TOPIC_MESSAGE_LIMIT,
+                "message.max.bytes": DLQ_MESSAGE_LIMIT,
+                "message.timeout.ms": 0,  # a broker that is away is waited for: to give up would lose the answer
                 "queue.buffering.max.messages": 500_000,
                 "compression.type": "none",
                 "partitioner": "murmur2_random",
@@ -65,13 +61,13 @@ class Emitter:
         self._thread = threading.Thread(target=self._poll, name="emit", daemon=True)
         self._thread.start()
 
-    def send(self, messages: Sequence[Outgoing], confirmed: Callable[[bool], None]) -> None:
-        """Queue `messages`; `confirmed(True)` is called, from another thread, once all are on the broker.
+    def send(self, messages: Sequence[Outgoing], confirmed: Confirmed) -> None:
+        """Queue `messages`; `confirmed(None)` is called, from another thread, once all are on the broker.
 
-        `confirmed(False)` means that at least one was given up by librdkafka (five minutes without a broker).
+        A broker that is away is waited for; what the broker, or librdkafka, refuses for good comes as the exception.
         """
         if not messages:
-            confirmed(True)
+            confirmed(None)
             return
         receipt = _Receipt(len(messages), confirmed)
         produce = self._producer.produce
@@ -83,8 +79,7 @@ class Emitter:
                 except BufferError:  # the local queue is full: reports have to be served first
                     self._producer.poll(0.05)
                 except KafkaException as error:  # refused before it was queued (its size, its topic's name)
-                    _log.error("send_refused", topic=topic, error=str(error))
-                    receipt.settle(failed=True)
+                    receipt(error.args[0], None)
                     break
 
     def close(self, timeout_s: float = 10.0) -> int:

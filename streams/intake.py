@@ -6,6 +6,7 @@ Offsets are received into a frontier per partition before a batch is handed out,
 import asyncio
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -23,13 +24,10 @@ Partition = tuple[str, int]
 
 BATCH_LIMIT = 2_000
 """Most records in one batch: about 20 ms of small requests, so that a batch is never long work by itself."""
+_LARGE = 16 * 1024
+"""Records above this are counted in bytes too; the others are bounded by their number."""
 _COMMIT_EVERY_S = 0.2
 _REVOKE_BUDGET_S = 5.0
-
-
-def origin(record: Message) -> tuple[Partition, int]:
-    """Where a consumed record lies: its partition and its offset."""
-    return cast("tuple[Partition, int]", ((record.topic(), record.partition()), record.offset()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,10 @@ class RecordBatch:
 
 
 class Intake(Service):
-    """Feeds `channel` with record batches of `topics`; stops reading while `in_flight_limit` records are unfinished."""
+    """Feeds `channel` with record batches of `topics`.
+
+    Stops reading while `in_flight_limit` records, or `bytes_limit` bytes of large ones, are unfinished.
+    """
 
     def __init__(
         self,
@@ -50,12 +51,14 @@ class Intake(Service):
         group_id: str,
         *,
         in_flight_limit: int = 20_000,
+        bytes_limit: int = 256 * 1024 * 1024,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self._channel = channel
         self._topics = list(topics)
         self._limit = in_flight_limit
+        self._bytes_limit = bytes_limit
         self._config = {
             "bootstrap.servers": bootstrap,
             "group.id": group_id,
@@ -70,6 +73,7 @@ class Intake(Service):
         self._lock = threading.Lock()
         self._frontiers: dict[Partition, Frontier] = {}
         self._committed: dict[Partition, int] = {}
+        self._large: dict[tuple[Partition, int], int] = {}
         self._paused = False
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -83,14 +87,17 @@ class Intake(Service):
 
     def done(self, finished: Iterable[tuple[Partition, int]]) -> None:
         """Mark (partition, offset) pairs done; those of a partition that is no longer ours change nothing."""
-        by_partition: dict[Partition, list[int]] = {}
+        by_partition: defaultdict[Partition, list[int]] = defaultdict(list)
         for partition, offset in finished:
-            by_partition.setdefault(partition, []).append(offset)
+            by_partition[partition].append(offset)
         with self._lock:
             for partition, offsets in by_partition.items():
                 frontier = self._frontiers.get(partition)
                 if frontier is not None:
                     frontier.done(offsets)
+                if self._large:
+                    for offset in offsets:
+                        self._large.pop((partition, offset), None)
 
     async def on_start(self) -> None:
         """Begin to read."""
@@ -109,10 +116,14 @@ class Intake(Service):
         try:
             self._read()
         except Exception as failure:  # whatever it is, the process must not live on deaf
-            _log.critical("intake_failed", error=str(failure), exc_info=True)
-            loop, error = self._loop, failure
-            if loop is not None:
-                loop.call_soon_threadsafe(lambda: loop.create_task(self.crash(error)))
+            self.fail(failure)
+
+    def fail(self, failure: Exception) -> None:
+        """End the process, from any thread: what is not committed is read again after a restart."""
+        _log.critical("intake_failed", error=str(failure), exc_info=failure)
+        loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(lambda: loop.create_task(self.crash(failure)))
 
     def _read(self) -> None:
         consumer = Consumer(self._config)
@@ -135,11 +146,16 @@ class Intake(Service):
     def _hand_out(self, messages: Sequence[Message]) -> None:
         records = []
         offsets: dict[Partition, list[int]] = {}
+        large: dict[tuple[Partition, int], int] = {}
         for message in messages:
             error = message.error()
             if error is None:
                 records.append(message)
-                offsets.setdefault(origin(message)[0], []).append(origin(message)[1])
+                place = (cast("str", message.topic()), cast("int", message.partition()))
+                offset = cast("int", message.offset())
+                offsets.setdefault(place, []).append(offset)
+                if len(message) > _LARGE:
+                    large[place, offset] = len(message)
             elif error.fatal():
                 raise KafkaException(error)
             elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
@@ -147,6 +163,7 @@ class Intake(Service):
         if not records:
             return
         with self._lock:
+            self._large.update(large)
             for partition, seen in offsets.items():
                 self._frontiers.setdefault(partition, Frontier()).received(seen)
         loop = self._loop
@@ -157,11 +174,15 @@ class Intake(Service):
 
     def _hold_back(self, consumer: Consumer) -> None:
         """Pause every partition at the bound, read on at half of it; polling goes on, so no rebalance follows."""
-        flight = self.in_flight
-        if not self._paused and flight >= self._limit:
+        with self._lock:
+            load = max(
+                sum(frontier.in_flight for frontier in self._frontiers.values()) / self._limit,
+                sum(self._large.values()) / self._bytes_limit,
+            )
+        if not self._paused and load >= 1.0:
             consumer.pause(consumer.assignment())
             self._paused = True
-        elif self._paused and flight <= self._limit // 2:
+        elif self._paused and load <= 0.5:
             consumer.resume(consumer.assignment())
             self._paused = False
 
@@ -214,6 +235,7 @@ class Intake(Service):
             for partition in partitions:
                 self._frontiers.pop((partition.topic, partition.partition), None)
                 self._committed.pop((partition.topic, partition.partition), None)
+            self._large = {place: size for place, size in self._large.items() if place[0] in self._frontiers}
         consumer.incremental_unassign(partitions)
 
 

@@ -7,6 +7,11 @@ MESSAGE_LIMIT = 8 * 1024 * 1024
 """Largest value accepted, in bytes."""
 TOPIC_MESSAGE_LIMIT = 10 * 1024 * 1024
 """`max.message.bytes` of the topics: above the limit, so that a value just over it still arrives and is told so."""
+_HEADERS_LIMIT = 64 * 1024
+RESULT_LIMIT = TOPIC_MESSAGE_LIMIT - _HEADERS_LIMIT
+"""Largest encoded result, in bytes: it fits its topic with its headers."""
+DLQ_MESSAGE_LIMIT = TOPIC_MESSAGE_LIMIT + _HEADERS_LIMIT
+"""`max.message.bytes` of `compute.dlq`: whatever another topic took fits, with the headers that say why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +22,14 @@ class TopicSpec:
     cleanup_policy: str
     retention_ms: int
     partitions: int = 4
+    message_limit: int = TOPIC_MESSAGE_LIMIT
 
     def config(self) -> dict[str, str]:
         """Topic-level configuration, as Kafka names it."""
         return {
             "cleanup.policy": self.cleanup_policy,
             "retention.ms": str(self.retention_ms),
-            "max.message.bytes": str(TOPIC_MESSAGE_LIMIT),
+            "max.message.bytes": str(self.message_limit),
         }
 
 
@@ -33,7 +39,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("compute.results", "compact,delete", 7 * _DAY_MS),
     TopicSpec("compute.progress", "delete", _DAY_MS),
     TopicSpec("compute.control", "delete", _DAY_MS),
-    TopicSpec("compute.dlq", "delete", 30 * _DAY_MS),
+    TopicSpec("compute.dlq", "delete", 30 * _DAY_MS, message_limit=DLQ_MESSAGE_LIMIT),
     TopicSpec("ops.events", "delete", 7 * _DAY_MS),
     TopicSpec("ops.alerts", "delete", 7 * _DAY_MS),
     TopicSpec("ops.incidents", "compact", -1),

@@ -4,6 +4,7 @@ intake → channel of record batches → agent `compute` → `Compute` (threads)
 """
 
 import asyncio
+import gc
 import os
 import socket
 import uuid
@@ -18,10 +19,11 @@ from prometheus_client import start_http_server
 
 from streams import declare, telemetry
 from streams.cancels import Cancels
-from streams.compute import Compute, ComputeSettings
+from streams.compute import Compute
 from streams.contracts import Control
 from streams.emit import Emitter
 from streams.intake import Intake
+from streams.replies import Desk
 from streams.topics import names
 
 _log = structlog.get_logger(__name__)
@@ -51,6 +53,10 @@ def run(settings: WorkerSettings) -> None:
         host, _, port = settings.metrics_listen.rpartition(":")
         start_http_server(int(port), host or "127.0.0.1")
     app = make_app(settings)
+    # messages make no cycles: looking for some at every 700th new object would take half of the hot path's time
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     faust.Worker(app, loglevel=settings.log_level, override_logging=False, quiet=True).execute_from_commandline()
 
 
@@ -72,16 +78,13 @@ def make_app(settings: WorkerSettings) -> faust.App:
     cancels = Cancels()
     emitter = Emitter(settings.kafka)
     batches = app.channel(maxsize=0)
-    intake = Intake(
-        batches, settings.kafka, [names(settings.prefix)["compute.requests"]], settings.prefix + settings.group_id
-    )
-    compute = Compute(
-        ComputeSettings(
-            version=version("sci-agents"), worker=name, prefix=settings.prefix, timeout_s=settings.timeout_s,
-            inline_limit=settings.inline_limit, max_workers=settings.max_workers,
-        ),
-        emitter, cancels, intake.done,
+    topics = names(settings.prefix)
+    intake = Intake(batches, settings.kafka, [topics["compute.requests"]], settings.prefix + settings.group_id)
+    desk = Desk(
+        version=version("sci-agents"), worker=name, emitter=emitter, done=intake.done, give_up=intake.fail,
+        topics=topics, inline_limit=settings.inline_limit,
     )  # fmt: skip
+    compute = Compute(desk, cancels, timeout_s=settings.timeout_s, max_workers=settings.max_workers)
     telemetry.IN_FLIGHT.set_function(lambda: intake.in_flight)
 
     async def compute_batches(stream: Any) -> None:
@@ -98,7 +101,7 @@ def make_app(settings: WorkerSettings) -> faust.App:
                 cancels.add(control.id)
 
     app.agent(batches, name="compute")(compute_batches)
-    controls = app.topic(names(settings.prefix)["compute.control"], value_serializer="raw", key_serializer="raw")
+    controls = app.topic(topics["compute.control"], value_serializer="raw", key_serializer="raw")
     app.agent(controls, name="control")(obey_controls)
 
     async def start(_app: object) -> None:

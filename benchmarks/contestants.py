@@ -1,0 +1,36 @@
+"""The programs that are compared: ours and the peers, each started as a process of its own and killed afterwards."""
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+OURS = "ours"
+
+
+def command(name: str, bootstrap: str, prefix: str, folder: str) -> list[str]:
+    """How a contestant is started."""
+    if name == OURS:
+        return [
+            sys.executable, "-m", "sciagents", "worker", "--kafka", bootstrap, "--topic-prefix", prefix,
+            "--log-level", "WARNING", "--dir", folder,
+        ]  # fmt: skip
+    return [sys.executable, "-m", f"benchmarks.peers.{name}", bootstrap, prefix]
+
+
+@contextlib.contextmanager
+def running(name: str, bootstrap: str, prefix: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a contestant; its errors are shown when it ends by itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "log")
+        with log.open("wb") as file:
+            process = subprocess.Popen(command(name, bootstrap, prefix, folder), stdout=file, stderr=file)
+        try:
+            yield process
+            if process.poll() is not None:
+                raise RuntimeError(f"{name} ended by itself:\n{log.read_text()}")
+        finally:
+            process.kill()
+            process.wait()

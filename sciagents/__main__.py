@@ -1,0 +1,5 @@
+"""`python -m sciagents` is the command `sci-agents`."""
+
+from sciagents.cli import main
+
+main()
