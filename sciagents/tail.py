@@ -23,8 +23,9 @@ class Tail:
     """Hands out the records of `topics` in batches, from a thread of its own; a context manager."""
 
     def __init__(
-        self, bootstrap: str, topics: Sequence[str], on_records: Callable[[list[Message]], None], *, start: Start
-    ) -> None:
+        self, bootstrap: str, topics: Sequence[str], on_records: Callable[[list[Message]], None], *, start: Start,
+        on_failure: Callable[[Exception], None] = lambda _: None,
+    ) -> None:  # fmt: skip
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
@@ -39,6 +40,7 @@ class Tail:
         )
         self._topics = list(topics)
         self._on_records = on_records
+        self._on_failure = on_failure
         self._start = start
         self._behind: dict[tuple[str, int], int] = {}
         self._stopping = threading.Event()
@@ -92,6 +94,7 @@ class Tail:
         except Exception as failure:
             _log.exception("tail_failed", topics=self._topics)
             self.failure = failure
+            self._on_failure(failure)
         finally:
             self._consumer.close()
 

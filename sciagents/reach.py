@@ -1,0 +1,46 @@
+"""Whether Kafka answers, asked before anything else: librdkafka itself waits and tries for ever."""
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._metadata import ClusterMetadata
+
+from sciagents.errors import BrokerError, UsageError
+
+ANSWER_WITHIN_S = 10.0
+_EMBEDDED = "mockCluster"  # how librdkafka names its mock cluster
+
+
+def metadata(bootstrap: str, timeout_s: float = ANSWER_WITHIN_S) -> ClusterMetadata:
+    """Ask a broker for its topics.
+
+    Raises:
+        UsageError: `bootstrap` is no address.
+        BrokerError: nothing answers there within `timeout_s` seconds.
+
+    """
+    check_address(bootstrap)
+    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "socket.timeout.ms": 10_000})
+    try:
+        return client.list_topics(timeout=timeout_s)
+    except KafkaException as error:
+        raise BrokerError(
+            f"no Kafka answers at {bootstrap} within {timeout_s:g} s: {error.args[0].str()}", field="kafka",
+            hint="start one with `sci-agents broker`, or name another with --kafka HOST:PORT",
+        ) from None  # fmt: skip
+
+
+def is_embedded(bootstrap: str, timeout_s: float = ANSWER_WITHIN_S) -> bool:
+    """Whether it is the embedded broker that answers at `bootstrap`; raises as `metadata`."""
+    return str(metadata(bootstrap, timeout_s).cluster_id).startswith(_EMBEDDED)
+
+
+def check_address(bootstrap: str) -> None:
+    """Raise `UsageError` unless this is `HOST:PORT`, or several with commas."""
+    if bootstrap.startswith(("http://", "https://")):
+        raise UsageError(
+            "HTTP addresses are not supported by this client", field="kafka", hint="give Kafka's address, HOST:PORT"
+        )
+    for one in bootstrap.split(","):
+        host, colon, port = one.strip().rpartition(":")
+        if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+            raise UsageError(f"{one[:80]!r} is no address", field="kafka", hint="HOST:PORT, such as localhost:9092")
