@@ -1,5 +1,6 @@
-"""Commands that run a process until it is stopped."""
+"""Commands that run a process until it is stopped, and those that look at the whole of them."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,6 +8,8 @@ import typer
 from sciagents.commands.shared import Directory, Embedded, Kafka, Listen, LogFile, LogLevel, MetricsListen, Prefix
 
 app = typer.Typer()
+
+Config = Annotated[Path | None, typer.Option(help="The alerting configuration; default config/alerting.yaml.")]
 
 
 @app.command()
@@ -34,8 +37,122 @@ def worker(
 
 
 @app.command()
+def alerting(
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    embedded: Embedded = False,
+    config: Config = None,
+    metrics_listen: MetricsListen = None,
+    log_level: LogLevel = "INFO",
+    log_file: LogFile = None,
+    directory: Directory = "var",
+) -> None:
+    """Run the alerting stream until it is stopped: from events and results to incidents that reach people."""
+    from sciagents import alerting as process  # noqa: PLC0415 - as above
+
+    process.run(
+        process.AlertingSettings(
+            kafka=kafka, embedded=embedded, prefix=prefix, config=config or process.default_config(),
+            metrics_listen=metrics_listen, log_level=log_level, log_file=log_file, directory=directory,
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def api(
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    embedded: Embedded = False,
+    listen: Listen = "127.0.0.1:8000",
+    log_level: LogLevel = "INFO",
+    log_file: LogFile = None,
+    directory: Directory = "var",
+) -> None:
+    """Serve the HTTP API until it is stopped; beyond this machine only with tokens (SCI_AGENTS_TOKENS, …_FILE)."""
+    from sciagents.api import server as process  # noqa: PLC0415 - as above
+    from sciagents.api.service import ApiSettings  # noqa: PLC0415
+
+    process.run(
+        ApiSettings(
+            kafka=kafka, embedded=embedded, prefix=prefix, listen=listen, log_level=log_level, log_file=log_file,
+            directory=directory,
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def collect(
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    embedded: Embedded = False,
+    every: Annotated[str, typer.Option(help="How often, such as 5s or 1m.")] = "5s",
+    source: Annotated[str, typer.Option(help="Name of this machine in the events; default its host name.")] = "",
+    log_level: LogLevel = "INFO",
+    log_file: LogFile = None,
+    directory: Directory = "var",
+) -> None:
+    """Publish this machine's metrics until it is stopped."""
+    from alerting import durations  # noqa: PLC0415 - as above
+    from sciagents import collect as process  # noqa: PLC0415
+
+    try:
+        every_s = durations.parse(every)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--every") from None
+    if every_s <= 0:
+        raise typer.BadParameter("must be more than nothing", param_hint="--every")
+    process.run(
+        process.CollectSettings(
+            kafka=kafka, embedded=embedded, prefix=prefix, every_s=every_s, source=source, log_level=log_level,
+            log_file=log_file, directory=directory,
+        )
+    )  # fmt: skip
+
+
+@app.command()
 def broker(listen: Listen = "127.0.0.1:9092") -> None:
     """Run the embedded broker by itself: for a first run and quick tests; nothing is kept on disk."""
     from sciagents import broker as process  # noqa: PLC0415 - as above
 
     process.run(listen)
+
+
+@app.command()
+def up(
+    kafka: Annotated[str | None, typer.Option(help="A real broker, HOST:PORT, in the place of the embedded.")] = None,
+    broker_listen: Annotated[str, typer.Option(help="HOST:PORT of the embedded broker.")] = "127.0.0.1:9092",
+    listen: Listen = "127.0.0.1:8000",
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")] = 1,
+    prefix: Prefix = "",
+    config: Config = None,
+    log_level: LogLevel = "INFO",
+    directory: Directory = "var",
+) -> None:
+    """Run all of it on this machine until it is stopped; prints `ready` once requests are answered."""
+    from sciagents import up as process  # noqa: PLC0415 - as above
+
+    process.run(
+        process.UpSettings(
+            kafka=kafka, broker_listen=broker_listen, listen=listen, workers=workers, prefix=prefix,
+            alerting_config=str(config) if config else None, log_level=log_level, directory=directory,
+        ),
+        typer.echo,
+    )  # fmt: skip
+
+
+@app.command()
+def health(
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    directory: Directory = "var",
+    timeout: Annotated[float, typer.Option(min=0.1, max=60.0, help="Seconds that each check may take.")] = 5.0,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+) -> None:
+    """Look whether all works. Exit codes: 0 healthy, 1 unhealthy, 2 degraded."""
+    import msgspec  # noqa: PLC0415 - as above
+
+    from sciagents import health as checks  # noqa: PLC0415
+
+    report = checks.examine(kafka, prefix, directory, timeout)
+    typer.echo(msgspec.json.encode(report).decode() if as_json else checks.as_text(report))
+    raise typer.Exit(checks.EXIT_CODES[report.status])
