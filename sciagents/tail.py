@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Self
 
+import stamina
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
@@ -17,6 +18,13 @@ _log = structlog.get_logger(__name__)
 Start = Literal["beginning", "end"]
 _TIMEOUT_S = 20.0
 _BATCH = 1_000
+
+
+def _has_no_leader(error: Exception) -> bool:
+    """Whether a partition has no leader yet: it was made a moment ago, or moves."""
+    return isinstance(error, KafkaException) and error.args[0].name() in {
+        "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"
+    }  # fmt: skip
 
 
 class Tail:
@@ -61,7 +69,7 @@ class Tail:
         for topic in self._topics:
             for number in self._partitions(topic):
                 partition = TopicPartition(topic, number)
-                low, high = self._consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_S)
+                low, high = self._watermarks(partition)
                 partition.offset = high if self._start == "end" else low
                 positions.append(partition)
                 if partition.offset < high:
@@ -81,6 +89,10 @@ class Tail:
         if found.error is not None:
             raise KafkaException(found.error)
         return list(found.partitions)
+
+    @stamina.retry(on=_has_no_leader, attempts=None, timeout=_TIMEOUT_S, wait_initial=0.05, wait_max=0.5)
+    def _watermarks(self, partition: TopicPartition) -> tuple[int, int]:
+        return self._consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_S)
 
     def _run(self) -> None:
         try:
