@@ -8,44 +8,27 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from typing import NoReturn
 
-import docker
 import pytest
-from docker.errors import DockerException
 
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")  # its image is pulled; fixtures remove what they start
 os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
 
+from containers import engine
 from containers.kafka import Broker, KafkaContainer
 
 from sciagents.broker import EmbeddedBroker
 
-_REQUIRED = os.environ.get("SCI_AGENTS_REQUIRE_CONTAINERS") == "1"
 _OF_CONTAINERS = {"docker_engine", "kafka", "kafka_restartable"}
-
-
-def _engine_problem() -> str | None:
-    """Say why no Docker engine can be used; None when one answers."""
-    try:
-        client = docker.from_env(timeout=10)
-        client.ping()
-        client.close()
-    except DockerException as error:
-        return f"no Docker engine answers ({error})"
-    return None
-
-
-_PROBLEM = _engine_problem()
 
 
 def pytest_report_header() -> str:
     """Say once whether the tests that need containers run."""
-    if _PROBLEM is None:
+    if engine.PROBLEM is None:
         return "docker engine: answers"
-    if _REQUIRED:
-        return f"docker engine: {_PROBLEM}: tests marked `containers` fail"
-    return f"docker engine: {_PROBLEM}: tests marked `containers` are skipped, the others use the embedded broker"
+    if engine.REQUIRED:
+        return f"docker engine: {engine.PROBLEM}: tests marked `containers` fail"
+    return f"docker engine: {engine.PROBLEM}: tests marked `containers` are skipped, the others use the embedded broker"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -55,17 +38,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("containers")
 
 
-def _absent(reason: str) -> NoReturn:
-    if _REQUIRED:
-        pytest.fail(f"{reason}, and SCI_AGENTS_REQUIRE_CONTAINERS=1", pytrace=False)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
 def docker_engine() -> None:
     """Skip, or fail where containers are required, unless a Docker engine answers."""
-    if _PROBLEM is not None:
-        _absent(_PROBLEM)
+    if engine.PROBLEM is not None:
+        engine.absent(engine.PROBLEM)
 
 
 @pytest.fixture(scope="session")
@@ -105,4 +82,4 @@ def topic_prefix() -> str:
 @pytest.fixture(scope="session")
 def kcat() -> str:
     """Path of kcat, a client that nobody here wrote."""
-    return shutil.which("kcat") or _absent("kcat is not installed")
+    return shutil.which("kcat") or engine.absent("kcat is not installed")

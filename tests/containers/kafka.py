@@ -1,35 +1,16 @@
-"""Apache Kafka (KRaft, one process) in a container, reached on a free port of this machine."""
+"""Apache Kafka in a container, set up as `docker-compose.yml` does, reached on a free port of this machine."""
 
 import socket
 from dataclasses import dataclass
 from typing import Self
 
+import yaml
 from confluent_kafka.admin import AdminClient
 from images import build
 from testcontainers.core.container import DockerContainer
 
 _START_TIMEOUT_S = 60.0
-_HOST_PORT = 29092  # the listener that is published; 9092 is for other containers
-
-ENVIRONMENT = {
-    "CLUSTER_ID": "c2NpLWFnZW50cy10ZXN0cw",
-    "KAFKA_HEAP_OPTS": "-Xmx512m",
-    "KAFKA_NODE_ID": "1",
-    "KAFKA_PROCESS_ROLES": "broker,controller",
-    "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
-    "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
-    "KAFKA_LISTENERS": f"HOST://0.0.0.0:{_HOST_PORT},CONTROLLER://localhost:9093",
-    "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "HOST:PLAINTEXT,CONTROLLER:PLAINTEXT",
-    "KAFKA_INTER_BROKER_LISTENER_NAME": "HOST",
-    "KAFKA_LOG_DIRS": "/var/lib/kafka/data",
-    "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
-    "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
-    "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
-    "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
-    "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
-    "KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR": "1",
-    "KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR": "1",
-}
+_HOST_PORT = 29092  # where the listener HOST of docker-compose.yml listens
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +31,10 @@ class KafkaContainer:
         port = free_port()
         self.bootstrap = f"127.0.0.1:{port}"
         self._container = DockerContainer(build.kafka()).with_bind_ports(_HOST_PORT, port)
-        for name, value in ENVIRONMENT.items():
-            self._container.with_env(name, value)
-        self._container.with_env("KAFKA_ADVERTISED_LISTENERS", f"HOST://{self.bootstrap}")
+        service = yaml.safe_load((build.ROOT / "docker-compose.yml").read_text())["services"]["kafka"]
+        advertised = f"PLAINTEXT://localhost:9092,HOST://{self.bootstrap}"
+        for name, value in (service["environment"] | {"KAFKA_ADVERTISED_LISTENERS": advertised}).items():
+            self._container.with_env(name, str(value))
 
     def __enter__(self) -> Self:
         self._container.start()

@@ -1,0 +1,137 @@
+"""`docker-compose.yml` on the project's own image: it comes up, answers, grows, and goes down without a trace."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import docker
+import httpx
+import msgspec
+import pytest
+import stamina
+from confluent_kafka import Message, Producer
+from containers import engine
+from containers.kafka import free_port
+from images import build
+
+from sciagents.tail import Tail
+from streams import declare
+
+_TIMEOUT_S = 90.0
+_TOKEN = uuid.uuid4().hex
+_REQUEST = {"agent": "linalg", "task": "solve", "inputs": {"a": [[2.0, 1.0], [1.0, 3.0]], "b": [3.0, 5.0]}}
+_SOLUTION = [0.8, 1.4]
+
+
+@dataclass(frozen=True)
+class Compose:
+    """A project of docker-compose that runs."""
+
+    command: list[str]
+    environment: dict[str, str]
+    project: str
+    kafka: str
+    http: str
+
+    def __call__(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [*self.command, *arguments],
+            cwd=build.ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def left(self) -> list[object]:
+        """Return the containers, networks and volumes of the project."""
+        ours = {"label": f"com.docker.compose.project={self.project}"}
+        with contextlib.closing(docker.from_env()) as client:
+            containers = client.containers.list(all=True, filters=ours)
+            return [*containers, *client.networks.list(filters=ours), *client.volumes.list(filters=ours)]
+
+    def health(self, service: str) -> list[str]:
+        """Return what the health check says of each container of a service."""
+        labels = [f"com.docker.compose.project={self.project}", f"com.docker.compose.service={service}"]
+        with contextlib.closing(docker.from_env()) as client:
+            return [found.health for found in client.containers.list(filters={"label": labels})]
+
+
+def _command() -> list[str]:
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if (
+            shutil.which(command[0])
+            and subprocess.run([*command, "version"], capture_output=True, check=False).returncode == 0
+        ):
+            return command
+    return engine.absent("neither `docker compose` nor docker-compose is installed")
+
+
+@pytest.fixture(scope="module")
+def compose(docker_engine: None) -> Iterator[Compose]:
+    project = f"sci-agents-{uuid.uuid4().hex[:8]}"
+    kafka_port, api_port = free_port(), free_port()
+    environment = os.environ | {
+        "COMPOSE_PROJECT_NAME": project,
+        "SCI_AGENTS_IMAGE": build.application(),
+        "SCI_AGENTS_KAFKA_IMAGE": build.kafka(),
+        "SCI_AGENTS_KAFKA_PORT": str(kafka_port),
+        "SCI_AGENTS_API_PORT": str(api_port),
+        "SCI_AGENTS_TOKENS": f"{_TOKEN} submit,read",
+    }
+    found = Compose(_command(), environment, project, f"127.0.0.1:{kafka_port}", f"http://127.0.0.1:{api_port}")
+    try:
+        found("up", "--detach", "--no-build")
+        yield found
+    finally:
+        found("down", "--volumes")
+    assert found.left() == []
+
+
+def test_a_request_on_kafka_is_answered(compose: Compose) -> None:
+    declare.ensure(compose.kafka)
+    identifier, answered, results = uuid.uuid4().hex, threading.Event(), []
+
+    def look(messages: list[Message]) -> None:
+        for message in messages:
+            if message.key() == identifier.encode():
+                results.append(msgspec.json.decode(message.value() or b""))
+                answered.set()
+
+    with Tail(compose.kafka, ["compute.results"], look, start="end"):
+        producer = Producer({"bootstrap.servers": compose.kafka})
+        producer.produce("compute.requests", msgspec.json.encode({"id": identifier, **_REQUEST}))
+        producer.flush(_TIMEOUT_S)
+        assert answered.wait(_TIMEOUT_S)
+    assert results[0]["status"] == "succeeded"
+    assert results[0]["outputs"]["x"] == pytest.approx(_SOLUTION)
+    assert results[0]["provenance"]["compiled"] is True
+
+
+def test_a_request_over_http_is_answered_to_who_has_a_token(compose: Compose) -> None:
+    _until_healthy(compose, "api", 1)
+    request = {"id": uuid.uuid4().hex, **_REQUEST}
+    with httpx.Client(base_url=compose.http, timeout=_TIMEOUT_S) as client:
+        assert client.post("/v1/requests", json=request).status_code == 401
+        answer = client.post("/v1/requests?wait=60", json=request, headers={"Authorization": f"Bearer {_TOKEN}"})
+    assert answer.status_code == 200
+    assert answer.json()["outputs"]["x"] == pytest.approx(_SOLUTION)
+
+
+def test_every_process_becomes_healthy_and_workers_can_be_added(compose: Compose) -> None:
+    compose("up", "--detach", "--no-build", "--no-recreate", "--scale", "sci-agents=2")
+    for service, count in {"kafka": 1, "sci-agents": 2, "alerting": 1, "api": 1}.items():
+        _until_healthy(compose, service, count)
+
+
+def _until_healthy(compose: Compose, service: str, count: int) -> None:
+    for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=_TIMEOUT_S, wait_max=1.0):
+        with attempt:
+            assert compose.health(service) == ["healthy"] * count, compose("logs", "--tail=50", service)
