@@ -92,8 +92,10 @@ def _solve_small(plans: Sequence[SolvePlan], n: int) -> list[Outcome]:
     rights = np.fromiter(chain.from_iterable(plan.b for plan in plans), np.float64, len(plans) * n)
     found = dense.solve_small(matrices.reshape(-1, n, n), rights.reshape(-1, n))
     finite = np.isfinite(found.x).all(axis=1) & np.isfinite(found.error_bound)
+    # a system that came as arrays may have its answer's form chosen; one that came as lists has no options
+    x = found.x.tolist() if all(type(plan.a) is list for plan in plans) else list(found.x)
     judged = zip(
-        found.x.tolist(), found.condition.tolist(), found.residual.tolist(), found.error_bound.tolist(),
+        x, found.condition.tolist(), found.residual.tolist(), found.error_bound.tolist(),
         found.singular.tolist(), finite.tolist(), strict=True,
     )  # fmt: skip
     return [

@@ -66,6 +66,7 @@ class Intake(Service):
             "enable.auto.offset.store": False,
             "auto.offset.reset": "earliest",
             "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": 10_000,  # a killed worker's partitions wait no longer than this
             "fetch.message.max.bytes": 12 * 1024 * 1024,
             "queued.max.messages.kbytes": 64 * 1024,
             **(extra or {}),

@@ -30,17 +30,25 @@ class Slice:
 class Vigil:
     """Watches one long request; raises `Problem` (`timed_out`, `cancelled`) when it is to stop."""
 
-    def __init__(self, request_id: str, timeout_s: float, cancels: Cancels, tell: Callable[[Progress], None]) -> None:
+    def __init__(
+        self,
+        request_id: str,
+        timeout_s: float,
+        cancels: Cancels,
+        tell: Callable[[Progress], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._id = request_id
         self._timeout_s = timeout_s
         self._cancels = cancels
         self._tell = tell
-        self._started = time.monotonic()
+        self._clock = clock
+        self._started = clock()
         self._told = self._started
 
     def __call__(self, fraction: float, stage: str) -> None:
         """Look at the deadline and the cancellation; tell progress when some time has passed."""
-        now = time.monotonic()
+        now = self._clock()
         spent = now - self._started
         if spent > self._timeout_s:
             raise Problem(

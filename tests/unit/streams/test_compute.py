@@ -1,0 +1,212 @@
+"""The compute stage: every record of a batch is answered, and is done only once its answer is confirmed."""
+
+import json
+import threading
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from agents import catalogue
+from agents.outcome import Outcome, Problem
+from streams import compute as stage
+from streams.cancels import Cancels
+from streams.compute import Compute
+from streams.replies import Desk
+from streams.topics import names
+
+
+class Record:
+    """What of `confluent_kafka.Message` the stage uses."""
+
+    def __init__(self, offset, value):
+        self._offset, self._value = offset, value
+
+    def value(self):
+        return self._value
+
+    def offset(self):
+        return self._offset
+
+    def key(self):
+        return b"key"
+
+    def headers(self):
+        return [("x-of-mine", b"1")]
+
+    def topic(self):
+        return "compute.requests"
+
+    def partition(self):
+        return 3
+
+    def timestamp(self):
+        return (1, 1_700_000_000_000)
+
+
+class Confirming:
+    """An emitter whose broker confirms when it is told to."""
+
+    def __init__(self):
+        self.sent = []
+        self.waiting = []
+        self.changed = threading.Condition()
+
+    def send(self, messages, confirmed):
+        with self.changed:
+            self.sent += messages
+            self.waiting.append(confirmed)
+            self.changed.notify_all()
+
+    def confirm(self, failure=None):
+        while self.waiting:
+            self.waiting.pop(0)(failure)
+
+
+class Stage:
+    """A compute stage with what it wrote and what it marked done."""
+
+    def __init__(self, **changes):
+        self.emitter, self.done, self.given_up = Confirming(), [], []
+        desk = Desk(
+            version="0", worker="w", emitter=self.emitter, done=self.done.extend, give_up=self.given_up.append,
+            topics=names(), **changes,
+        )  # fmt: skip
+        self.cancels = Cancels()
+        self.compute = Compute(desk, self.cancels)
+
+    def take(self, *values):
+        records = [Record(offset, value) for offset, value in enumerate(values)]
+        self.compute.submit(stage.RecordBatch(records)).result(30)
+
+    def results(self, count):
+        with self.emitter.changed:
+            found = lambda: [m for m in self.emitter.sent if m.topic == "compute.results"]  # noqa: E731 - read twice
+            assert self.emitter.changed.wait_for(lambda: len(found()) >= count, 30)
+            return {message.key.decode(): msgspec.json.decode(message.value) for message in found()}
+
+
+def _solve(request_id, a=((3, 1), (1, 2)), b=(9, 8), **more):
+    whole = {"id": request_id, "agent": "linalg", "task": "solve", "inputs": {"a": a, "b": b}, **more}
+    return json.dumps(whole).encode()
+
+
+def test_offsets_are_done_once_confirmed_and_not_before():
+    one = Stage()
+    one.take(_solve("a"), _solve("b"), b"hello")
+    assert one.done == []
+    one.emitter.confirm()
+    assert sorted(one.done) == [(("compute.requests", 3), offset) for offset in range(3)]
+
+
+def test_a_reply_that_cannot_be_delivered_ends_the_process_and_commits_nothing():
+    one = Stage()
+    one.take(_solve("a"))
+    one.emitter.confirm(RuntimeError("refused"))
+    assert one.done == []
+    assert [str(failure) for failure in one.given_up] == ["refused"]
+
+
+def test_neighbours_of_a_singular_system_are_solved():
+    one = Stage()
+    one.take(_solve("good"), _solve("singular", a=((1, 1), (1, 1))), _solve("other", a=((2, 0), (0, 2))))
+    results = one.results(3)
+    assert {name: result["status"] for name, result in results.items()} == {
+        "good": "succeeded", "singular": "failed", "other": "succeeded",
+    }  # fmt: skip
+    assert results["singular"]["error"]["code"] == "singular"
+    assert results["other"]["outputs"]["x"] == [4.5, 4.0]
+
+
+def test_a_dead_letter_keeps_bytes_key_and_headers():
+    one = Stage()
+    one.take(b"\xff\x00")
+    (letter,) = one.emitter.sent
+    headers = dict(letter.headers)
+    assert (letter.topic, letter.key, letter.value) == ("compute.dlq", b"key", b"\xff\x00")
+    assert headers["x-of-mine"] == b"1"
+    assert (headers["source-partition"], headers["source-offset"]) == ("3", "0")
+
+
+def _task(monkeypatch, compute, cost=1.0):
+    """Put a task of the test in the place of `linalg.solve`."""
+    plain = catalogue.TASKS["linalg", "solve"]
+
+    def prepare(inputs, options, seed):
+        return msgspec.defstruct("Plan", [("group", str, ""), ("cost", float, cost)])()
+
+    changed = {**catalogue.TASKS, ("linalg", "solve"): replace(plain, prepare=prepare, compute=compute, quick=None)}
+    monkeypatch.setattr(catalogue, "TASKS", changed)
+
+
+def test_what_a_task_raises_against_its_promise_is_an_internal_failure(monkeypatch):
+    def compute(plans, watch):
+        raise ZeroDivisionError
+
+    _task(monkeypatch, compute)
+    one = Stage()
+    one.take(_solve("a"), _solve("b"))
+    assert {result["error"]["code"] for result in one.results(2).values()} == {"internal"}
+    assert one.given_up == []
+
+
+def test_an_outcome_that_cannot_be_encoded_is_an_internal_failure(monkeypatch):
+    _task(monkeypatch, lambda plans, watch: [Outcome({"x": object()}, "k", compiled=False) for _ in plans])
+    one = Stage()
+    one.take(_solve("a"))
+    assert one.results(1)["a"]["error"]["code"] == "internal"
+
+
+def test_a_result_above_the_limit_says_so(monkeypatch):
+    _task(monkeypatch, lambda plans, watch: [Outcome({"x": "y" * 11_000_000}, "k", compiled=False) for _ in plans])
+    one = Stage()
+    one.take(_solve("a"))
+    result = one.results(1)["a"]
+    assert (result["status"], result["error"]["code"], result["outputs"]) == ("failed", "too_large", None)
+
+
+def test_a_group_that_outlasts_its_slice_goes_on_among_the_long_ones(monkeypatch):
+    """It is computed again from its start, one by one, and answered once."""
+    calls = []
+
+    def compute(plans, watch):
+        calls.append(len(plans))
+        if len(plans) == 2:
+            raise stage.Demoted
+        return [Outcome({"x": 1}, "k", compiled=False) for _ in plans]
+
+    _task(monkeypatch, compute)
+    one = Stage()
+    one.take(_solve("a"), _solve("b"))
+    assert {result["status"] for result in one.results(2).values()} == {"succeeded"}
+    assert calls == [2, 1, 1]
+
+
+@pytest.mark.parametrize(("code", "status"), [("timed_out", "failed"), ("cancelled", "cancelled")])
+def test_a_long_one_is_stopped_by_its_watch(monkeypatch, code, status):
+    def compute(plans, watch):
+        raise Problem(code, "stopped")
+
+    _task(monkeypatch, compute, cost=1e12)
+    one = Stage()
+    one.take(_solve("a"))
+    result = one.results(1)["a"]
+    assert (result["status"], result["error"]["code"]) == (status, code)
+
+
+def test_a_request_cancelled_while_it_waits_is_not_begun(monkeypatch):
+    begun = []
+    gate = threading.Event()
+
+    def compute(plans, watch):
+        begun.append(1)
+        gate.wait(30)
+        return [Outcome({}, "k", compiled=False) for _ in plans]
+
+    _task(monkeypatch, compute, cost=1e12)
+    one = Stage()
+    one.take(_solve("first"), _solve("second"), _solve("third"))  # two threads: the third waits
+    one.cancels.add("third")
+    gate.set()
+    assert one.results(3)["third"]["status"] == "cancelled"
+    assert len(begun) == 2

@@ -1,0 +1,56 @@
+"""A long computation is stopped by its deadline or by a cancellation, and tells how far it is."""
+
+import pytest
+
+from agents.outcome import Problem
+from streams.cancels import Cancels
+from streams.watch import Vigil
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def _vigil(cancels=None, timeout_s=10.0):
+    clock, told = Clock(), []
+    return Vigil("r-1", timeout_s, cancels or Cancels(), told.append, clock), clock, told
+
+
+def test_progress_is_told_at_most_four_times_a_second():
+    vigil, clock, told = _vigil()
+    for step in range(1000):
+        clock.now = 100.0 + step / 100
+        vigil(step / 1000, "steps")
+    assert 38 <= len(told) <= 40
+    assert told[-1].fraction == pytest.approx(0.99, abs=0.03)
+    assert told[-1].eta_s == pytest.approx(0.1, abs=0.3)
+
+
+def test_it_stops_after_its_time():
+    vigil, clock, _ = _vigil(timeout_s=2.0)
+    clock.now = 102.0
+    vigil(0.5, "steps")
+    clock.now = 102.1
+    with pytest.raises(Problem, match="50% done") as caught:
+        vigil(0.5, "steps")
+    assert (caught.value.code, caught.value.field) == ("timed_out", "timeout_s")
+
+
+def test_it_stops_when_it_is_cancelled():
+    cancels = Cancels()
+    vigil, _, _ = _vigil(cancels)
+    vigil(0.1, "steps")
+    cancels.add("r-1")
+    with pytest.raises(Problem) as caught:
+        vigil(0.2, "steps")
+    assert caught.value.code == "cancelled"
+
+
+def test_the_oldest_cancellations_are_forgotten():
+    cancels = Cancels(limit=2)
+    for name in "abc":
+        cancels.add(name)
+    assert [name in cancels for name in "abc"] == [False, True, True]
