@@ -1,19 +1,28 @@
 PYTHON ?= python3
 BIN := .venv/bin
+QUIET := $(if $(MAKE_TERMOUT),,--quiet)  # pip shows its progress on a terminal
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 .venv/.installed: pyproject.toml hatch_build.py $(wildcard native/kernels/*.py)
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	@echo 'Installing what the program needs and compiling its kernels: minutes, the first time'
+	$(BIN)/pip install $(QUIET) --editable '.[dev]'
 	touch $@
+
+demo: .venv/.installed  ## a short real session that stops by itself
+	$(BIN)/sci-agents demo
 
 test: .venv/.installed  ## every test
 	$(BIN)/python -m pytest
 
 lint: .venv/.installed  ## ruff and mypy --strict
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-.PHONY: help test lint
+bench: .venv/.installed  ## ours against peers
+	$(BIN)/python -m benchmarks
+
+.PHONY: help demo test lint bench

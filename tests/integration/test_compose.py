@@ -4,22 +4,19 @@ import contextlib
 import os
 import shutil
 import subprocess
-import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import docker
 import httpx
-import msgspec
 import pytest
 import stamina
-from confluent_kafka import Message, Producer
 from containers import engine
 from containers.kafka import free_port
 from images import build
 
-from sciagents.tail import Tail
+import sciagents
 from streams import declare
 
 _TIMEOUT_S = 90.0
@@ -97,22 +94,10 @@ def compose(docker_engine: None) -> Iterator[Compose]:
 
 def test_a_request_on_kafka_is_answered(compose: Compose) -> None:
     declare.ensure(compose.kafka)
-    identifier, answered, results = uuid.uuid4().hex, threading.Event(), []
-
-    def look(messages: list[Message]) -> None:
-        for message in messages:
-            if message.key() == identifier.encode():
-                results.append(msgspec.json.decode(message.value() or b""))
-                answered.set()
-
-    with Tail(compose.kafka, ["compute.results"], look, start="end"):
-        producer = Producer({"bootstrap.servers": compose.kafka})
-        producer.produce("compute.requests", msgspec.json.encode({"id": identifier, **_REQUEST}))
-        producer.flush(_TIMEOUT_S)
-        assert answered.wait(_TIMEOUT_S)
-    assert results[0]["status"] == "succeeded"
-    assert results[0]["outputs"]["x"] == pytest.approx(_SOLUTION)
-    assert results[0]["provenance"]["compiled"] is True
+    with sciagents.connect(compose.kafka) as client:
+        result = client.submit(**_REQUEST).result(_TIMEOUT_S)
+    assert result.outputs["x"] == pytest.approx(_SOLUTION)
+    assert result.provenance.compiled
 
 
 def test_a_request_over_http_is_answered_to_who_has_a_token(compose: Compose) -> None:
