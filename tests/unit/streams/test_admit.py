@@ -22,7 +22,7 @@ def _origin(content_type=JSON):
 
 def _admit(value, cancels=None, content_type=JSON):
     encode = msgspec.msgpack.encode if content_type == MSGPACK else msgspec.json.encode
-    return admit(encode(value), _origin(content_type), NOW, cancels or Cancels(), 60.0)
+    return admit(encode(value), _origin(content_type), NOW, Cancels() if cancels is None else cancels, 60.0)
 
 
 def _watch(fraction, stage):

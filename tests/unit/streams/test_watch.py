@@ -16,7 +16,7 @@ class Clock:
 
 def _vigil(cancels=None, timeout_s=10.0):
     clock, told = Clock(), []
-    return Vigil("r-1", timeout_s, cancels or Cancels(), told.append, clock), clock, told
+    return Vigil("r-1", timeout_s, Cancels() if cancels is None else cancels, told.append, clock), clock, told
 
 
 def test_progress_is_told_at_most_four_times_a_second():
