@@ -13,6 +13,7 @@ from confluent_kafka import KafkaException
 from sciagents import addresses, health
 from sciagents.errors import SciAgentsError
 from sciagents.supervise import Child, Command
+from streams import declare
 
 _START_S = 60.0
 _PATIENCE = 3
@@ -64,6 +65,7 @@ class System:
                 self.kafka = addresses.free(self._settings.broker_listen)
                 await self._start(Command("broker", ["broker", "--listen", self.kafka]), self._renew)
             await self._until("broker", self._broker_answers)
+            await asyncio.to_thread(declare.ensure, self.kafka, self._settings.prefix, embedded=self.embedded)
             for command in self._commands(listen):
                 await self._start(command)
             await self._until("worker", self._requests_are_answered)
@@ -107,6 +109,8 @@ class System:
 
     def _renew(self) -> None:
         """After the embedded broker has died: its records are gone with it, and its cluster is at another port."""
+        if len(self.children) == 1:
+            return
         self._say("the embedded broker keeps nothing: the other processes start anew")
         for child in self.children:
             if child.command.name != "broker":
@@ -129,7 +133,7 @@ class System:
 
     def _requests_are_answered(self) -> bool:
         try:
-            health.probe(self.kafka, self._settings.prefix, 5.0)
+            health.probe(self.kafka, self._settings.prefix, 2.0)
         except (TimeoutError, KafkaException):
             return False
         return True
