@@ -141,6 +141,17 @@ def up(
 
 
 @app.command()
+def demo(directory: Directory = "var") -> None:
+    """Live through a short real session that ends by itself: requests, results, and an incident until it is resolved.
+
+    Everything is written below DIR/demo. Exit codes: 0 all of it happened, 1 something did not.
+    """
+    from sciagents.demo import session  # noqa: PLC0415 - as above
+
+    session.run(directory)
+
+
+@app.command()
 def health(
     kafka: Kafka = "127.0.0.1:9092",
     prefix: Prefix = "",

@@ -1,0 +1,35 @@
+"""Incidents, each in its latest version."""
+
+from sciagents.api.board import Board
+from streams.contracts import Incident
+
+
+def incident(number, version=1, status="triggered", severity="P2"):
+    return Incident(
+        id=f"INC-{number}", group_key="g", title="t", severity=severity, status=status, phase="INVESTIGATING",
+        started_at=f"2026-11-24T10:00:{number:02}Z", version=version,
+    )  # fmt: skip
+
+
+def test_the_latest_version_stands_whatever_came_last():
+    """Versions may come in any order."""
+    board = Board()
+    board.take([incident(1, version=2, status="acknowledged"), incident(1, version=1)])
+    assert board.get("INC-1").status == "acknowledged"
+
+
+def test_the_newest_come_first_and_filters_hold():
+    """By when they started."""
+    board = Board()
+    board.take([incident(1), incident(3, severity="P1"), incident(2, status="resolved")])
+    assert [one.id for one in board.list()] == ["INC-3", "INC-2", "INC-1"]
+    assert [one.id for one in board.list(status="triggered")] == ["INC-3", "INC-1"]
+    assert [one.id for one in board.list(severity="P1")] == ["INC-3"]
+    assert [one.id for one in board.list(limit=1)] == ["INC-3"]
+
+
+def test_beyond_the_limit_the_resolved_go_first():
+    """An open incident is not lost from sight for a closed one."""
+    board = Board(limit=2)
+    board.take([incident(1), incident(2, status="resolved"), incident(3, status="resolved")])
+    assert [one.id for one in board.list()] == ["INC-3", "INC-1"]
