@@ -11,6 +11,7 @@ from agents.task import Task
 from streams import instants
 from streams.cancels import Cancels
 from streams.codec import JSON, Received, canonical_inputs, decode_inputs, receive
+from streams.emit import Headers
 
 
 class Origin(NamedTuple):
@@ -18,9 +19,9 @@ class Origin(NamedTuple):
 
     partition: tuple[str, int]
     offset: int
-    queued_at: float
+    queued_at_ms: int
     content_type: str
-    headers: list[tuple[str, str | bytes | None]]
+    headers: Headers
 
 
 class Job(msgspec.Struct):
@@ -42,19 +43,18 @@ class Job(msgspec.Struct):
 
 _CARRIED = ("traceparent", "tracestate")
 _CARRIED_PREFIXES = ("ce_", "x-")
-_PLAIN: list[tuple[str, str | bytes | None]] = [("content-type", JSON)]
+PLAIN: tuple[str, Headers] = (JSON, [])
+"""What `carried` gives for a record without headers: JSON needs none."""
 
 
-def carried(headers: list[tuple[str, bytes | None]] | None) -> tuple[str, list[tuple[str, str | bytes | None]]]:
+def carried(headers: Headers) -> tuple[str, Headers]:
     """Return the content type of a record and the headers that its answer carries on (contracts, section 1)."""
-    if not headers:
-        return JSON, _PLAIN
-    content_type = JSON
-    kept: list[tuple[str, str | bytes | None]] = []
+    content_type, kept = JSON, Headers()
     for name, value in headers:
         low = name.lower()
         if low == "content-type":
-            content_type = (value or b"").decode("ascii", "replace").partition(";")[0].strip().lower() or JSON
+            text = value.decode("ascii", "replace") if isinstance(value, bytes) else value or ""
+            content_type = text.partition(";")[0].strip().lower() or JSON
         elif low in _CARRIED or low.startswith(_CARRIED_PREFIXES):
             kept.append((name, value))
     return content_type, [("content-type", content_type), *kept]

@@ -35,6 +35,8 @@ _json_encoder = msgspec.json.Encoder()
 _pack_encoder = msgspec.msgpack.Encoder()
 _canonical = msgspec.json.Encoder(order="deterministic", enc_hook=repr)
 
+_FORCED = {"list": 1 << 62, "base64": -1}
+
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NONFINITE = re.compile(rb"\b(NaN|Infinity)\b")
 
@@ -123,7 +125,7 @@ def encode_result(
     outputs = result.outputs
     if outputs is None:
         return encoder.encode(result)
-    limit = {"list": 1 << 62, "base64": -1}.get(arrays or "", inline_limit)
+    limit = inline_limit if arrays is None else _FORCED[arrays]
     encoded = _output_encoder(packed, limit).encode(outputs)
     if not packed and b"null" in encoded:  # as the encoder writes a number that is not finite
         encoded = encoder.encode(_plain(outputs, packed, limit))

@@ -15,12 +15,12 @@ from confluent_kafka import Message
 
 from agents.outcome import Outcome, Problem
 from streams import telemetry
-from streams.admit import Job, Origin, admit, carried
+from streams.admit import PLAIN, Job, Origin, admit, carried
 from streams.cancels import Cancels
 from streams.codec import Refusal
 from streams.contracts import Progress
-from streams.emit import Outgoing
-from streams.intake import RecordBatch
+from streams.emit import Headers, Outgoing
+from streams.intake import Partition, Record, RecordBatch
 from streams.replies import Desk, Replies
 from streams.watch import Demoted, Slice, Vigil
 
@@ -59,14 +59,14 @@ class Compute:
             _log.exception("batch_failed", records=len(batch.records))
             self._desk.give_up(error)
 
-    def _process(self, records: Sequence[Message]) -> None:
+    def _process(self, records: Sequence[Record]) -> None:
         telemetry.RECORDS.inc(len(records))
         telemetry.BATCH_RECORDS.observe(len(records))
         groups: dict[Any, list[Job]] = {}
         replies = Replies(self._desk, len(records))
         now = time.time()
-        for record in records:
-            job = self._admit(record, now, replies)
+        for record, partition, offset in records:
+            job = self._admit(record, _origin_of(record, partition, offset), now, replies)
             if job is None:
                 continue
             if job.plan.cost > LONG_COST:
@@ -77,8 +77,7 @@ class Compute:
         for jobs in sorted(groups.values(), key=lambda jobs: jobs[0].plan.cost * len(jobs)):
             self._run_group(jobs)
 
-    def _admit(self, record: Message, now: float, replies: Replies) -> Job | None:
-        origin = _origin_of(record)
+    def _admit(self, record: Message, origin: Origin, now: float, replies: Replies) -> Job | None:
         try:
             admitted = admit(record.value(), origin, now, self._cancels, self._timeout_s)
         except Refusal as refusal:
@@ -140,7 +139,6 @@ def compute_group(jobs: list[Job], watch: Slice | Vigil) -> list[Outcome]:
         return [Outcome(None, f"{task.agent}.{task.name}", compiled=False, problem=problem)] * len(jobs)
 
 
-def _origin_of(record: Message) -> Origin:
-    content_type, headers = carried(cast("list[tuple[str, bytes | None]] | None", record.headers()))
-    partition = (cast("str", record.topic()), cast("int", record.partition()))
-    return Origin(partition, cast("int", record.offset()), record.timestamp()[1] / 1000, content_type, headers)
+def _origin_of(record: Message, partition: Partition, offset: int) -> Origin:
+    content_type, headers = carried(cast("Headers", found)) if (found := record.headers()) else PLAIN
+    return Origin(partition, offset, record.timestamp()[1], content_type, headers)

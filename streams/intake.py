@@ -30,11 +30,15 @@ _COMMIT_EVERY_S = 0.2
 _REVOKE_BUDGET_S = 5.0
 
 
+Record = tuple[Message, Partition, int]
+"""A record as librdkafka gave it, with its partition and its offset."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordBatch:
-    """Records as librdkafka gave them."""
+    """Records in the order of their offsets in each partition."""
 
-    records: Sequence[Message]
+    records: Sequence[Record]
 
 
 class Intake(Service):
@@ -145,22 +149,20 @@ class Intake(Service):
             consumer.close()
 
     def _hand_out(self, messages: Sequence[Message]) -> None:
-        records = []
-        offsets: dict[Partition, list[int]] = {}
+        records: list[Record] = []
+        offsets: defaultdict[Partition, list[int]] = defaultdict(list)
         large: dict[tuple[Partition, int], int] = {}
         for message in messages:
             error = message.error()
-            if error is None:
-                records.append(message)
-                place = (cast("str", message.topic()), cast("int", message.partition()))
-                offset = cast("int", message.offset())
-                offsets.setdefault(place, []).append(offset)
-                if len(message) > _LARGE:
-                    large[place, offset] = len(message)
-            elif error.fatal():
-                raise KafkaException(error)
-            elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-                _log.warning("consume_error", error=str(error))
+            if error is not None:
+                _check(error)
+                continue
+            partition = cast("Partition", (message.topic(), message.partition()))
+            offset = cast("int", message.offset())
+            records.append((message, partition, offset))
+            offsets[partition].append(offset)
+            if len(message) > _LARGE:
+                large[partition, offset] = len(message)
         if not records:
             return
         with self._lock:
@@ -238,6 +240,13 @@ class Intake(Service):
                 self._committed.pop((partition.topic, partition.partition), None)
             self._large = {place: size for place, size in self._large.items() if place[0] in self._frontiers}
         consumer.incremental_unassign(partitions)
+
+
+def _check(error: KafkaError) -> None:
+    if error.fatal():
+        raise KafkaException(error)
+    if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+        _log.warning("consume_error", error=str(error))
 
 
 def _names(partitions: Iterable[TopicPartition]) -> list[str]:

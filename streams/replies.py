@@ -48,8 +48,9 @@ class Replies:
         self._desk = desk
         self._batch = batch
         self._run_s = run_s
-        self._now = time.time()
-        self._at = instants.to_text(self._now)
+        now = time.time()
+        self._begun_ms = int((now - run_s) * 1000)
+        self._at = instants.to_text(now)
         self._messages: list[Outgoing] = []
         self._offsets: list[tuple[Partition, int]] = []
         self._counts: Counter[tuple[str, str, str]] = Counter()
@@ -108,10 +109,9 @@ class Replies:
             desk.emitter.send(self._messages, confirmed)
 
     def _provenance(self, origin: Origin, job: Job | None = None, outcome: Outcome | None = None) -> Provenance:
-        queued_s = self._now - self._run_s - origin.queued_at
         return Provenance(
             version=self._desk.version, worker=self._desk.worker, batch=self._batch, run_s=self._run_s,
-            queued_s=round(queued_s, 6) if queued_s > 0.0 else 0.0,
+            queued_s=max(self._begun_ms - origin.queued_at_ms, 0) / 1000,
             kernel=None if outcome is None else outcome.kernel, compiled=None if outcome is None else outcome.compiled,
             inputs_hash=None if job is None else job.inputs_hash, seed=None if job is None else job.seed,
         )  # fmt: skip

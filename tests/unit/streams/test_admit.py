@@ -17,7 +17,7 @@ GOOD = {"id": "r-1", "agent": "linalg", "task": "solve", "inputs": {"a": [[3, 1]
 
 
 def _origin(content_type=JSON):
-    return Origin(("compute.requests", 0), 7, NOW, content_type, [])
+    return Origin(("compute.requests", 0), 7, int(NOW * 1000), content_type, [])
 
 
 def _admit(value, cancels=None, content_type=JSON):

@@ -15,30 +15,23 @@ from streams.compute import Compute
 from streams.replies import Desk
 from streams.topics import names
 
+PARTITION = ("compute.requests", 3)
+
 
 class Record:
     """What of `confluent_kafka.Message` the stage uses."""
 
-    def __init__(self, offset, value):
-        self._offset, self._value = offset, value
+    def __init__(self, value):
+        self._value = value
 
     def value(self):
         return self._value
-
-    def offset(self):
-        return self._offset
 
     def key(self):
         return b"key"
 
     def headers(self):
         return [("x-of-mine", b"1")]
-
-    def topic(self):
-        return "compute.requests"
-
-    def partition(self):
-        return 3
 
     def timestamp(self):
         return (1, 1_700_000_000_000)
@@ -76,7 +69,7 @@ class Stage:
         self.compute = Compute(desk, self.cancels)
 
     def take(self, *values):
-        records = [Record(offset, value) for offset, value in enumerate(values)]
+        records = [(Record(value), PARTITION, offset) for offset, value in enumerate(values)]
         self.compute.submit(stage.RecordBatch(records)).result(30)
 
     def results(self, count):
@@ -96,7 +89,7 @@ def test_offsets_are_done_once_confirmed_and_not_before():
     one.take(_solve("a"), _solve("b"), b"hello")
     assert one.done == []
     one.emitter.confirm()
-    assert sorted(one.done) == [(("compute.requests", 3), offset) for offset in range(3)]
+    assert sorted(one.done) == [(PARTITION, offset) for offset in range(3)]
 
 
 def test_a_reply_that_cannot_be_delivered_ends_the_process_and_commits_nothing():
