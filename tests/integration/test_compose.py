@@ -117,6 +117,10 @@ def test_every_process_becomes_healthy_and_workers_can_be_added(compose: Compose
 
 
 def _until_healthy(compose: Compose, service: str, count: int) -> None:
-    for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=_TIMEOUT_S, wait_max=1.0):
-        with attempt:
-            assert compose.health(service) == ["healthy"] * count, compose("logs", "--tail=50", service)
+    try:
+        for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=_TIMEOUT_S, wait_max=1.0):
+            with attempt:
+                assert compose.health(service) == ["healthy"] * count
+    except AssertionError as error:
+        error.add_note(compose("logs", "--no-color", "--tail=50", service))
+        raise
