@@ -54,9 +54,8 @@ def test_the_wheel_is_whole(wheel: Path) -> None:
     assert compiled == set(native.kernel_names())
     assert {f"{package}/py.typed" for package in PACKAGES} <= held
     assert _files("alerting/templates") <= held
-    assert {
-        f"sci_agents-{sciagents.__version__}.data/data/share/sci-agents/{name}" for name in _files("config")
-    } <= held
+    share = f"sci_agents-{sciagents.__version__}.data/data/share/sci-agents"
+    assert {f"{share}/{name}" for name in _files("config") | _files("examples")} <= held
 
 
 def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
@@ -87,7 +86,7 @@ def test_the_installed_processes_answer_the_installed_client(home: Path) -> None
 
 
 def _files(folder: str) -> set[str]:
-    found = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*") if path.is_file()}
+    found = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.*") if path.suffix != ".pyc"}
     assert found, f"{folder} is empty"
     return found
 
