@@ -211,6 +211,8 @@ def _locate(
             break
         at: str | int = step["name"] if step["index"] is None else int(step["index"])
         kind, value, path = _inner(kind, at), value[at], (*path, at)
+    if message.startswith("Invalid enum value"):
+        return document.error(path, message, suggest(str(value), map(str, typing.get_args(_plain(kind)))))
     unknown = _UNKNOWN.fullmatch(message)
     if unknown is None:
         return document.error(path, message)
