@@ -21,6 +21,12 @@ KERNELS = Path("native/kernels")
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 # no -ffast-math: NaN and infinities mean what IEEE 754 says, and a result does not depend on its batch-mates
 FLAGS = ["-DUSE_XSIMD", "-O3", "-fno-math-errno", "-ffp-contract=off", "-Wno-unused-variable"]
+# a variable has the type of its first value: merging the types of all its values makes g++ need minutes and gigabytes;
+# few passes of Pythran's own, as each is repeated over the whole file: g++ does the rest
+FLAGS += [
+    "--config=typing.max_combiner=1",
+    "--config=pythran.optimizations=pythran.optimizations.DeadCodeElimination pythran.optimizations.FastGExpr",
+]
 
 
 def _flags(machine: bool) -> list[str]:
@@ -31,11 +37,22 @@ _SHARED = re.compile(r"^from native\.kernels\.(_\w+) import .+$", re.MULTILINE)
 
 
 def whole_source(source: Path) -> str:
-    """Return a kernel's text with the shared modules (`_name.py`) it imports in place of the import.
+    """Return a kernel's text with the shared modules (`_name.py`) it imports, each once, in place of the imports.
 
     Pythran compiles one file at a time and knows no imports of ours.
     """
-    return _SHARED.sub(lambda found: whole_source(source.with_name(f"{found[1]}.py")), source.read_text())
+    seen: set[str] = set()
+
+    def text_of(path: Path) -> str:
+        def shared(found: re.Match[str]) -> str:
+            if found[1] in seen:
+                return ""
+            seen.add(found[1])
+            return text_of(path.with_name(f"{found[1]}.py"))
+
+        return _SHARED.sub(shared, path.read_text())
+
+    return text_of(source)
 
 
 def compile_kernel(source: Path, flags: list[str]) -> Path:

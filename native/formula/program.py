@@ -92,9 +92,7 @@ def _compile(
             raise FormulaError(str(error), 1) from error
         zero = graph.constant(0.0)
         formulas_n = len(roots)
-        roots += [
-            zero if (node := column[row]) is None else node for row in range(formulas_n) for column in columns
-        ]
+        roots += [zero if (node := column[row]) is None else node for row in range(formulas_n) for column in columns]
     return _allot(graph, roots, len(places))
 
 

@@ -186,9 +186,11 @@ class _Parser:
 
     def _close(self) -> None:
         if not (self._kind == "op" and self._token == ")"):
-            raise FormulaError("a closing parenthesis is missing", self._column) if (
-                self._kind == "end"
-            ) else self._unexpected()
+            raise (
+                FormulaError("a closing parenthesis is missing", self._column)
+                if (self._kind == "end")
+                else self._unexpected()
+            )
         self._advance()
 
 

@@ -1,4 +1,10 @@
-"""What the integrators share: running a program on a block of members, dense output, step control's limits."""
+"""What the integrators share: running a program on a block of lanes, step sizes, dense output.
+
+A lane is one member of an ensemble on its way. `lanes` (7, w): time, next step, previous error, end, largest step,
+rtol, atol. `counts` (9, w): status, accepted steps, rejected steps, place in the grid, stiff and calm steps in a row,
+most steps, row in `found`, grid. Status: 0 running, 1 at the end, 2 step too small, 3 too many steps, 4 stiff, 5 the
+slope at the start is not finite.
+"""
 
 import numpy as np
 
@@ -18,22 +24,110 @@ def slopes(code, registers, first, outputs, time, states, found):
         found[j] = registers[outputs[j]]
 
 
-def load(constants, n_registers, first, parameters, n):
-    """Make the registers of a block, with constants and `parameters` (p, w) in their places."""
-    registers = np.zeros((n_registers, parameters.shape[1]))
-    for i in range(constants.shape[0]):
+def load(registers, constants, parameters, n):
+    """Put constants and `parameters` (p, w) in their places in the registers of a block."""
+    first = constants.shape[0]
+    for i in range(first):
         registers[i] = constants[i]
     for i in range(parameters.shape[0]):
         registers[first + 1 + n + i] = parameters[i]
-    return registers
 
 
-def write_points(dense, i, past, step, direction, time, times, cursor, found):
-    """Write the points of `times` that member i's last step has passed, by its interpolant (Hairer's CONTD5 form)."""
-    while cursor[i] < times.shape[0] and (times[cursor[i]] - time) * direction <= 0.0:
-        s = (times[cursor[i]] - past) / step
+def plan_steps(lanes, counts, idle, steps):
+    """Keep the next steps within the largest one and the end; gives how many lanes run.
+
+    `steps` (w) becomes what the stages are computed with: the next step, and `idle` for the lanes that do not run.
+    """
+    running = 0
+    for i in range(lanes.shape[1]):
+        if counts[0, i] == 0:
+            running += 1
+            left = lanes[3, i] - lanes[0, i]
+            if abs(lanes[1, i]) > lanes[4, i]:
+                lanes[1, i] = np.copysign(lanes[4, i], left)
+            if abs(lanes[1, i]) * 1.01 >= abs(left):
+                lanes[1, i] = left
+            steps[i] = lanes[1, i]
+        else:
+            steps[i] = idle
+    return running
+
+
+def combine(found, k, table, start, count):
+    """Write Σ table[start + s] k[s] over the first `count` stages to `found` (n, w); `k` (stages, n, w)."""
+    for j in range(found.shape[0]):
+        found[j] = table[start] * k[0, j]
+        for s in range(1, count):
+            if table[start + s] != 0.0:
+                found[j] += table[start + s] * k[s, j]
+
+
+def mean_error(error, state, trial, lanes, squares):
+    """Root mean square over the equations of the local error in units of the tolerance, to `squares` (w)."""
+    squares[:] = 0.0
+    for j in range(state.shape[0]):
+        for i in range(state.shape[1]):
+            larger = max(abs(state[j, i]), abs(trial[j, i]))
+            one = error[j, i] / (lanes[6, i] + lanes[5, i] * larger)
+            squares[i] += one * one
+    for i in range(state.shape[1]):
+        squares[i] = np.sqrt(squares[i] / state.shape[0])
+
+
+def reject(i, lanes, counts, factor):
+    """Refuse the step of lane i; the next one is smaller by `factor`."""
+    counts[2, i] += 1
+    lanes[1, i] /= factor
+    if abs(lanes[1, i]) <= 4e-16 * abs(lanes[0, i]) or abs(lanes[1, i]) < 1e-290:
+        counts[0, i] = 2
+    elif counts[1, i] + counts[2, i] >= counts[6, i]:
+        counts[0, i] = 3
+
+
+def interpolate(dense, j, i, s):
+    """The last step's interpolant at the fraction s (Hairer's CONTD5 form)."""
+    value = dense[2, j, i] + s * (dense[3, j, i] + (1.0 - s) * dense[4, j, i])
+    return dense[0, j, i] + s * (dense[1, j, i] + (1.0 - s) * value)
+
+
+def write_points(dense, i, time, lanes, counts, grids, found):
+    """Write the points of the grid that the last step of lane i, to `time`, has passed."""
+    past = lanes[0, i]
+    step = lanes[1, i]
+    grid = counts[8, i]
+    row = counts[7, i]
+    while counts[3, i] < grids.shape[1] and (grids[grid, counts[3, i]] - time) * step <= 0.0:
+        s = (grids[grid, counts[3, i]] - past) / step
         for j in range(dense.shape[1]):
-            value = dense[3, j, i] + (1.0 - s) * dense[4, j, i]
-            value = dense[1, j, i] + (1.0 - s) * (dense[2, j, i] + s * value)
-            found[i, cursor[i], j] = dense[0, j, i] + s * value
-        cursor[i] += 1
+            found[row, j, counts[3, i]] = interpolate(dense, j, i, s)
+        counts[3, i] += 1
+
+
+def write_step(dense, i, lanes, log, logged):
+    """Append the last step of lane i to `log` (capacity, w, 2 + 5 n): start, size, interpolant; none when it is full."""
+    if logged[i] < log.shape[0]:
+        n = dense.shape[1]
+        log[logged[i], i, 0] = lanes[0, i]
+        log[logged[i], i, 1] = lanes[1, i]
+        for part in range(5):
+            for j in range(n):
+                log[logged[i], i, 2 + part * n + j] = dense[part, j, i]
+        logged[i] += 1
+
+
+def finish_step(dense, i, lanes, counts, grids, found, log, logged, factor):
+    """Take the step of lane i: dense output, the new time, and the next step, smaller by `factor`."""
+    past = lanes[0, i]
+    step = lanes[1, i]
+    time = past + step
+    if step == lanes[3, i] - past:
+        time = lanes[3, i]
+    counts[1, i] += 1
+    write_points(dense, i, time, lanes, counts, grids, found)
+    write_step(dense, i, lanes, log, logged)
+    lanes[0, i] = time
+    lanes[1, i] = step / factor
+    if time == lanes[3, i]:
+        counts[0, i] = 1
+    elif counts[0, i] == 0 and counts[1, i] + counts[2, i] >= counts[6, i]:
+        counts[0, i] = 3

@@ -113,17 +113,21 @@ def execute(code, registers):
         elif op == 28:
             registers[d] = np.expm1(registers[a])
         elif op == 29:
-            registers[d] = np.log(registers[a])
+            for i in range(width):
+                registers[d, i] = np.log(registers[a, i])
         elif op == 30:
             registers[d] = np.log1p(registers[a])
         elif op == 31:
-            registers[d] = np.log2(registers[a])
+            for i in range(width):
+                registers[d, i] = np.log2(registers[a, i])
         elif op == 32:
-            registers[d] = np.log10(registers[a])
+            for i in range(width):
+                registers[d, i] = np.log10(registers[a, i])
         elif op == 33:
             registers[d] = np.sqrt(registers[a])
         elif op == 34:
-            registers[d] = np.cbrt(registers[a])
+            for i in range(width):
+                registers[d, i] = np.cbrt(registers[a, i])
         elif op == 35:
             registers[d] = np.abs(registers[a])
         elif op == 36:

@@ -1,140 +1,189 @@
-"""Dormand–Prince 5(4) over blocks of ensemble members, each with its own step."""
+"""Dormand–Prince 5(4) over blocks of lanes, each with its own step."""
 
 import numpy as np
 
-from native.kernels._steps import load, slopes, write_points
+from native.kernels._steps import combine, finish_step, load, mean_error, plan_steps, reject, slopes
 
-# pythran export advance(int32[:,:], float64[:], int, int64[:], float64[:,:], float64[:,:], float64[:,:], float64[:,:], float64[:], float64[:], float64[:], float64[:,:,:], int64[:,:], float64[:,:,:], float64, float64, int, int, int)  # noqa: E501
+# pythran export begin(int32[:,:] order(C), float64[:], int, int64[:], float64[:,:] order(C), float64[:,:] order(C), int64[:,:] order(C), float64[:,:] order(C), float64[:,:] order(C), float64)  # noqa: E501
+# pythran export advance(int32[:,:] order(C), float64[:], int, int64[:], float64[:,:] order(C), float64[:,:] order(C), int64[:,:] order(C), float64[:,:] order(C), float64[:,:] order(C), float64[:,:] order(C), float64[:,:,:], float64[:,:,:], int64[:], int, int, int)  # noqa: E501
 
 
-def advance(
-    code, constants, n_registers, outputs, parameters, clock, state, slope, times, relative, absolute, dense, counts,
-    found, end, max_step, max_steps, detect, iterations,
-):  # fmt: skip
-    """Advance a block of w members by at most `iterations` steps; all state is changed in place.
+def norm(values, state, lanes, i):
+    """Root mean square of a lane's column of `values` in units of its tolerance at `state`."""
+    total = 0.0
+    for j in range(state.shape[0]):
+        one = values[j, i] / (lanes[6, i] + lanes[5, i] * abs(state[j, i]))
+        total += one * one
+    return np.sqrt(total / state.shape[0])
 
-    `clock` (4, w): time, next step, previous error, start of the last step; `state`, `slope` (n, w); `times` (q) with
-    `found` (w, q, n); `relative` (1) and `absolute` (n) tolerances; `dense` (5, n, w): the last step's interpolant;
-    `counts` (6, w): status (0 running, 1 at the end, 2 step too small, 3 too many steps, 4 stiff), accepted, rejected,
-    place in `times`, stiff and non-stiff steps in a row. Gives how many members still run.
-    Source: Hairer, Nørsett & Wanner, Solving ODEs I, II.5–II.6 (DOPRI5), its step control and stiffness test.
+
+def first_guess(i, state, slope, lanes):
+    """A step by which the first-order term changes the state by a hundredth of its size."""
+    size = norm(state, state, lanes, i)
+    speed = norm(slope, state, lanes, i)
+    step = 1e-6
+    if min(size, speed) > 1e-5:
+        step = 0.01 * size / speed
+    return np.copysign(min(step, abs(lanes[3, i] - lanes[0, i])), lanes[3, i] - lanes[0, i])
+
+
+def begin(code, constants, n_registers, outputs, parameters, lanes, counts, state, slope, order):
+    """Compute the slope at the start and the first step of a block for a method of this order.
+
+    Source: Hairer, Nørsett & Wanner, Solving ODEs I, II.4 (starting step size).
     """
     n = state.shape[0]
     width = state.shape[1]
     first = constants.shape[0]
-    registers = load(constants, n_registers, first, parameters, n)
-    k2 = np.zeros((n, width))
-    k3 = np.zeros((n, width))
-    k4 = np.zeros((n, width))
-    k5 = np.zeros((n, width))
-    k6 = np.zeros((n, width))
-    k7 = np.zeros((n, width))
+    registers = np.zeros((n_registers, width))
+    load(registers, constants, parameters, n)
+    slopes(code, registers, first, outputs, lanes[0], state, slope)
+    trial = np.zeros((n, width))
+    ahead = np.zeros((n, width))
+    for i in range(width):
+        lanes[1, i] = first_guess(i, state, slope, lanes)
+        lanes[2, i] = 1e-4
+        for j in range(n):
+            trial[j, i] = state[j, i] + lanes[1, i] * slope[j, i]
+            if not abs(slope[j, i]) < np.inf:
+                counts[0, i] = 5
+    slopes(code, registers, first, outputs, lanes[0] + lanes[1], trial, ahead)
+    for i in range(width):
+        for j in range(n):
+            ahead[j, i] -= slope[j, i]
+        steepest = max(norm(slope, state, lanes, i), norm(ahead, state, lanes, i) / abs(lanes[1, i]))
+        step = 100.0 * abs(lanes[1, i])
+        if steepest > 1e-15:
+            step = min(step, (0.01 / steepest) ** (1.0 / order))
+        if step > 0.0:  # otherwise the guess: the state ahead is not finite
+            lanes[1, i] = np.copysign(min(step, lanes[4, i]), lanes[1, i])
+
+
+def watch_stiffness(i, k, trial, last, lanes, counts):
+    """Count steps at the border of stability; lane i is stiff after 15 of them without 6 calm ones in between."""
+    top = 0.0
+    bottom = 0.0
+    for j in range(trial.shape[0]):
+        rise = k[6, j, i] - k[5, j, i]
+        run = trial[j, i] - last[j, i]
+        top += rise * rise
+        bottom += run * run
+    if bottom > 0.0 and abs(lanes[1, i]) * np.sqrt(top / bottom) > 3.25:
+        counts[5, i] = 0
+        counts[4, i] += 1
+        if counts[4, i] == 15:
+            counts[0, i] = 4
+    else:
+        counts[5, i] += 1
+        if counts[5, i] == 6:
+            counts[4, i] = 0
+
+
+def fill_dense(i, h, k, state, trial, bend, dense):
+    """The interpolant of order 4 of the step of lane i; `bend` (n, w) is what DOPRI5's row d gives."""
+    for j in range(state.shape[0]):
+        dense[0, j, i] = state[j, i]
+        dense[1, j, i] = trial[j, i] - state[j, i]
+        dense[2, j, i] = h * k[0, j, i] - dense[1, j, i]
+        dense[3, j, i] = dense[1, j, i] - h * k[6, j, i] - dense[2, j, i]
+        dense[4, j, i] = h * bend[j, i]
+
+
+def coefficients():
+    """DOPRI5's tableau: the stages, row by row, then (from 21) the error's, then (from 28) the interpolant's row."""
+    return np.array([
+        1 / 5,
+        3 / 40, 9 / 40,
+        44 / 45, -56 / 15, 32 / 9,
+        19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729,
+        9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656,
+        35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84,
+        71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40,
+        -12715105075 / 11282082432, 0.0, 87487479700 / 32700410799, -10690763975 / 1880347072,
+        701980252875 / 199316789632, -1453857185 / 822651844, 69997945 / 29380423,
+    ])  # fmt: skip
+
+
+def nodes():
+    """Where in the step the stages from the second are."""
+    return np.array([1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0, 1.0])
+
+
+def compute_stages(code, registers, first, outputs, times, steps, state, k, table, when, trial, last, change):
+    """Compute the stages k[1] to k[6]; `trial` becomes the new state, `last` the sixth stage's one."""
+    start = 0
+    for stage in range(1, 7):
+        combine(change, k, table, start, stage)
+        start += stage
+        for j in range(state.shape[0]):
+            last[j] = trial[j]
+            trial[j] = state[j] + steps * change[j]
+        slopes(code, registers, first, outputs, times + when[stage - 1] * steps, trial, k[stage])
+
+
+def scale(change, steps):
+    """Multiply each lane by its step."""
+    for j in range(change.shape[0]):
+        change[j] *= steps
+
+
+def take_step(i, error, lanes, counts, state, k, trial, bend, dense, grids, found, log, logged):
+    """Take the step of lane i."""
+    fill_dense(i, lanes[1, i], k, state, trial, bend, dense)
+    factor = max(0.1, min(5.0, error**0.17 / lanes[2, i] ** 0.04 / 0.9))
+    lanes[2, i] = max(error, 1e-4)
+    finish_step(dense, i, lanes, counts, grids, found, log, logged, factor)
+    for j in range(state.shape[0]):
+        state[j, i] = trial[j, i]
+        k[0, j, i] = k[6, j, i]
+
+
+def advance(
+    code, constants, n_registers, outputs, parameters, lanes, counts, state, slope, grids, found, log, logged, detect,
+    iterations, enough,
+):  # fmt: skip
+    """Advance a block of w lanes by at most `iterations` steps, in place, while at least `enough` of them run.
+
+    `state`, `slope` (n, w); `grids` (g, q) with `found` (rows, n, q); `log` and `logged` as `write_step` has them, of
+    capacity 0 where the steps are not wanted. Gives how many lanes still run.
+    Source: Hairer, Nørsett & Wanner, Solving ODEs I, II.5–II.6 (DOPRI5), its step control and stiffness test.
+    """
+    table = coefficients()
+    when = nodes()
+    n = state.shape[0]
+    width = state.shape[1]
+    first = constants.shape[0]
+    registers = np.zeros((n_registers, width))
+    load(registers, constants, parameters, n)
+    k = np.zeros((7, n, width))
     trial = np.zeros((n, width))
     last = np.zeros((n, width))
-    rtol = relative[0]
-    running = 0
+    change = np.zeros((n, width))
+    dense = np.zeros((5, n, width))
+    steps = np.zeros(width)
+    errors = np.zeros(width)
+    for j in range(n):
+        k[0, j] = slope[j]
+    running = plan_steps(lanes, counts, 0.0, steps)
     for _ in range(iterations):
-        running = 0
+        if running < enough:
+            break
+        compute_stages(code, registers, first, outputs, lanes[0], steps, state, k, table, when, trial, last, change)
+        combine(change, k, table, 21, 7)
+        scale(change, steps)
+        mean_error(change, state, trial, lanes, errors)
+        combine(change, k, table, 28, 7)
         for i in range(width):
             if counts[0, i] == 0:
-                running += 1
-                left = end - clock[0, i]
-                if abs(clock[1, i]) > max_step:
-                    clock[1, i] = np.copysign(max_step, left)
-                if abs(clock[1, i]) * 1.01 >= abs(left):
-                    clock[1, i] = left
-            else:
-                clock[1, i] = 0.0
-        if running == 0:
-            break
-        t = clock[0]
-        h = clock[1]
-        for j in range(n):
-            trial[j] = state[j] + h * (1 / 5 * slope[j])
-        slopes(code, registers, first, outputs, t + 1 / 5 * h, trial, k2)
-        for j in range(n):
-            trial[j] = state[j] + h * (3 / 40 * slope[j] + 9 / 40 * k2[j])
-        slopes(code, registers, first, outputs, t + 3 / 10 * h, trial, k3)
-        for j in range(n):
-            trial[j] = state[j] + h * (44 / 45 * slope[j] - 56 / 15 * k2[j] + 32 / 9 * k3[j])
-        slopes(code, registers, first, outputs, t + 4 / 5 * h, trial, k4)
-        for j in range(n):
-            trial[j] = state[j] + h * (
-                19372 / 6561 * slope[j] - 25360 / 2187 * k2[j] + 64448 / 6561 * k3[j] - 212 / 729 * k4[j]
-            )
-        slopes(code, registers, first, outputs, t + 8 / 9 * h, trial, k5)
-        for j in range(n):
-            last[j] = state[j] + h * (
-                9017 / 3168 * slope[j] - 355 / 33 * k2[j] + 46732 / 5247 * k3[j] + 49 / 176 * k4[j]
-                - 5103 / 18656 * k5[j]
-            )  # fmt: skip
-        slopes(code, registers, first, outputs, t + h, last, k6)
-        for j in range(n):
-            trial[j] = state[j] + h * (
-                35 / 384 * slope[j] + 500 / 1113 * k3[j] + 125 / 192 * k4[j] - 2187 / 6784 * k5[j] + 11 / 84 * k6[j]
-            )
-        slopes(code, registers, first, outputs, t + h, trial, k7)
-        squares = np.zeros(width)
-        for j in range(n):
-            scale = absolute[j] + rtol * np.maximum(np.abs(state[j]), np.abs(trial[j]))
-            error = h * (
-                71 / 57600 * slope[j] - 71 / 16695 * k3[j] + 71 / 1920 * k4[j] - 17253 / 339200 * k5[j]
-                + 22 / 525 * k6[j] - 1 / 40 * k7[j]
-            ) / scale  # fmt: skip
-            squares += error * error
-        for i in range(width):
-            if counts[0, i] != 0:
-                continue
-            step = clock[1, i]
-            error = np.sqrt(squares[i] / n)
-            if not error <= 1.0:  # NaN too
-                counts[2, i] += 1
-                clock[1, i] = step / min(5.0, error**0.17 / 0.9) if error < 1e100 else step / 10.0
-                if abs(clock[1, i]) <= 4e-16 * abs(clock[0, i]) or abs(clock[1, i]) < 1e-290:
-                    counts[0, i] = 2
-                elif counts[1, i] + counts[2, i] >= max_steps:
-                    counts[0, i] = 3
-                continue
-            if detect:
-                top = 0.0
-                bottom = 0.0
-                for j in range(n):
-                    top += (k7[j, i] - k6[j, i]) ** 2
-                    bottom += (trial[j, i] - last[j, i]) ** 2
-                if bottom > 0.0 and abs(step) * np.sqrt(top / bottom) > 3.25:
-                    counts[5, i] = 0
-                    counts[4, i] += 1
-                    if counts[4, i] == 15:
-                        counts[0, i] = 4
-                else:
-                    counts[5, i] += 1
-                    if counts[5, i] == 6:
-                        counts[4, i] = 0
-            counts[1, i] += 1
-            past = clock[0, i]
-            time = end if step == end - past else past + step
-            for j in range(n):
-                rise = trial[j, i] - state[j, i]
-                bend = step * slope[j, i] - rise
-                dense[0, j, i] = state[j, i]
-                dense[1, j, i] = rise
-                dense[2, j, i] = bend
-                dense[3, j, i] = rise - step * k7[j, i] - bend
-                dense[4, j, i] = step * (
-                    -12715105075 / 11282082432 * slope[j, i] + 87487479700 / 32700410799 * k3[j, i]
-                    - 10690763975 / 1880347072 * k4[j, i] + 701980252875 / 199316789632 * k5[j, i]
-                    - 1453857185 / 822651844 * k6[j, i] + 69997945 / 29380423 * k7[j, i]
-                )  # fmt: skip
-                state[j, i] = trial[j, i]
-                slope[j, i] = k7[j, i]
-            write_points(dense, i, past, step, np.copysign(1.0, step), time, times, counts[3], found)
-            clock[0, i] = time
-            clock[3, i] = past
-            factor = max(0.1, min(5.0, error**0.17 / clock[2, i] ** 0.04 / 0.9))
-            clock[1, i] = step / factor
-            clock[2, i] = max(error, 1e-4)
-            if time == end:
-                counts[0, i] = 1
-            elif counts[0, i] == 0 and counts[1, i] + counts[2, i] >= max_steps:
-                counts[0, i] = 3
+                if errors[i] <= 1.0:
+                    if detect:
+                        watch_stiffness(i, k, trial, last, lanes, counts)
+                    take_step(i, errors[i], lanes, counts, state, k, trial, change, dense, grids, found, log, logged)
+                elif errors[i] < 1e100:
+                    reject(i, lanes, counts, min(5.0, errors[i] ** 0.17 / 0.9))
+                else:  # NaN too
+                    reject(i, lanes, counts, 10.0)
+        running = plan_steps(lanes, counts, 0.0, steps)
+    for j in range(n):
+        slope[j] = k[0, j]
     return running
