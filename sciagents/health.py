@@ -107,7 +107,7 @@ def broker(bootstrap: str, timeout_s: float = 5.0) -> Check:
     """Ask the broker for its metadata."""
     started = time.monotonic()
     try:
-        kind = "embedded" if reach.is_embedded(bootstrap, timeout_s) else "Kafka"
+        kind = "embedded" if reach.is_embedded(reach.metadata(bootstrap, timeout_s)) else "Kafka"
     except SciAgentsError as error:
         return Check(name="broker", verdict="failed", detail=error.message, hint=error.hint)
     spent = time.monotonic() - started
@@ -117,9 +117,9 @@ def broker(bootstrap: str, timeout_s: float = 5.0) -> Check:
 def topics(bootstrap: str, prefix: str = "") -> Check:
     """Compare the topics with their declaration; on the embedded broker, which keeps no configuration, their names."""
     try:
-        present = reach.metadata(bootstrap).topics
-        missing = [name for name in names(prefix).values() if name not in present]
-        differences = [] if missing or reach.is_embedded(bootstrap) else declare.drift(bootstrap, prefix)
+        cluster = reach.metadata(bootstrap)
+        missing = [name for name in names(prefix).values() if name not in cluster.topics]
+        differences = [] if missing or reach.is_embedded(cluster) else declare.drift(bootstrap, prefix)
     except (SciAgentsError, KafkaException) as error:
         return Check(name="topics", verdict="failed", detail=str(error))
     if missing:

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 from confluent_kafka import KafkaException
 
-from sciagents import addresses, health
+from sciagents import addresses, health, reach
 from sciagents.errors import SciAgentsError
 from sciagents.supervise import Child, Command
 from streams import declare
@@ -44,7 +44,8 @@ class System:
         self._say = say
         self._directory = Path(settings.directory).absolute()
         self._logs = self._directory / "logs"
-        self.embedded = settings.kafka is None
+        self._ours = settings.kafka is None
+        self.embedded = self._ours
         self.kafka = settings.kafka or ""
         self.http = ""
         self.children: list[Child] = []
@@ -61,15 +62,17 @@ class System:
         listen = addresses.free(self._settings.listen)
         self.http = f"http://{listen}"
         try:
-            if self.embedded:
+            if self._ours:
                 self.kafka = addresses.free(self._settings.broker_listen)
                 await self._start(Command("broker", ["broker", "--listen", self.kafka]), self._renew)
             await self._until("broker", self._broker_answers)
+            self.embedded = reach.is_embedded(await asyncio.to_thread(reach.metadata, self.kafka))
             await asyncio.to_thread(declare.ensure, self.kafka, self._settings.prefix, embedded=self.embedded)
             for command in self._commands(listen):
                 await self._start(command)
             await self._until("worker", self._requests_are_answered)
-            await self._until("api", self._api_is_ready)
+            with httpx.Client(base_url=self.http, timeout=2.0) as client:
+                await self._until("api", lambda: _is_ready(client))
         except BaseException:
             await self.stop()
             raise
@@ -116,16 +119,17 @@ class System:
             if child.command.name != "broker":
                 child.kill()
 
-    async def _until(self, what: str, holds: Callable[[], "asyncio.Future[bool] | object"]) -> None:
+    async def _until(self, what: str, holds: Callable[[], bool]) -> None:
         """Wait until something holds; raises `SciAgentsError` when a process keeps dying, or after a minute."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _START_S
         while not await asyncio.to_thread(holds):
             dying = next((child for child in self.children if child.deaths >= _PATIENCE), None)
             if dying is not None:
-                raise SciAgentsError(f"{dying.command.name} does not start:\n{dying.last_words()}")
+                self._say(dying.last_words())
+                raise SciAgentsError(f"{dying.command.name} does not start", hint=f"its log is {dying.log}")
             if loop.time() > deadline:
-                raise SciAgentsError(f"{what}: not ready within {_START_S:g} s; its log is in {self._logs}")
+                raise SciAgentsError(f"{what}: not ready within {_START_S:g} s", hint=f"logs are in {self._logs}")
             await asyncio.sleep(0.05)
 
     def _broker_answers(self) -> bool:
@@ -138,11 +142,12 @@ class System:
             return False
         return True
 
-    def _api_is_ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.http}/health/ready", timeout=2.0).status_code == 200
-        except httpx.HTTPError:
-            return False
+
+def _is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/health/ready").status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def run(settings: UpSettings, say: Callable[[str], None]) -> None:

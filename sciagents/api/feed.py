@@ -8,6 +8,7 @@ import msgspec
 import structlog
 from confluent_kafka import Message
 
+from sciagents import reach
 from sciagents.api.board import Board
 from sciagents.api.history import Entry, History
 from sciagents.tail import Tail
@@ -15,6 +16,7 @@ from streams import declare
 from streams.admit import carried
 from streams.codec import MSGPACK
 from streams.contracts import Incident, Progress, Status
+from streams.emit import Headers
 from streams.topics import names
 
 _log = structlog.get_logger(__name__)
@@ -85,7 +87,8 @@ class Feed:
                 attempt += 1
 
     def _follow(self) -> None:
-        declare.ensure(self._bootstrap, self._prefix, embedded=self._embedded)
+        embedded = self._embedded or reach.is_embedded(reach.metadata(self._bootstrap))
+        declare.ensure(self._bootstrap, self._prefix, embedded=embedded)
         kept = {
             self._topics["compute.results"]: self._results,
             self._topics["ops.incidents"]: self._incidents,
@@ -131,7 +134,7 @@ class Feed:
 
 
 def _entry(record: Message) -> Entry | None:
-    content_type, _ = carried(cast("list[tuple[str, bytes | None]] | None", record.headers()))
+    content_type, _ = carried(cast("Headers", record.headers() or []))
     value = record.value()
     brief = _read(_pack_brief if content_type == MSGPACK else _json_brief, value)
     if brief is None:

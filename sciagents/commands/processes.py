@@ -12,6 +12,13 @@ app = typer.Typer()
 Config = Annotated[Path | None, typer.Option(help="The alerting configuration; default config/alerting.yaml.")]
 
 
+def _is_embedded(kafka: str, said: bool) -> bool:
+    """Ask the broker what it is: one that does not answer is an error here, and not a process that tries for ever."""
+    from sciagents import reach  # noqa: PLC0415 - Kafka's client is slow to import, as Faust is
+
+    return reach.is_embedded(reach.metadata(kafka)) or said
+
+
 @app.command()
 def worker(
     kafka: Kafka = "127.0.0.1:9092",
@@ -28,6 +35,7 @@ def worker(
     """Run one worker process until it is stopped; what is in flight is answered first."""
     from streams import worker as process  # noqa: PLC0415 - Faust is slow to import
 
+    embedded = _is_embedded(kafka, embedded)
     process.run(
         process.WorkerSettings(
             kafka=kafka, embedded=embedded, prefix=prefix, group_id=group, max_workers=max_workers, timeout_s=timeout,
@@ -50,6 +58,7 @@ def alerting(
     """Run the alerting stream until it is stopped: from events and results to incidents that reach people."""
     from sciagents import alerting as process  # noqa: PLC0415 - as above
 
+    embedded = _is_embedded(kafka, embedded)
     process.run(
         process.AlertingSettings(
             kafka=kafka, embedded=embedded, prefix=prefix, config=config or process.default_config(),
@@ -101,6 +110,7 @@ def collect(
         raise typer.BadParameter(str(error), param_hint="--every") from None
     if every_s <= 0:
         raise typer.BadParameter("must be more than nothing", param_hint="--every")
+    embedded = _is_embedded(kafka, embedded)
     process.run(
         process.CollectSettings(
             kafka=kafka, embedded=embedded, prefix=prefix, every_s=every_s, source=source, log_level=log_level,
