@@ -13,7 +13,7 @@ import typer
 
 from alerting.documents import SIZE_LIMIT, ConfigError
 from sciagents import settings
-from sciagents.commands import processes
+from sciagents.commands import catalogue, configuration, events, incidents, processes, requests, topics
 from sciagents.commands.shared import printable
 from sciagents.errors import SciAgentsError, UsageError
 
@@ -37,7 +37,7 @@ def _root(
     """Scientific computing agents on Kafka. Exit codes: 0 ok, 1 failed, 2 degraded or wrong usage."""
     _read_dotenv()
     found = settings.load(os.environ, settings.path_of(os.environ))
-    values = {settings.variable(place): settings.value_at(found, place) for place, _ in settings.keys()}  # noqa: SIM118 - a function
+    values = {settings.variable(place): settings.value_at(found, place) for place, _ in settings.places()}
     context.obj = found
     context.default_map = _defaults(context.command, values)
 
@@ -63,7 +63,7 @@ def _defaults(command: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return {flag.name: values[flag.envvar] for flag in command.params if flag.envvar in values}
 
 
-for _kind in (processes,):
+for _kind in (processes, requests, catalogue, topics, events, incidents, configuration):
     app.add_typer(_kind.app)
 
 

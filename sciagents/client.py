@@ -15,13 +15,12 @@ from concurrent.futures import Future, InvalidStateError, wait
 from typing import Any, Literal, Self, cast, overload
 
 import msgspec
-from confluent_kafka import KafkaException, Message
+from confluent_kafka import Message
 
 from sciagents import values
 from sciagents.errors import BrokerError, ComputeError, UsageError
-from sciagents.reach import ANSWER_WITHIN_S, is_embedded
+from sciagents.reach import ANSWER_WITHIN_S, answering
 from sciagents.tail import Tail
-from streams import declare
 from streams.codec import JSON, MSGPACK, Refusal, decode_request
 from streams.contracts import Control, Priority, Progress, Request, Result
 from streams.emit import Emitter, Outgoing
@@ -66,24 +65,17 @@ class Client:
     """
 
     def __init__(self, bootstrap: str, *, topic_prefix: str = "", connect_timeout_s: float = ANSWER_WITHIN_S) -> None:
-        if is_embedded(bootstrap, connect_timeout_s):  # there, topics are made by whoever comes first
-            declare.ensure(bootstrap, topic_prefix, embedded=True)
         self._topics = names(topic_prefix)
         self._name = uuid.uuid4().hex[:16]
         self._numbers = itertools.count(1)
         self._waiting: dict[bytes, ResultFuture] = {}
         self._listeners: dict[bytes, list[queue.Queue[Progress | None]]] = {}
         self._results = self._topics["compute.results"]
-        self._tail = Tail(
-            bootstrap, [self._results, self._topics["compute.progress"]], self._on_records, start="end",
-            on_failure=self._give_up,
-        )  # fmt: skip
-        try:
-            self._tail.__enter__()
-        except KafkaException as error:
-            raise BrokerError(
-                f"the topics cannot be read: {error.args[0].str()}", hint="make them with `sci-agents topics create`"
-            ) from None
+        with answering(bootstrap, topic_prefix, connect_timeout_s):
+            self._tail = Tail(
+                bootstrap, [self._results, self._topics["compute.progress"]], self._on_records, start="end",
+                on_failure=self._give_up,
+            ).__enter__()  # fmt: skip
         self._emitter = Emitter(bootstrap)
         self._closed = False
 
@@ -93,14 +85,18 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Send what is queued and let go; futures still waiting raise `BrokerError`."""
+    def close(self) -> int:
+        """Send what is queued and let go; futures still waiting raise `BrokerError`.
+
+        Returns how many requests Kafka has not confirmed: none, unless it was away.
+        """
         if self._closed:
-            return
+            return 0
         self._closed = True
-        self._emitter.close(_FLUSH_S)
+        left = self._emitter.close(_FLUSH_S)
         self._tail.__exit__()
         self._give_up(None)
+        return left
 
     def submit(
         self, agent: str, task: str, inputs: Inputs, *, options: Options | None = None,
@@ -246,10 +242,9 @@ class Client:
                 _settle(future, record)
 
     def _tell(self, key: bytes, record: Message) -> None:
-        decoder = _pack_progress if _is_packed(record) else _json_progress
         try:
-            update = decoder.decode(cast("bytes", record.value()))
-        except (msgspec.DecodeError, TypeError, RecursionError):
+            update = decode_progress(record)
+        except ValueError:
             return  # nothing of ours
         for heard in self._listeners.get(key, ()):
             _put(heard, update)
@@ -288,6 +283,14 @@ def decode_result(record: Message) -> Result:
     except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"no result: {error}") from error
     return result
+
+
+def decode_progress(record: Message) -> Progress:
+    """Read a record of `compute.progress`; raises `ValueError` when it is none."""
+    try:
+        return (_pack_progress if _is_packed(record) else _json_progress).decode(record.value() or b"")
+    except RecursionError as error:
+        raise ValueError(f"no progress: {error}") from error
 
 
 def _is_packed(record: Message) -> bool:

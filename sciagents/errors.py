@@ -3,7 +3,7 @@
     SciAgentsError
     ├── ComputeError        a request was answered without outputs; its code says whose fault it is
     ├── UsageError          what was asked for cannot be done as it was asked: the caller's
-    │   └── NotFoundError   nothing of that name or id is there
+    ├── NotFoundError       nothing of that name or id is there
     └── BrokerError         Kafka does not answer, or did not take a message: passing
         └── NoAnswerError   nothing came in the time allowed: is the process that answers running?
 
@@ -86,7 +86,7 @@ class UsageError(SciAgentsError):
     """What was asked for cannot be done as it was asked."""
 
 
-class NotFoundError(UsageError):
+class NotFoundError(SciAgentsError):
     """Nothing of that name or id is there."""
 
 

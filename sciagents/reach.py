@@ -1,10 +1,14 @@
 """Whether Kafka answers, asked before anything else: librdkafka itself waits and tries for ever."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata
 
 from sciagents.errors import BrokerError, UsageError
+from streams import declare
 
 ANSWER_WITHIN_S = 10.0
 _EMBEDDED = "mockCluster"  # how librdkafka names its mock cluster
@@ -29,9 +33,26 @@ def metadata(bootstrap: str, timeout_s: float = ANSWER_WITHIN_S) -> ClusterMetad
         ) from None  # fmt: skip
 
 
-def is_embedded(bootstrap: str, timeout_s: float = ANSWER_WITHIN_S) -> bool:
-    """Whether it is the embedded broker that answers at `bootstrap`; raises as `metadata`."""
-    return str(metadata(bootstrap, timeout_s).cluster_id).startswith(_EMBEDDED)
+@contextmanager
+def answering(bootstrap: str, prefix: str = "", timeout_s: float = ANSWER_WITHIN_S) -> Iterator[ClusterMetadata]:
+    """Make sure that a broker answers, and turn what it refuses later into `BrokerError`; raises as `metadata`."""
+    found = metadata(bootstrap, timeout_s)
+    try:
+        if is_embedded(found):  # there, topics are made by whoever comes first
+            declare.ensure(bootstrap, prefix, embedded=True)
+        yield found
+    except KafkaException as error:
+        reason = error.args[0]
+        missing = reason.name() in {"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC"}
+        raise BrokerError(
+            f"Kafka at {bootstrap}: {reason.str()}",
+            hint="make the topics with `sci-agents topics create`" if missing else None,
+        ) from None
+
+
+def is_embedded(cluster: ClusterMetadata) -> bool:
+    """Whether it is the embedded broker that answered."""
+    return str(cluster.cluster_id).startswith(_EMBEDDED)
 
 
 def check_address(bootstrap: str) -> None:

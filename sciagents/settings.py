@@ -74,7 +74,7 @@ def load(environ: Mapping[str, str], path: Path | None) -> Settings:
     """Read the settings; without a file they are the defaults. Raises `ConfigError` for a wrong key or value."""
     document = documents.load(path) if path is not None else Document("defaults", {})
     settings = documents.convert(document, Settings)
-    for place, kind in keys():
+    for place, kind in places():
         if (found := _given(environ, place)) is not None:
             name, text = found
             settings = _replaced(settings, place, _from_text(name, text, kind))
@@ -118,12 +118,12 @@ def source(place: Place, environ: Mapping[str, str], document: Document) -> str:
     return f"{document.file}:{document.line(place)}" if place in document.lines else "default"
 
 
-def keys(kind: type[msgspec.Struct] = Settings, above: Place = ()) -> Iterator[tuple[Place, Any]]:
+def places(kind: type[msgspec.Struct] = Settings, above: Place = ()) -> Iterator[tuple[Place, Any]]:
     """Iterate over the keys that are there, each with its type; `agents` is open, and left out."""
     for field in msgspec.structs.fields(kind):
         place = (*above, field.name)
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
-            yield from keys(field.type, place)
+            yield from places(field.type, place)
         elif place != ("agents",):
             yield place, field.type
 

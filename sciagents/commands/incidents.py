@@ -1,0 +1,108 @@
+"""Commands about incidents."""
+
+import getpass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sciagents.commands.shared import AsJson, Kafka, Prefix
+
+if TYPE_CHECKING:
+    from streams.contracts import Action
+
+app = typer.Typer()
+_group = typer.Typer(no_args_is_help=True, help="See incidents, and answer them.")
+app.add_typer(_group, name="incidents")
+
+Identifier = Annotated[str, typer.Argument(metavar="ID", help="Such as INC-2026-000042.")]
+By = Annotated[str, typer.Option(default_factory=getpass.getuser, help="Who you are.", show_default="user name")]
+Wait = Annotated[bool, typer.Option(help="Wait until the incident shows it.")]
+Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds to wait.")]
+Text = Annotated[str | None, typer.Option(help="A word on it, for the timeline.")]
+
+
+@_group.command("list")
+def show_all(
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    closed: Annotated[bool, typer.Option("--all", help="The resolved ones, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the open incidents, the worst first. Exit codes: 0 ok, 1 failed, 2 wrong usage."""
+    from sciagents.console import incidents  # noqa: PLC0415 - Kafka's client is slow to import
+
+    incidents.show_all(kafka, prefix, closed=closed, as_json=as_json)
+
+
+@_group.command()
+def show(
+    incident_id: Identifier, kafka: Kafka = "127.0.0.1:9092", prefix: Prefix = "", as_json: AsJson = False
+) -> None:
+    """Print an incident with its alerts and its timeline. Exit codes: 0 ok, 1 failed or none such, 2 wrong usage."""
+    from sciagents.console import incidents  # noqa: PLC0415 - as above
+
+    incidents.show(kafka, prefix, incident_id, as_json=as_json)
+
+
+@_group.command("ack")
+def acknowledge(
+    incident_id: Identifier,
+    by: By,
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    text: Text = None,
+    wait: Wait = True,
+    timeout: Timeout = 15.0,
+) -> None:
+    """Acknowledge: you are on it, and escalation stops. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage."""
+    _command(kafka, prefix, incident_id, "acknowledge", by, text, timeout if wait else None)
+
+
+@_group.command("resolve")
+def resolve(
+    incident_id: Identifier,
+    by: By,
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    text: Text = None,
+    wait: Wait = True,
+    timeout: Timeout = 15.0,
+) -> None:
+    """Resolve an incident. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage."""
+    _command(kafka, prefix, incident_id, "resolve", by, text, timeout if wait else None)
+
+
+@_group.command("note")
+def note(
+    incident_id: Identifier,
+    text: Annotated[str, typer.Argument(help="What is to be known.")],
+    by: By,
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    wait: Wait = True,
+    timeout: Timeout = 15.0,
+) -> None:
+    """Add a note to the timeline. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage."""
+    _command(kafka, prefix, incident_id, "note", by, text, timeout if wait else None)
+
+
+@_group.command("escalate")
+def escalate(
+    incident_id: Identifier,
+    by: By,
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    text: Text = None,
+    wait: Wait = True,
+    timeout: Timeout = 15.0,
+) -> None:
+    """Tell the next of the chain now. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage."""
+    _command(kafka, prefix, incident_id, "escalate", by, text, timeout if wait else None)
+
+
+def _command(
+    kafka: str, prefix: str, incident_id: str, action: "Action", by: str, text: str | None, wait_s: float | None
+) -> None:
+    from sciagents.console import incidents  # noqa: PLC0415 - as above
+
+    incidents.command(kafka, prefix, incident_id, action, by, text, wait_s=wait_s)

@@ -1,0 +1,67 @@
+"""Commands about requests: submit them, read their results, watch and cancel them."""
+
+from typing import Annotated
+
+import typer
+
+from sciagents.commands.shared import AsJson, Kafka, Prefix
+
+app = typer.Typer()
+
+Identifier = Annotated[str, typer.Argument(metavar="ID", help="The request's id.")]
+
+
+@app.command()
+def submit(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A request, a JSON list of them, or one a line.")],
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    wait: Annotated[bool, typer.Option(help="Wait for the results and print them.")] = True,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the next result.")] = 600.0,
+    as_json: AsJson = False,
+) -> None:
+    """Send requests, and print their results. Exit codes: 0 all succeeded, 1 some did not, 2 wrong usage."""
+    from sciagents.console import requests  # noqa: PLC0415 - Kafka's client is slow to import
+
+    if not requests.submit(kafka, prefix, file, wait=wait, timeout_s=timeout, as_json=as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def result(
+    request_id: Identifier,
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for reading the results that are kept.")] = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Print the result of a request, as it is kept. Exit codes: 0 succeeded, 1 not or none kept, 2 wrong usage."""
+    from sciagents.console import requests  # noqa: PLC0415 - as above
+
+    if not requests.result(kafka, prefix, request_id, timeout_s=timeout, as_json=as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def watch(
+    request_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="One request; without it, all.")] = None,
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print progress and results as they come: of one request until its result, of all until stopped.
+
+    Exit codes: 0 the request succeeded, 1 it did not, 2 wrong usage.
+    """
+    from sciagents.console import requests  # noqa: PLC0415 - as above
+
+    if not requests.watch(kafka, prefix, request_id, as_json=as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def cancel(request_id: Identifier, kafka: Kafka = "127.0.0.1:9092", prefix: Prefix = "") -> None:
+    """Ask the workers to stop a request. Exit codes: 0 they are told, 1 Kafka did not take it, 2 wrong usage."""
+    from sciagents.console import requests  # noqa: PLC0415 - as above
+
+    requests.cancel(kafka, prefix, request_id)

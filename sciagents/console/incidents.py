@@ -1,0 +1,149 @@
+"""What `incidents list`, `show`, `ack`, `resolve`, `note` and `escalate` do."""
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+
+from confluent_kafka import Message
+
+from alerting import instants
+from alerting.documents import suggest
+from alerting.text import one_line
+from sciagents import lookup
+from sciagents.console.tables import print_fields, print_json, print_table, say
+from sciagents.errors import NoAnswerError, NotFoundError, SciAgentsError
+from sciagents.publish import publish
+from streams.contracts import Action, Command, Incident, Transition
+
+
+def show_all(kafka: str, prefix: str, *, closed: bool, as_json: bool) -> None:
+    """Print the incidents that are open, or all; the worst first, then the oldest."""
+    found = [
+        incident for incident in lookup.incidents(kafka, prefix).values() if closed or incident.status != "resolved"
+    ]
+    found.sort(key=lambda incident: (incident.status == "resolved", incident.severity, incident.started_at))
+    if as_json:
+        for incident in found:
+            print_json(incident)
+    elif found:
+        now = time.time()
+        print_table(
+            ("id", "severity", "status", "phase", "started", "update", "title"),
+            (
+                (
+                    one.id,
+                    one.severity,
+                    one.status,
+                    one.phase,
+                    _minute(one.started_at),
+                    update(one, now),
+                    one.title,
+                )
+                for one in found
+            ),
+        )
+    else:
+        say("no incidents" if closed else "no open incidents")
+
+
+def update(incident: Incident, now: float) -> str | None:
+    """When people are told again; in capitals when that has passed."""
+    due = incident.next_update_at
+    if due is None:
+        return None
+    return f"OVERDUE since {_minute(due)}" if _is_past(due, now) else f"due {_minute(due)}"
+
+
+def show(kafka: str, prefix: str, incident_id: str, *, as_json: bool) -> None:
+    """Print an incident with its alerts and its timeline."""
+    incident = _find(lookup.incidents(kafka, prefix), incident_id)
+    if as_json:
+        print_json(incident)
+        return
+    print_fields(
+        [
+            ("id", incident.id),
+            ("title", incident.title),
+            ("severity", incident.severity),
+            ("status", incident.status),
+            ("phase", incident.phase),
+            ("started", _minute(incident.started_at)),
+            ("affected", incident.affected),
+            ("impact", incident.impact),
+            ("answer due", incident.ack_due_at),
+            ("update", update(incident, time.time())),
+            ("next step", incident.escalation.due_at),
+            ("with", incident.escalation.target),
+            ("resolved", incident.resolved_at),
+            ("requests", ", ".join(str(request.get("id")) for request in incident.requests[:10])),
+        ]
+    )
+    alerts = [(one.status, one.labels.get("alertname"), _labels(one.labels), one.starts_at) for one in incident.alerts]
+    print_table(("alert", "name", "labels", "since"), alerts)
+    print_table(("at", "what", "by", "reason"), [(one.at, one.what, one.by, one.reason) for one in incident.timeline])
+
+
+def command(
+    kafka: str, prefix: str, incident_id: str, action: Action, by: str, text: str | None, *, wait_s: float | None
+) -> None:
+    """Send a command, and wait until the incident shows what came of it.
+
+    Raises:
+        NoAnswerError: nothing came of it in time.
+        SciAgentsError: it was refused.
+
+    """
+    incident = _find(lookup.incidents(kafka, prefix), incident_id)
+    now = instants.show(time.time())
+    sent = Command(incident=incident.id, action=action, by=by, at=now, id=uuid.uuid4().hex, text=text)
+    with lookup.following(kafka, prefix, ("ops.incidents",), "end", wait_s) as records:
+        publish(kafka, prefix, "ops.commands", [(incident.id, sent)])
+        if wait_s is None:
+            say(f"{action} is sent to {incident.id}")
+            return
+        try:
+            after, entry = next(_outcomes(records, sent))
+        except NoAnswerError:
+            raise NoAnswerError(
+                f"{incident.id} does not show it within {wait_s:g} s", hint="is `sci-agents alerting` running?"
+            ) from None
+    if entry.what == "refused":
+        raise SciAgentsError(f"{incident.id}: {entry.reason}")
+    say(f"{after.id} is {after.status}: {entry.what} by {entry.by}")
+
+
+def _outcomes(records: Iterator[Message], sent: Command) -> Iterator[tuple[Incident, Transition]]:
+    by = one_line(sent.by, 100)  # as the timeline has it
+    for record in records:
+        incident = lookup.incident_of(record)
+        if incident is None or incident.id != sent.incident:
+            continue
+        for entry in incident.timeline:
+            if entry.by == by and entry.at == sent.at and entry.what in {sent.action, "refused"}:
+                yield incident, entry
+
+
+def _find(found: Mapping[str, Incident], incident_id: str) -> Incident:
+    if incident_id not in found:
+        raise NotFoundError(
+            f"no incident {incident_id[:80]!r}", field="ID",
+            hint=suggest(incident_id[:80], found) if 0 < len(found) < 20 else "`sci-agents incidents list --all`",
+        )  # fmt: skip
+    return found[incident_id]
+
+
+def _is_past(text: str, now: float) -> bool:
+    with suppress(ValueError):  # written by somebody else
+        return instants.parse(text) < now
+    return False
+
+
+def _minute(text: str) -> str:
+    with suppress(ValueError):
+        return instants.minute(text)
+    return text
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in labels.items() if name != "alertname")
