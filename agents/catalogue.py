@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 
-from agents import linalg
+from agents import integrate, linalg, ode
 from agents.outcome import Problem
 from agents.task import Task
 
-TASKS: Mapping[tuple[str, str], Task] = {(task.agent, task.name): task for task in (*linalg.TASKS,)}
+TASKS: Mapping[tuple[str, str], Task] = {
+    (task.agent, task.name): task for task in (*ode.TASKS, *linalg.TASKS, *integrate.TASKS)
+}
 AGENTS: tuple[str, ...] = tuple(dict.fromkeys(agent for agent, _ in TASKS))
 
 

@@ -14,9 +14,12 @@ T = TypeVar("T", bound=msgspec.Struct)
 def read(values: Mapping[str, Any], shape: type[T], where: str) -> T:
     """Read `values` as `shape`; raises `Problem` (`invalid_input`) with the path below `where`."""
     if not values.keys() <= _names(shape):
-        unknown = next(key for key in values if key not in _names(shape))
+        unknown = str(next(key for key in values if key not in _names(shape)))[:80]
         raise Problem(
-            "invalid_input", f"unknown key {unknown!r}", field=f"{where}.{unknown}", hint=_nearest(unknown, shape)
+            "invalid_input",
+            f"unknown key {str(unknown)[:80]!r}",
+            field=f"{where}.{str(unknown)[:80]}",
+            hint=_nearest(unknown, shape),
         )
     try:
         return msgspec.convert(values, shape)
@@ -41,5 +44,5 @@ def _names(shape: type[msgspec.Struct]) -> frozenset[str]:
 
 
 def _nearest(name: str, shape: type[msgspec.Struct]) -> str:
-    near = get_close_matches(str(name), _names(shape), n=1)
+    near = get_close_matches(name, _names(shape), n=1)
     return f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(sorted(_names(shape)))}"

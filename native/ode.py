@@ -24,7 +24,7 @@ _TIME, _STEP, _ERROR, _END, _LARGEST, _RTOL, _ATOL = range(7)
 _STATUS, _ACCEPTED, _REJECTED, _PLACE, _STIFF, _CALM, _MOST, _ROW, _GRID = range(9)
 _CHUNK_OPERATIONS = 4_000_000
 """About 5 ms of work between two looks at the watch."""
-_MATRIX_BYTES = 32 * 2**20
+_BLOCK_NUMBERS = 8_000_000
 
 
 @dataclass(eq=False)
@@ -109,7 +109,7 @@ class _Dopri5:
         self._program = program
         self._detect = int(detect)
         n = len(program.outputs)
-        self.width = LANES
+        self.width = _width(program.n_registers + 21 * n)
         self.cost = 7 * (len(program.code) + 10 * n)
 
     def __call__(self, block: "_Block", grids: Array, found: Array, iterations: int, enough: int) -> int:
@@ -127,7 +127,7 @@ class _Rodas4:
         self._program = program
         self._jacobian = jacobian
         n = len(program.outputs)
-        self.width = max(PACK, min(LANES, _MATRIX_BYTES // (8 * n * n) // PACK * PACK))
+        self.width = _width(program.n_registers + jacobian.n_registers + 2 * n * (n + 10))
         self.cost = 6 * (len(program.code) + 10 * n) + len(jacobian.code) + n * n * (n + 20)
 
     def __call__(self, block: "_Block", grids: Array, found: Array, iterations: int, enough: int) -> int:
@@ -136,6 +136,11 @@ class _Rodas4:
             grids, found, block.log, block.logged, iterations, enough,
         )  # fmt: skip
         return made
+
+
+def _width(numbers: int) -> int:
+    """Lanes of a block, so that what a kernel keeps for it, so many numbers a lane, stays within bounds."""
+    return max(PACK, min(LANES, _BLOCK_NUMBERS // numbers // PACK * PACK))
 
 
 def _parts(program: Program) -> tuple[Any, Array, int, Indices]:

@@ -1,5 +1,7 @@
 """Exact derivatives of a graph: forward mode, node by node; at a kink the derivative of one side is taken."""
 
+# ruff: noqa: ARG005 - the rules in the table have one signature
+
 import math
 from collections.abc import Callable
 
@@ -8,19 +10,24 @@ from native.formula.graph import Graph
 _FLAT = frozenset({"const", "input", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "sign", "floor", "ceil"})
 
 
-def derivative(graph: Graph, outputs: list[int], place: int) -> list[int | None]:
-    """Add the derivatives of `outputs` by one input to `graph`; None where an output does not depend on it."""
+def derivatives(graph: Graph, outputs: list[int], places: int) -> list[dict[int, int]]:
+    """Add the derivatives of `outputs` by the first inputs to `graph`: for each output {place: node}, where not 0."""
     last = max(outputs, default=-1)
-    found: dict[int, int] = {}
+    found: dict[int, dict[int, int]] = {}
     for index in range(last + 1):  # operands come before what uses them
         op, operands, value = graph.nodes[index]
-        if op == "input" and int(value) == place:
-            found[index] = graph.constant(1.0)
-        elif op not in _FLAT and any(operand in found for operand in operands):
-            made = _rule(graph, index, op, operands, [found.get(operand) for operand in operands])
-            if made is not None:
-                found[index] = made
-    return [found.get(output) for output in outputs]
+        if op == "input" and int(value) < places:
+            found[index] = {int(value): graph.constant(1.0)}
+        elif op not in _FLAT:
+            parts = [found.get(operand, {}) for operand in operands]
+            whole: dict[int, int] = {}
+            for place in dict.fromkeys(place for part in parts for place in part):
+                made = _rule(graph, index, op, operands, [part.get(place) for part in parts])
+                if made is not None:
+                    whole[place] = made
+            if whole:
+                found[index] = whole
+    return [found.get(output, {}) for output in outputs]
 
 
 def _rule(g: Graph, whole: int, op: str, operands: tuple[int, ...], parts: list[int | None]) -> int | None:
@@ -37,7 +44,9 @@ def _rule(g: Graph, whole: int, op: str, operands: tuple[int, ...], parts: list[
     return _binary(g, whole, op, operands, parts)
 
 
-def _binary(g: Graph, whole: int, op: str, operands: tuple[int, ...], parts: list[int | None]) -> int | None:
+def _binary(  # noqa: PLR0911 - one return a rule
+    g: Graph, whole: int, op: str, operands: tuple[int, ...], parts: list[int | None]
+) -> int | None:
     a, b = operands
     da, db = parts
     if op == "add":

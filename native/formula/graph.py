@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from native.kernels import _vm
+from native.kernels import formula as kernel
 
 OPCODES: dict[str, int] = {
     name: code
@@ -82,7 +82,7 @@ class Graph:
             return self.constant(1.0)
         if exponent == 0.5:
             return self.apply("sqrt", base)
-        if exponent != int(exponent) or abs(exponent) > _PRODUCTS:
+        if not abs(exponent) <= _PRODUCTS or exponent != int(exponent):
             return None
         product = base
         for _ in range(int(abs(exponent)) - 1):
@@ -99,12 +99,15 @@ class Graph:
         return found
 
 
+_NOTHING = np.empty(0)
+_ONE_VALUE = np.array([3], dtype=np.int64)
+
+
 def compute(op: str, operands: Sequence[float]) -> float:
-    """Compute one operation as the kernel does."""
-    registers = np.zeros((4, 8))
-    for index, operand in enumerate(operands):
-        registers[index] = operand
+    """Compute one operation by the kernel, so that a folded constant is what would have been computed."""
+    inputs = np.zeros((3, 8))
+    inputs[: len(operands)] = np.array(operands)[:, None]
     code = np.array([[OPCODES[op], 3, 0, 1, 2]], dtype=np.int32)
     with np.errstate(all="ignore"):
-        _vm.execute(code, registers)  # type: ignore[no-untyped-call]
-    return float(registers[3, 0])
+        made = kernel.evaluate(code, _NOTHING, 4, _ONE_VALUE, inputs, 8)  # type: ignore[no-untyped-call]
+    return float(made[0, 0])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from native import is_compiled
-from native.formula.derive import derivative
+from native.formula.derive import derivatives
 from native.formula.graph import OPCODES, Graph, TooLargeError
 from native.formula.syntax import FormulaError, parse
 from native.kernels import formula as kernel
@@ -17,7 +17,8 @@ LANES = 128
 """Points that one instruction works on: registers of 1 KiB, so that a program's stay in the first-level cache."""
 PACK = 8
 """A block is filled up to a multiple of this: no remainder loop, so a result does not depend on its neighbours."""
-TEXT_LIMIT = 500_000
+TEXT_LIMIT = 200_000
+"""Most characters in all formulas of a program: half a second of compilation."""
 COMPILED = is_compiled(kernel)
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -43,7 +44,7 @@ class Program:
         full = np.zeros((self.n_inputs, padded))
         full[:, :points] = inputs
         with np.errstate(all="ignore"):
-            made = kernel.evaluate(self.code, self.constants, self.n_registers, self.outputs, full, LANES)
+            made = kernel.evaluate(self.code, self.constants, self.n_registers, self.outputs, full, LANES)  # type: ignore[no-untyped-call]
         return np.ascontiguousarray(made[:, :points])
 
 
@@ -82,17 +83,18 @@ def _compile(
     for index, text in enumerate(formulas):
         try:
             roots.append(parse(text, places, graph))
+        except TooLargeError as error:
+            raise FormulaError(str(error), 1, "split the formula") from error
         except FormulaError as error:
             error.name = names[index] if names else str(index)
             raise
     if jacobian:
         try:
-            columns = [derivative(graph, roots, place) for place in range(len(variables))]
+            rows = derivatives(graph, roots, len(variables))
         except TooLargeError as error:
-            raise FormulaError(str(error), 1) from error
+            raise FormulaError(str(error), 1, "fewer or simpler equations") from error
         zero = graph.constant(0.0)
-        formulas_n = len(roots)
-        roots += [zero if (node := column[row]) is None else node for row in range(formulas_n) for column in columns]
+        roots += [row.get(place, zero) for row in rows for place in range(len(variables))]
     return _allot(graph, roots, len(places))
 
 

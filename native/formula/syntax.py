@@ -9,6 +9,7 @@ from native.formula.graph import Graph
 
 NODE_LIMIT = 10_000
 LEVEL_LIMIT = 200
+NAME_LIMIT = 100
 
 _ONE = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "expm1", "log", "log1p", "log2",
         "log10", "sqrt", "cbrt", "abs", "sign", "floor", "ceil", "erf", "erfc", "gamma", "lgamma")  # fmt: skip
@@ -17,7 +18,7 @@ FUNCTIONS: Mapping[str, int | None] = {**dict.fromkeys(_ONE, 1), "atan2": 2, "wh
 _CONSTANTS = {"pi": math.pi, "e": math.e}
 _RESERVED = {"and", "or", "not", "if", "else", "lambda", "for", "in", "is"}
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d]\w*)"
+    r"\s*(?:(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<name>[^\W\d]\w*)"
     r"|(?P<op>\*\*|//|<=|>=|==|!=|[-+*/%(),<>]))"
 )
 _BINARY: dict[str, tuple[int, str]] = {
@@ -44,7 +45,13 @@ class FormulaError(ValueError):
 
 def is_name(text: str) -> bool:
     """Whether a variable can have this name."""
-    return text.isidentifier() and text not in FUNCTIONS and text not in _CONSTANTS and text not in _RESERVED
+    return (
+        len(text) <= NAME_LIMIT
+        and text.isidentifier()
+        and text not in FUNCTIONS
+        and text not in _CONSTANTS
+        and text not in _RESERVED
+    )
 
 
 def parse(text: str, names: Mapping[str, int], graph: Graph) -> int:
@@ -73,6 +80,9 @@ class _Parser:
             raise self._unexpected()
         return node
 
+    def _at(self, sign: str) -> bool:
+        return self._kind == "op" and self._token == sign
+
     def _advance(self) -> None:
         found = _TOKEN.match(self._text, self._position)
         if found is not None and found.lastgroup is not None:
@@ -89,7 +99,7 @@ class _Parser:
         self._kind, self._token = "end", "the end"
 
     def _unexpected(self) -> FormulaError:
-        what = self._token if self._kind == "end" else repr(self._token)
+        what = self._token if self._kind == "end" else repr(self._token[:NAME_LIMIT])
         return FormulaError(f"{what} is not expected here", self._column, _INSTEAD.get(self._token))
 
     def _count(self) -> None:
@@ -102,7 +112,7 @@ class _Parser:
         self._levels += 1
         if self._levels > LEVEL_LIMIT:
             raise FormulaError(f"nested more than {LEVEL_LIMIT} levels deep", self._column, "split the formula")
-        node = self._prefix()
+        node = self._prefix(floor)
         while self._kind in {"op", "name"} and (entry := _BINARY.get(self._token)) is not None:
             power, op = entry
             if power <= floor:
@@ -130,46 +140,44 @@ class _Parser:
             left = right
         return left if whole is None else whole
 
-    def _prefix(self) -> int:
+    def _prefix(self, floor: int) -> int:
         self._count()
         if self._kind == "number":
             node = self._graph.constant(float(self._token))
             self._advance()
             return node
-        if self._kind == "op" and self._token == "-":
+        if self._at("-"):
             self._advance()
             return self._graph.apply("neg", self._expression(_MINUS - 1))
-        if self._kind == "op" and self._token == "(":
+        if self._at("("):
             self._advance()
             node = self._expression(0)
             self._close()
             return node
-        if self._kind == "name":
-            return self._name()
-        raise self._unexpected()
-
-    def _name(self) -> int:
+        if self._kind != "name" or (self._token == "not" and floor > _NOT):
+            raise self._unexpected()
         name, column = self._token, self._column
         self._advance()
         if name == "not":
             return self._graph.apply("not", self._expression(_NOT))
-        if self._kind == "op" and self._token == "(":
-            if name not in FUNCTIONS:
-                raise FormulaError(f"{name!r} is no function", column, _nearest(name, FUNCTIONS))
-            return self._call(name, column)
+        return self._call(name, column) if self._at("(") else self._name(name, column)
+
+    def _name(self, name: str, column: int) -> int:
         if name in self._names:
             return self._graph.place(self._names[name])
         if name in _CONSTANTS:
             return self._graph.constant(_CONSTANTS[name])
         hint = _INSTEAD.get(name) or (f"write {name}(…)" if name in FUNCTIONS else _nearest(name, self._names))
-        raise FormulaError(f"{name!r} is not known", column, hint)
+        raise FormulaError(f"{name[:NAME_LIMIT]!r} is not known", column, hint)
 
     def _call(self, name: str, column: int) -> int:
+        if name not in FUNCTIONS:
+            raise FormulaError(f"{name[:NAME_LIMIT]!r} is no function", column, _nearest(name, FUNCTIONS))
         self._advance()
         arguments = []
-        if not (self._kind == "op" and self._token == ")"):
+        if not self._at(")"):
             arguments.append(self._expression(0))
-            while self._kind == "op" and self._token == ",":
+            while self._at(","):
                 self._advance()
                 arguments.append(self._expression(0))
         self._close()
@@ -185,15 +193,13 @@ class _Parser:
         return self._graph.apply(name, *arguments)
 
     def _close(self) -> None:
-        if not (self._kind == "op" and self._token == ")"):
-            raise (
-                FormulaError("a closing parenthesis is missing", self._column)
-                if (self._kind == "end")
-                else self._unexpected()
-            )
+        if not self._at(")"):
+            if self._kind == "end":
+                raise FormulaError("a closing parenthesis is missing", self._column)
+            raise self._unexpected()
         self._advance()
 
 
 def _nearest(name: str, valid: Mapping[str, object]) -> str:
-    near = get_close_matches(name, list(valid)[:2000], n=1)
+    near = get_close_matches(name[:NAME_LIMIT], list(valid)[:500], n=1)
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(list(valid)[:50])}"

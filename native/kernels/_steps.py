@@ -104,7 +104,7 @@ def write_points(dense, i, time, lanes, counts, grids, found):
 
 
 def write_step(dense, i, lanes, log, logged):
-    """Append the last step of lane i to `log` (capacity, w, 2 + 5 n): start, size, interpolant; none when it is full."""
+    """Append the last step of lane i to `log` (capacity, w, 2 + 5 n), while there is room: start, size, interpolant."""
     if logged[i] < log.shape[0]:
         n = dense.shape[1]
         log[logged[i], i, 0] = lanes[0, i]

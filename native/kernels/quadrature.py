@@ -150,7 +150,7 @@ def refine(code, constants, n_registers, outputs, place, others, panels, count, 
         for p in range(count):
             value += panels[p, 2]
             error += panels[p, 3]
-        if error <= max(absolute, relative * abs(value)):
+        if abs(value) < np.inf and error <= max(absolute, relative * abs(value)):
             return count, 0, evaluations
         if count >= limit:
             return count, 1, evaluations

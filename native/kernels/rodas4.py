@@ -146,8 +146,8 @@ def advance(
         slopes(code_j, registers_j, first_j, outputs_j, lanes[0], state, jacobian)
         factorize_lanes(lanes, counts, jacobian, lus, orders, regular)
         compute_stages(
-            code, registers, first, outputs, lanes[0], steps, state, jacobian, lus, orders, regular, column, k, a, c, when,
-            trial, right,
+            code, registers, first, outputs, lanes[0], steps, state, jacobian, lus, orders, regular, column, k, a, c,
+            when, trial, right,
         )  # fmt: skip
         for j in range(n):
             trial[j] += k[5, j]
