@@ -22,15 +22,16 @@ def command(name: str, bootstrap: str, prefix: str, folder: str) -> list[str]:
 
 @contextlib.contextmanager
 def running(name: str, bootstrap: str, prefix: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a contestant; its errors are shown when it ends by itself."""
+    """Run a contestant; what it said is shown with the error when one follows."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
         with log.open("wb") as file:
             process = subprocess.Popen(command(name, bootstrap, prefix, folder), stdout=file, stderr=file)
         try:
             yield process
-            if process.poll() is not None:
-                raise RuntimeError(f"{name} ended by itself:\n{log.read_text()}")
+        except Exception as error:
+            error.add_note(f"{name} (exit code {process.poll()}) said:\n{log.read_text()}")
+            raise
         finally:
             process.kill()
             process.wait()

@@ -3,6 +3,7 @@
 All requests are on the topic before a contestant starts; the time is from its first result's timestamp to its last's.
 """
 
+import subprocess
 import time
 from statistics import median
 
@@ -22,9 +23,9 @@ def measure(bootstrap: str, count: int = 100_000, rounds: int = 3) -> dict[str, 
     """Measure each contestant in turn; gives the medians and the ratios of ours to each peer, round by round."""
     rates: dict[str, list[float]] = {name: [] for name in (OURS, *PEERS)}
     for number in range(rounds):
-        for name in rates:
-            rates[name].append(_rate(bootstrap, f"t{time.time_ns():x}-{name}-", name, count))
-            print(f"round {number + 1}: {name:16} {rates[name][-1]:>10,.0f} requests/s", flush=True)
+        for name, found in rates.items():
+            found.append(_rate(bootstrap, f"t{time.time_ns():x}-{name}-", name, count))
+            print(f"round {number + 1}: {name:16} {found[-1]:>10,.0f} requests/s", flush=True)
     ours = rates[OURS]
     return {
         "requests": count,
@@ -64,13 +65,13 @@ def _rate(bootstrap: str, prefix: str, name: str, count: int) -> float:
     return count / ((max(times) - min(times)) / 1000)
 
 
-def _wait(bootstrap: str, topic: str, count: int, process: object) -> None:
+def _wait(bootstrap: str, topic: str, count: int, process: subprocess.Popen[bytes]) -> None:
     """Ask the broker for the topic's end now and then: a consumer beside it would take the processor from it."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench", "enable.auto.commit": False})
     partitions = consumer.list_topics(topic, timeout=20).topics[topic].partitions
     deadline = time.monotonic() + _PATIENCE_S
     while sum(consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=20)[1] for p in partitions) < count:
         if time.monotonic() > deadline or process.poll() is not None:
-            break
+            raise RuntimeError("it does not answer")
         time.sleep(0.1)
     consumer.close()

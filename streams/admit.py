@@ -1,6 +1,7 @@
 """Admission: from a record's bytes to a job that may run, or to the problem that answers it. Pure but for the codec."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -67,8 +68,18 @@ def seed_of(request_id: str, seed: int | None) -> int:
     return int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:7], "big") >> 3
 
 
+Defaults = Mapping[tuple[str, str], Mapping[str, Any]]
+"""Options by (agent, task), for requests that do not set them."""
+_NO_DEFAULTS: Defaults = {}
+
+
 def admit(
-    value: bytes | None, origin: Origin, now: float, cancels: Cancels, default_timeout_s: float
+    value: bytes | None,
+    origin: Origin,
+    now: float,
+    cancels: Cancels,
+    default_timeout_s: float,
+    defaults: Defaults = _NO_DEFAULTS,
 ) -> Job | tuple[Received, Problem]:
     """Decode one record and prepare its plan; raises `Refusal` when it is not a request."""
     request = receive(value, origin.content_type)
@@ -78,6 +89,8 @@ def admit(
         if cancels and request.id in cancels:
             raise Problem("cancelled", "cancelled before it started")
         task = catalogue.find(request.agent, request.task)
+        if defaults and (options := defaults.get((task.agent, task.name))):
+            request.options = {**options, **request.options}
         quick = _quick_plan(task, request, origin)
         if quick is not None:
             seed, (plan, inputs) = request.seed, quick

@@ -4,9 +4,11 @@ Small requests run grouped, one native call a group, in the fast thread; what ou
 that it costs much, goes to the long threads one by one. Nothing raises out of here: a failure is an outcome.
 """
 
+import threading
 import time
+from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import msgspec
@@ -15,12 +17,12 @@ from confluent_kafka import Message
 
 from agents.outcome import Outcome, Problem
 from streams import telemetry
-from streams.admit import PLAIN, Job, Origin, admit, carried
+from streams.admit import PLAIN, Defaults, Job, Origin, admit, carried
 from streams.cancels import Cancels
 from streams.codec import Refusal
 from streams.contracts import Progress
 from streams.emit import Headers, Outgoing
-from streams.intake import Partition, Record, RecordBatch
+from streams.intake import BATCH_LIMIT, Partition, Record, RecordBatch
 from streams.replies import Desk, Replies
 from streams.watch import Demoted, Slice, Vigil
 
@@ -34,30 +36,57 @@ LONG_COST = 2e8
 class Compute:
     """Processes record batches; whatever it finds is written at the desk."""
 
-    def __init__(self, desk: Desk, cancels: Cancels, *, timeout_s: float = 3600.0, max_workers: int = 2) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        cancels: Cancels,
+        *,
+        timeout_s: float = 3600.0,
+        max_workers: int = 2,
+        defaults: Defaults | None = None,
+    ) -> None:
         self._desk = desk
+        self._defaults = defaults or {}
         self._cancels = cancels
         self._timeout_s = timeout_s
         # one thread: decoding and encoding hold the interpreter's lock, so a second one would only take turns
         self._fast = ThreadPoolExecutor(1, "compute")
         self._long = ThreadPoolExecutor(max_workers, "compute-long")
+        self._lock = threading.Lock()
+        self._waiting: deque[RecordBatch] = deque()
+        self._draining = False
 
-    def submit(self, batch: RecordBatch) -> "Future[None]":
-        """Process a batch in the fast thread; the future is done when its small requests are answered."""
-        return self._fast.submit(self._guarded, batch)
+    def submit(self, batch: RecordBatch) -> None:
+        """Let the fast thread process a batch, together with those that came while it was busy."""
+        with self._lock:
+            self._waiting.append(batch)
+            if self._draining:
+                return
+            self._draining = True
+        self._fast.submit(self._drain)
 
     def close(self) -> None:
         """Take no more work; what runs in the long threads is given up and repeated by whoever reads it next."""
         for pool in (self._fast, self._long):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _guarded(self, batch: RecordBatch) -> None:
-        try:
-            self._process(batch.records)
-        except Exception as error:
-            # every foreseen failure is an answer; after this one the process ends, and its offsets are read again
-            _log.exception("batch_failed", records=len(batch.records))
-            self._desk.give_up(error)
+    def _drain(self) -> None:
+        # a small batch costs more to pass from thread to thread than to compute: under load, larger ones form here
+        while records := self._take():
+            try:
+                self._process(records)
+            except Exception as error:
+                # every foreseen failure is an answer; after this one the process ends, and its offsets are read again
+                _log.exception("batch_failed", records=len(records))
+                self._desk.give_up(error)
+
+    def _take(self) -> list[Record]:
+        with self._lock:
+            records: list[Record] = []
+            while self._waiting and len(records) + len(self._waiting[0].records) <= BATCH_LIMIT:
+                records += self._waiting.popleft().records
+            self._draining = bool(records)
+            return records
 
     def _process(self, records: Sequence[Record]) -> None:
         telemetry.RECORDS.inc(len(records))
@@ -79,7 +108,7 @@ class Compute:
 
     def _admit(self, record: Message, origin: Origin, now: float, replies: Replies) -> Job | None:
         try:
-            admitted = admit(record.value(), origin, now, self._cancels, self._timeout_s)
+            admitted = admit(record.value(), origin, now, self._cancels, self._timeout_s, self._defaults)
         except Refusal as refusal:
             replies.refuse(refusal, origin, record)
         except Exception as error:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -42,7 +43,7 @@ class RecordBatch:
 
 
 class Intake(Service):
-    """Feeds `channel` with record batches of `topics`.
+    """Feeds `channel`, a bounded one, with record batches of `topics`.
 
     Stops reading while `in_flight_limit` records, or `bytes_limit` bytes of large ones, are unfinished.
     """
@@ -79,6 +80,8 @@ class Intake(Service):
         self._frontiers: dict[Partition, Frontier] = {}
         self._committed: dict[Partition, int] = {}
         self._large: dict[tuple[Partition, int], int] = {}
+        self._pending: list[Record] = []
+        self._handed: Future[Any] | None = None
         self._paused = False
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -136,10 +139,11 @@ class Intake(Service):
         commit_at = time.monotonic() + _COMMIT_EVERY_S
         try:
             while not self._stopping.is_set():
-                first = consumer.poll(0.05)
+                first = consumer.poll(0.001 if self._pending else 0.05)
                 if first is not None:
                     # consume(n, timeout) would wait its whole timeout for n: only what is here already
-                    self._hand_out([first, *consumer.consume(BATCH_LIMIT - 1, 0)])
+                    self._receive([first, *consumer.consume(BATCH_LIMIT - 1, 0)])
+                self._hand_out()
                 self._hold_back(consumer)
                 if time.monotonic() >= commit_at:
                     self._commit(consumer)
@@ -148,7 +152,7 @@ class Intake(Service):
         finally:
             consumer.close()
 
-    def _hand_out(self, messages: Sequence[Message]) -> None:
+    def _receive(self, messages: Sequence[Message]) -> None:
         records: list[Record] = []
         offsets: defaultdict[Partition, list[int]] = defaultdict(list)
         large: dict[tuple[Partition, int], int] = {}
@@ -169,11 +173,18 @@ class Intake(Service):
             self._large.update(large)
             for partition, seen in offsets.items():
                 self._frontiers.setdefault(partition, Frontier()).received(seen)
-        loop = self._loop
-        if loop is None:
+        self._pending += records
+
+    def _hand_out(self) -> None:
+        """Put a batch on the channel once it has taken the one before: under load, larger batches form here."""
+        if not self._pending or (self._handed is not None and not self._handed.done()):
+            return
+        if self._loop is None:
             raise RuntimeError("the intake reads before it is started")
-        # not waited for: the in-flight limit, not the channel's size, is what bounds the queue
-        asyncio.run_coroutine_threadsafe(self._channel.put(cast("faust.EventT[Any]", RecordBatch(records))), loop)
+        batch = RecordBatch(self._pending[:BATCH_LIMIT])
+        del self._pending[:BATCH_LIMIT]
+        put = self._channel.put(cast("faust.EventT[Any]", batch))
+        self._handed = asyncio.run_coroutine_threadsafe(put, self._loop)
 
     def _hold_back(self, consumer: Consumer) -> None:
         """Pause every partition at the bound, read on at half of it; polling goes on, so no rebalance follows."""
@@ -212,6 +223,7 @@ class Intake(Service):
         deadline = time.monotonic() + _REVOKE_BUDGET_S
         wanted = None if partitions is None else set(partitions)
         while time.monotonic() < deadline:
+            self._hand_out()
             with self._lock:
                 left = sum(f.in_flight for p, f in self._frontiers.items() if wanted is None or p in wanted)
             if left == 0:
@@ -238,6 +250,7 @@ class Intake(Service):
             for partition in partitions:
                 self._frontiers.pop((partition.topic, partition.partition), None)
                 self._committed.pop((partition.topic, partition.partition), None)
+            self._pending = [record for record in self._pending if record[1] in self._frontiers]
             self._large = {place: size for place, size in self._large.items() if place[0] in self._frontiers}
         consumer.incremental_unassign(partitions)
 

@@ -18,8 +18,11 @@ BATCH_RECORDS = Histogram("sci_agents_batch_records", "Records in one batch.", b
 IN_FLIGHT = Gauge("sci_agents_in_flight", "Records handed out and not yet done.")
 
 
-def configure_logging(level: str = "INFO", file: Path | None = None) -> None:
-    """Write one JSON object a line to `file`, or readable lines to standard error; Faust's own logs go the same way."""
+def configure_logging(level: str = "INFO", file: Path | None = None, form: str = "auto") -> None:
+    """Log to `file` or to standard error, Faust's own logs too.
+
+    `form` is "json" (an object a line), "text" (for reading), or "auto": json in a file, text otherwise.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -32,7 +35,9 @@ def configure_logging(level: str = "INFO", file: Path | None = None) -> None:
         cache_logger_on_first_use=True,
     )
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if file else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer()
+        if form == "json" or (form == "auto" and file)
+        else structlog.dev.ConsoleRenderer(colors=file is None and sys.stderr.isatty())
     )
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -38,16 +38,19 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     group_id: str = "sci-agents"
     max_workers: int = 2
     timeout_s: float = 3600.0
+    defaults: dict[tuple[str, str], dict[str, Any]] = {}
     inline_limit: int = 10_000
     metrics_listen: str | None = None
     log_level: str = "INFO"
     log_file: str | None = None
+    log_format: str = "auto"
     directory: str = "var"
 
 
 def run(settings: WorkerSettings) -> None:
     """Run until SIGTERM or SIGINT; then drain: what is in flight is answered and committed."""
-    telemetry.configure_logging(settings.log_level, Path(settings.log_file) if settings.log_file else None)
+    log_file = Path(settings.log_file) if settings.log_file else None
+    telemetry.configure_logging(settings.log_level, log_file, settings.log_format)
     declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
@@ -77,19 +80,21 @@ def make_app(settings: WorkerSettings) -> faust.App:
     )
     cancels = Cancels()
     emitter = Emitter(settings.kafka)
-    batches = app.channel(maxsize=0)
+    batches = app.channel(maxsize=1)
     topics = names(settings.prefix)
     intake = Intake(batches, settings.kafka, [topics["compute.requests"]], settings.prefix + settings.group_id)
     desk = Desk(
         version=version("sci-agents"), worker=name, emitter=emitter, done=intake.done, give_up=intake.fail,
         topics=topics, inline_limit=settings.inline_limit,
     )  # fmt: skip
-    compute = Compute(desk, cancels, timeout_s=settings.timeout_s, max_workers=settings.max_workers)
+    compute = Compute(
+        desk, cancels, timeout_s=settings.timeout_s, max_workers=settings.max_workers, defaults=settings.defaults
+    )
     telemetry.IN_FLIGHT.set_function(lambda: intake.in_flight)
 
     async def compute_batches(stream: Any) -> None:
         async for batch in stream:
-            await asyncio.wrap_future(compute.submit(batch))
+            compute.submit(batch)
 
     async def obey_controls(stream: Any) -> None:
         async for value in stream:

@@ -35,7 +35,7 @@ def main(bootstrap: str, prefix: str) -> None:
             producer.flush()
             try:
                 consumer.commit(asynchronous=False)
-            except Exception as error:  # noqa: BLE001, PERF203 - nothing stored yet
+            except Exception as error:  # nothing stored yet
                 print(error, file=sys.stderr)
             commit_at = time.monotonic() + 0.2
 
