@@ -40,6 +40,11 @@ def severity_of(labels: Mapping[str, str]) -> Severity:
     return _FROM_OUTSIDE.get(named, "P3")
 
 
+def loses_data(labels: Mapping[str, str]) -> bool:
+    """Whether an alert tells of lost data: its labels say so (the evaluator sees to it for the signal `data_loss`)."""
+    return labels.get("data_loss", "false") != "false" or "data_loss" in labels.values()
+
+
 def worst(*severities: Severity) -> Severity:
     """The worst of some severities: P0 before P3."""
     return min(severities)
@@ -70,13 +75,6 @@ class Alert:
     def end(self) -> float | None:
         """When it ends, or will end unless it is refreshed."""
         return self.expires_at if self.ends_at is None else self.ends_at
-
-    @property
-    def data_loss(self) -> bool:
-        """Whether it tells of lost data: by its rule's signal, or by a label that says so."""
-        labels = dict(self.labels)
-        flagged = labels.get("data_loss", "false") != "false"
-        return flagged or "data_loss" in self.signals or "data_loss" in labels.values()
 
     def resolved(self, now: float) -> bool:
         """Whether it has ended."""

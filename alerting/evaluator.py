@@ -5,12 +5,14 @@ again from the oldest new sample on, so that `for` counts from when a rule becam
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from alerting import rules
 from alerting.alerts import Alert, Labels, label_set, worst
 from alerting.expressions import Signal
 from alerting.rules import Rule, State
 from alerting.signals import Readings, Signals
+from alerting.text import Template
 
 _MAX_PASSES = 240
 STOPPED = "DataStopped"
@@ -56,21 +58,22 @@ class Evaluator:
         self._evaluated = now
         return self._changes(now, failing)
 
-    def restore(self, alert: Alert) -> bool:
-        """Take back an alert that fires, after a restart; false when no rule of ours made it."""
+    def restore(self, alert: Alert) -> Alert | None:
+        """Take back an alert that fires, after a restart; None when no rule of ours made it."""
         labels = dict(alert.labels)
         rule = self._rules.get(labels.get("alertname", ""))
         if rule is None:
             if labels.get("alertname") not in {STOPPED, FAILING}:
-                return False
+                return None
             self._active[alert.labels] = alert
-            return True
-        own = {"alertname", "severity", *rule.labels}
+            return alert
+        own = _own(rule).keys()
+        alert = replace(alert, signals=_signals(rule))
         key = label_set({name: value for name, value in labels.items() if name not in own})
         since = alert.starts_at - rule.wait
         self._states[rule.name, key] = State("firing", since=since, fired_at=alert.starts_at)
         self._active[alert.labels] = alert
-        return True
+        return alert
 
     def _missed(self, now: float) -> list[float]:
         oldest = self._signals.take_oldest()
@@ -160,8 +163,18 @@ def _ended(alert: Alert, now: float) -> Alert:
 
 
 def _labels(rule: Rule, key: Labels, value: float | None) -> Labels:
-    own = {name: template.render(dict(key), value) for name, template in rule.labels.items()}
-    return label_set({"severity": rule.severity, **dict(key), **own, "alertname": rule.name})
+    own = {name: template.render(dict(key), value) for name, template in _own(rule).items()}
+    return label_set(dict(key) | own)
+
+
+def _own(rule: Rule) -> dict[str, Template]:
+    """The labels that a rule gives its alerts."""
+    lost = {"data_loss": Template("true")} if "data_loss" in _signals(rule) else {}
+    return {**lost, "severity": Template(rule.severity), **rule.labels, "alertname": Template(rule.name)}
+
+
+def _signals(rule: Rule) -> frozenset[str]:
+    return frozenset(signal.name for signal in rule.expr.signals)
 
 
 def _alert(rule: Rule, labels: Labels, state: State) -> Alert:
@@ -170,5 +183,5 @@ def _alert(rule: Rule, labels: Labels, state: State) -> Alert:
         labels,
         state.fired_at,
         {name: text for name, text in annotations.items() if text},
-        signals=frozenset(signal.name for signal in rule.expr.signals),
+        signals=_signals(rule),
     )

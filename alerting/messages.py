@@ -37,3 +37,21 @@ class Message:
     def dedup_key(self) -> str:
         """One key for an incident's life."""
         return self.incident.id[:255]
+
+
+def message_id(incident: str, at: float, receiver: str, channel: str, step: int | None = None) -> str:
+    """Name what is told to a channel at an instant: made again after a restart, it is the same."""
+    suffix = "" if step is None else f".step{step}"
+    return f"{incident}.{round(at * 1000)}.{receiver}.{channel}{suffix}"
+
+
+def instant_of(name: str) -> float | None:
+    """The instant in a message's name, epoch seconds."""
+    parts = name.split(".", 2)
+    return int(parts[1]) / 1000 if len(parts) == 3 and parts[1].isascii() and parts[1].isdigit() else None
+
+
+def step_of(name: str) -> int | None:
+    """The escalation step in a message's name."""
+    number = name.rpartition(".step")[2] if ".step" in name else ""
+    return int(number) if number.isascii() and number.isdigit() else None

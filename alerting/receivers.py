@@ -74,17 +74,27 @@ Integration = Email | Slack | Webhook | PagerDuty
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A team or a person: all the channels are used. A channel's name is `email`, a second one's `email/1`."""
+    """A team or a person: all the channels are used. A channel's name is `email`, a second one's `email/1`.
+
+    `off` says of each channel that is configured and cannot be used what it lacks. With no channel at all, used or
+    not, it is a drain: its alerts open no incident.
+    """
 
     name: str
     channels: tuple[tuple[str, Integration], ...] = ()
+    off: tuple[str, ...] = ()
+
+    @property
+    def drain(self) -> bool:
+        """Whether what goes here is dropped on purpose."""
+        return not self.channels and not self.off
 
     def channel(self, name: str) -> Integration | None:
         """A channel by its name."""
         return dict(self.channels).get(name)
 
 
-def receiver(name: str, *integrations: Integration) -> Receiver:
+def receiver(name: str, *integrations: Integration, off: tuple[str, ...] = ()) -> Receiver:
     """Name the channels of a receiver."""
     counts: dict[str, int] = {}
     channels = []
@@ -92,4 +102,4 @@ def receiver(name: str, *integrations: Integration) -> Receiver:
         count = counts.get(integration.kind, 0)
         counts[integration.kind] = count + 1
         channels.append((f"{integration.kind}/{count}" if count else integration.kind, integration))
-    return Receiver(name, tuple(channels))
+    return Receiver(name, tuple(channels), off)

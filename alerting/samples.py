@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import ceil, floor, log
 
 _GROWTH = 1.02  # of the bins that execution times are counted in: a quantile is right within 1 %
+_LOG_GROWTH = log(_GROWTH)
 _SMALLEST = 1e-9
 
 
@@ -60,7 +61,7 @@ class Tally:
         if run_s is not None:
             self.timed += 1
             self.seconds += run_s
-            self.bins[ceil(log(max(run_s, _SMALLEST)) / log(_GROWTH))] += 1
+            self.bins[ceil(log(max(run_s, _SMALLEST)) / _LOG_GROWTH)] += 1
 
     def merge(self, other: "Tally") -> None:
         """Add another tally to this one."""
@@ -94,14 +95,19 @@ class Tallies:
 
     def add(self, instant: float, run_s: float | None) -> None:
         """Count a result at its completion."""
-        self._buckets.setdefault(floor(instant / self._width), Tally()).add(run_s)
+        index = floor(instant / self._width)
+        tally = self._buckets.get(index)
+        if tally is None:
+            tally = self._buckets[index] = Tally()
+        tally.add(run_s)
 
     def between(self, after: float, until: float) -> Tally:
         """All that completed in (after, until]."""
         total = Tally()
         first, last = floor(after / self._width) + 1, floor(until / self._width)
-        for index, tally in self._buckets.items():
-            if first <= index <= last:
+        for index in range(first, last + 1) if last - first < len(self._buckets) else sorted(self._buckets):
+            tally = self._buckets.get(index)
+            if tally is not None and first <= index <= last:
                 total.merge(tally)
         return total
 

@@ -25,10 +25,11 @@ import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from alerting import instants
 from alerting.alerts import Labels, label_set
+from alerting.answers import Answer
 from alerting.expressions import Signal
 from alerting.matchers import Matcher, all_match
 from alerting.samples import Series, Tallies, Tally
@@ -36,14 +37,18 @@ from streams.contracts import OpsEvent
 
 ERRORS = frozenset({"failed", "expired"})
 ANSWERED = ERRORS | {"succeeded"}
+_COMPUTED = frozenset({"succeeded", "failed"})
 COUNTS = frozenset({"data_loss", "data_corruption", "log_errors"})
+OF_RESULTS = frozenset({"error_rate", "workflow_success_rate", "execution_time_mean", "execution_time_p99"})
+"""Signals that are computed from results."""
 RATIO_MIN_COUNT = 10
 """Fewer results than this make no rate, unless the rule says how many do."""
 DEFAULT_TTL_S = 60.0
 
 _HEARTBEAT_KEPT_S = 86_400.0
 _MAX_SERIES = 20_000
-_RESULT_LABELS = frozenset({"agent", "task", "code", "worker", "lane", "status"})
+_MAX_SOURCES = 20_000
+_ALWAYS = frozenset({"agent", "status"})
 _OUTCOME = frozenset({"code", "status"})
 
 By = tuple[str, ...] | None
@@ -68,7 +73,10 @@ def _project(labels: Labels, by: By) -> Labels:
 
 
 class Signals:
-    """Takes events and results, and tells the signals at any instant within `retention`."""
+    """Takes events and results, and tells the signals at any instant within `retention`.
+
+    Of results it keeps apart `agent`, `status` and the `labels` it is told: what the rules look at.
+    """
 
     def __init__(
         self, retention: float, labels: Iterable[str] = (), *, lateness: float = 30.0, width: float = 1.0
@@ -76,7 +84,8 @@ class Signals:
         self._retention = retention
         self._lateness = lateness
         self._width = width
-        self._result_labels = _RESULT_LABELS | frozenset(labels)
+        self._result_labels = _ALWAYS | frozenset(labels)
+        self._tallies: dict[tuple[object, ...], Tallies] = {}
         self._events: dict[tuple[str, str], dict[Labels, Series]] = defaultdict(dict)
         self._results: dict[Labels, Tallies] = {}
         self._newest: dict[str, float] = {}
@@ -92,7 +101,8 @@ class Signals:
             if event.kind != "deploy" and not (event.kind == "log" and event.level):
                 self.dropped["invalid"] += 1
             return
-        instant = self._accept(event.time, f"event {event.source}", now)
+        kept = max(self._retention, _HEARTBEAT_KEPT_S) if event.kind == "heartbeat" else None
+        instant = self._accept(event.time, f"event {event.source}", now, kept)
         if instant is None:
             return
         labels = label_set({"instance": event.source, "source": event.source, **event.labels})
@@ -105,32 +115,40 @@ class Signals:
                 series[labels] = Series()
             series[labels].add(instant, value)
 
-    def add_result(self, result: Mapping[str, Any], now: float) -> None:
-        """Take a result, as the mapping that is on the topic."""
-        provenance = result.get("provenance") or {}
-        worker = str(provenance.get("worker") or "")
-        instant = self._accept(str(result.get("completed_at")), f"worker {worker}", now)
-        status = result.get("status")
-        if instant is None or not isinstance(status, str):
-            return
-        code = str((result.get("error") or {}).get("code") or "")
-        agent, task = result.get("agent"), result.get("task")
-        carried = {name: str(value) for name, value in (result.get("labels") or {}).items()}
-        everything = carried | {
-            "agent": str(agent or ""), "task": str(task or ""), "code": code, "status": status,
-            "worker": worker, "lane": str(provenance.get("lane") or ""),
-        }  # fmt: skip
-        labels = label_set({name: value for name, value in everything.items() if name in self._result_labels})
+    def add_results(self, answers: Iterable[Answer], now: float) -> None:
+        """Take results; those that are dropped are counted."""
+        for answer in answers:
+            provenance = answer.provenance
+            instant = self._accept(answer.completed_at, provenance.worker, now)
+            if instant is None:
+                continue
+            # the labels are put together once for each combination, not for each result
+            key = (
+                answer.agent, answer.status, answer.task, answer.error and answer.error.code, provenance.worker,
+                provenance.lane, tuple(answer.labels.items()) if answer.labels else None,
+            )  # fmt: skip
+            tallies = self._tallies.get(key) or self._tallies_of(key, answer)
+            if tallies is None:
+                continue
+            status = answer.status
+            timed = (status in _COMPUTED) and not provenance.cached
+            tallies.add(instant, provenance.run_s if timed else None)
+            if status in ERRORS:
+                code = answer.error.code if answer.error else ""
+                self._failures.append(Failure(instant, label_set(answer.all_labels()), answer.id, code))
+
+    def _tallies_of(self, key: tuple[object, ...], answer: Answer) -> Tallies | None:
+        own = self._result_labels
+        labels = label_set({name: value for name, value in answer.all_labels().items() if name in own})
         if labels not in self._results:
             if len(self._results) >= _MAX_SERIES:
                 self.dropped["too_many"] += 1
-                return
+                return None
             self._results[labels] = Tallies(self._width)
-        run_s = provenance.get("run_s")
-        timed = status in {"succeeded", "failed"} and not provenance.get("cached") and isinstance(run_s, int | float)
-        self._results[labels].add(instant, float(run_s or 0.0) if timed else None)
-        if status in ERRORS:
-            self._failures.append(Failure(instant, label_set(everything), str(result.get("id")), code))
+        if len(self._tallies) >= _MAX_SERIES:
+            self._tallies.clear()
+        self._tallies[key] = self._results[labels]
+        return self._results[labels]
 
     def take_oldest(self) -> float | None:
         """Event time of the oldest sample that came since the last call."""
@@ -175,9 +193,10 @@ class Signals:
             tallies.forget(now - self._retention)
             if not tallies:
                 del self._results[labels]
+                self._tallies.clear()
         self._newest = {source: t for source, t in self._newest.items() if t > now - self._retention}
 
-    def _accept(self, time: str, source: str, now: float) -> float | None:
+    def _accept(self, time: str, source: str, now: float, kept: float | None = None) -> float | None:
         try:
             instant = instants.parse(time)
         except ValueError:
@@ -187,14 +206,15 @@ class Signals:
         reason = None
         if instant > now + self._lateness:
             reason = "future"
-        elif instant < now - self._retention:
+        elif instant < now - (self._retention if kept is None else kept):
             reason = "old"
         elif instant < newest - self._lateness:
             reason = "late"
         if reason is not None:
             self.dropped[reason] += 1
             return None
-        self._newest[source] = max(newest, min(instant, now))
+        if source in self._newest or len(self._newest) < _MAX_SOURCES:
+            self._newest[source] = max(newest, min(instant, now))
         self._oldest_new = instant if self._oldest_new is None else min(self._oldest_new, instant)
         return instant
 

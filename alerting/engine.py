@@ -1,0 +1,390 @@
+"""The engine: takes what happens and the time, returns what is to be done. Everything else here is called by it.
+
+`on_event`, `on_results`, `on_alerts`, `on_command`, `on_delivery` take what happens, `tick` what the time brings,
+`due` says when to tick next. Whatever is to be told is recorded before it is sent, and each transition of an incident
+is published after what it tells was recorded: a process that dies between the two does the same again after `restore`,
+under the same ids, so that nothing is told twice and nothing is forgotten.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Self
+
+from alerting import escalation, groups, incidents, instants, recovery
+from alerting.alerts import Alert, restored
+from alerting.answers import Answer
+from alerting.config import Config
+from alerting.documents import suggest
+from alerting.effects import Effect, Publish
+from alerting.escalation import Call
+from alerting.evaluator import Evaluator
+from alerting.groups import Group, Groups, Told
+from alerting.messages import Message, instant_of, message_id, step_of
+from alerting.outbox import Outbox, Outcome
+from alerting.receivers import Integration, Receiver
+from alerting.recovery import Channel
+from alerting.register import Register
+from alerting.signals import OF_RESULTS, Signals
+from streams.contracts import Command, Incident, Notification, OpsEvent
+
+
+class Engine:
+    """The state of the alerting stream; one at a time writes its topics."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self.signals = Signals(config.retention, config.result_labels)
+        self.register = Register(config)
+        self._evaluator = Evaluator(config.rules, self.signals, config.evaluation_interval)
+        self._groups = Groups(config.route)
+        self._outbox = Outbox()
+        self._called: defaultdict[str, set[Channel]] = defaultdict(set)
+        self._reached: dict[str, int] = {}
+        self._effects: list[Effect] = []
+
+    @classmethod
+    def restore(
+        cls, config: Config, versions: Iterable[Incident], notifications: Iterable[Notification], now: float
+    ) -> Self:
+        """Take up where the last process stopped, from `ops.incidents` and `ops.notifications`.
+
+        Events and results of the lookback, and the commands, are to be given before the first `tick`.
+        """
+        engine = cls(config)
+        log = list(notifications)
+        by_incident = recovery.by_incident(log)
+        for name in by_incident:
+            engine.register.skip(name)
+        for incident in recovery.latest(versions):
+            engine._take_back(incident, recovery.heard(incident, by_incident.get(incident.id, [])), now)
+        engine._outbox.restore(log, engine._again, now)
+        for incident in engine.register:
+            if recovery.recent(incident, now):
+                engine._tell_status(incident, now)
+        return engine
+
+    def on_event(self, event: OpsEvent, now: float) -> None:
+        """Take an ops event."""
+        self.signals.add_event(event, now)
+
+    def on_results(self, answers: Iterable[Answer], now: float) -> None:
+        """Take results."""
+        self.signals.add_results(answers, now)
+
+    def on_alerts(self, alerts: Iterable[Alert], now: float) -> list[Effect]:
+        """Take alerts from outside: one without an end is over `resolve_timeout` after its last report."""
+        expires_at = now + self._config.resolve_timeout
+        self._take([replace(one, expires_at=expires_at) if one.ends_at is None else one for one in alerts], now)
+        return self.tick(now)
+
+    def on_command(self, command: Command, now: float) -> list[Effect]:
+        """Do what somebody commands.
+
+        Raises:
+            ValueError: there is no such incident, or the command has no readable time, so it cannot be recorded.
+
+        """
+        incident = self.register.get(command.incident)
+        if incident is None:
+            raise ValueError(f"there is no incident {command.incident[:100]!r}")
+        at = instants.parse(command.at)
+        chain = self.register.chain(incident)
+        done = incidents.applied(
+            incident, command, self.register.promise(incident), now, refusal=self._refusal(incident, command),
+            ack_expires=None if chain is None else chain.ack_expires.get(incident.severity),
+        )  # fmt: skip
+        if done is incident:
+            return []
+        if command.action == "escalate" and not incidents.is_refused(done):
+            done = self._escalate(done, command.target, at, now)
+        self._save(done)
+        if done.status != incident.status:
+            self._tell_status(done, now)
+        return self._drain()
+
+    def on_delivery(self, name: str, outcome: Outcome, now: float) -> list[Effect]:
+        """Take how a sending went; a step that nobody can be reached by makes way for the next one."""
+        message = self._outbox.sent(name)
+        self._effects += self._outbox.on_delivery(name, outcome, now)
+        if message is not None and message.step is not None:
+            if outcome.status == "delivered":
+                self._reached[message.incident.id] = max(self._reached.get(message.incident.id, 0), message.step)
+            elif outcome.status == "permanent":
+                self._pass_by(message.incident.id, message.step, now)
+        return self._drain()
+
+    def tick(self, now: float) -> list[Effect]:
+        """Do what is due."""
+        if self._evaluator.due(now) <= now:
+            self._take(self._evaluator.evaluate(now), now)
+        self._sync(now)
+        for group in self._groups.due(now):
+            self._flush(group, now)
+        for incident in self.register:
+            due = escalation.due(incident, self.register.chain(incident))
+            if due is not None and due <= now:
+                self._step(incident, now)
+        self._effects += self._outbox.tick(now)
+        return self._drain()
+
+    def due(self, now: float) -> float:
+        """When to tick next."""
+        steps = (escalation.due(incident, self.register.chain(incident)) for incident in self.register)
+        waits = [*steps, self._outbox.due(), *self._groups.timers(now)]
+        return min([self._evaluator.due(now), *(at for at in waits if at is not None)])
+
+    # alerts come in
+
+    def _take(self, alerts: Iterable[Alert], now: float) -> None:
+        for alert in alerts:
+            known = self._groups.alert(alert.fingerprint)
+            news = known is None or known.resolved(now) != alert.resolved(now)
+            for group in self._groups.put(alert, now):
+                if news:
+                    self._effects.append(Publish("ops.alerts", group.key, alert.state(now)))
+
+    def _sync(self, now: float) -> None:
+        """Bring the incidents up to date with the alerts of their groups."""
+        for group in self._groups:
+            incident = self.register.of(group)
+            if incident is None:
+                continue
+            firing, ended = group.split(now)
+            # what fires after the end opens it again, at the group's next notification
+            alerts = ended.values() if incident.status == "resolved" else group.alerts.values()
+            updated = self._join(incident, alerts, now)
+            if updated.status != "resolved" and not firing and incidents.over(updated):
+                self._save(over := incidents.resolved(updated, now, "every alert is over"))
+                self._tell_status(over, now)
+
+    def _join(self, incident: Incident, alerts: Iterable[Alert], now: float) -> Incident:
+        updated = incidents.joined(incident, alerts, now)
+        if updated.severity != incident.severity:
+            updated = self.register.started(updated, now)
+        return incident if updated is incident else self._save(updated)
+
+    # groups are told
+
+    def _flush(self, group: Group, now: float) -> None:
+        receiver = self._config.receivers[group.route.receiver]
+        firing, _ = group.split(now)
+        incident = None if receiver.drain else self._incident(group, list(firing.values()), now)
+        if incident is not None:
+            after, calls = self._advanced(incident, now)
+            told = self._tell_group(group, receiver, after, calls, now)
+            self._call(after, [call for call in calls if not (told and call.target == receiver.name)], now)
+            if after is not incident:
+                self._save(after)
+        if group.done(now):
+            self._groups.drop(group)
+
+    def _incident(self, group: Group, firing: Sequence[Alert], now: float) -> Incident | None:
+        """The incident of a group, opened or opened again where something fires that nobody was told of."""
+        known = self.register.of(group) or self.register.sharing(firing)
+        if known is not None and known.status != "resolved":
+            self.register.attach(group, known)
+            updated = self._join(known, group.alerts.values(), now)
+            linked = incidents.linked(updated, self._failures(firing))
+            return updated if linked is updated else self._save(linked)
+        fresh = firing if known is None else incidents.fresh(known, firing)
+        if not fresh:
+            return known
+        if known is not None and incidents.gap(known, fresh) <= self._config.reopen_window:
+            incident = incidents.reopened(known, firing, now)
+        else:
+            follows = None if known is None else known.id
+            incident = incidents.opened(self.register.next_id(now), group.key, firing, now, follows)
+        self.register.attach(group, incident)
+        self._reached.pop(incident.id, None)
+        return self._save(incidents.linked(self.register.started(incident, now), self._failures(firing)))
+
+    def _tell_group(
+        self, group: Group, receiver: Receiver, incident: Incident, calls: Iterable[Call], now: float
+    ) -> bool:
+        """Tell the channels of a group's receiver what is new to them; a step that calls it goes with that."""
+        firing, ended = group.split(now)
+        step = next((call for call in calls if call.target == receiver.name), None)
+        told = False
+        for channel, integration in receiver.channels:
+            decision = groups.decide(
+                group.told.get(channel), frozenset(firing), frozenset(ended),
+                repeat_interval=group.route.repeat_interval, now=now, send_resolved=integration.send_resolved,
+            )  # fmt: skip
+            if not decision.tell:
+                continue
+            group.told[channel] = Told(frozenset(firing), frozenset(ended), now)
+            shown = [*firing.values(), *(ended.values() if integration.send_resolved else ())]
+            message = replace(
+                self._message(incident, receiver.name, channel, integration, decision.reason, now, step),
+                alerts=tuple(alert.state(now) for alert in shown), group_labels=group.labels,
+            )  # fmt: skip
+            if incidents.by_hand(incident):
+                self._effects += self._outbox.suppress(message, now, "the incident was resolved by hand")
+            elif not shown:
+                self._effects += self._outbox.suppress(message, now, "send_resolved is false")
+            else:
+                self._effects += self._outbox.put(message, now)
+                told = True
+        return told
+
+    # the chain
+
+    def _advanced(self, incident: Incident, now: float) -> tuple[Incident, list[Call]]:
+        return escalation.advance(incident, self.register.chain(incident), self.register.promise(incident), now)
+
+    def _forced(self, incident: Incident, now: float) -> tuple[Incident, list[Call]]:
+        return escalation.forced(incident, self.register.chain(incident), self.register.promise(incident), now)
+
+    def _step(self, incident: Incident, now: float) -> None:
+        after, calls = self._advanced(incident, now)
+        if after is not incident:
+            self._call(after, calls, now)
+            self._save(after)
+
+    def _escalate(self, incident: Incident, target: str | None, at: float, now: float) -> Incident:
+        """Call somebody, or the next step, because somebody wants it."""
+        after, calls = self._forced(incident, now)
+        if target is not None:
+            after, calls = incident, [Call(target, None, at, "escalated")]
+        self._call(after, [replace(call, due_at=at) for call in calls], now)
+        return after
+
+    def _pass_by(self, name: str, step: int, now: float) -> None:
+        incident = self.register.get(name)
+        if incident is None or incident.status != "triggered" or incident.escalation.step != step:
+            return
+        if self._reached.get(name, 0) < step and not self._outbox.under_way(name, step):
+            after, calls = self._forced(incident, now)
+            if after is not incident:
+                self._call(after, [replace(call, reason="the step before reached nobody") for call in calls], now)
+                self._save(after)
+
+    def _call(self, incident: Incident, calls: Iterable[Call], now: float) -> None:
+        for call in calls:
+            receiver = self._config.receivers.get(call.target)
+            for channel, integration in receiver.channels if receiver else ():
+                message = self._message(incident, call.target, channel, integration, call.reason, now, call)
+                self._called[incident.id].add((call.target, channel))
+                self._effects += self._outbox.put(message, now)
+
+    def _refusal(self, incident: Incident, command: Command) -> str | None:
+        if command.action != "escalate":
+            return None
+        if command.target is not None:
+            known = self._config.receivers
+            return None if command.target in known else f"no {command.target[:100]!r}, {suggest(command.target, known)}"
+        left = escalation.next_targets(incident, self.register.chain(incident))
+        return None if left else "nobody is left in the chain; name a `target`"
+
+    # what changed is told and kept
+
+    def _tell_status(self, incident: Incident, now: float) -> None:
+        """Tell of an answer or an end whoever does not hear of it from a group."""
+        routed = {
+            (group.route.receiver, channel)
+            for group in self._groups
+            if self.register.of(group) is incident
+            for channel in group.told
+        }
+        called = self._called[incident.id]
+        if incident.status == "triggered":
+            return
+        if incident.status == "acknowledged":  # only PagerDuty has a word for it
+            reason, heard = "acknowledged", {one for one in routed | called if one[1].startswith("pagerduty")}
+        elif incidents.by_hand(incident):
+            reason, heard = "resolved_by_hand", routed | called
+        else:
+            reason, heard = "resolved", called - routed
+        at = incidents.status_since(incident)
+        for name, channel in sorted(heard):
+            receiver = self._config.receivers.get(name)
+            integration = receiver.channel(channel) if receiver else None
+            if integration is not None and (incident.status != "resolved" or integration.send_resolved):
+                message = self._message(incident, name, channel, integration, reason, at)
+                self._effects += self._outbox.put(message, now)
+
+    def _message(
+        self, incident: Incident, receiver: str, channel: str, integration: Integration, reason: str, at: float,
+        call: Call | None = None,
+    ) -> Message:  # fmt: skip
+        name = message_id(incident.id, at, receiver, channel)
+        if call is not None:
+            name = message_id(incident.id, call.due_at, receiver, channel, call.step or 0)
+        return Message(
+            id=name,
+            at=at,
+            receiver=receiver,
+            channel=channel,
+            integration=integration,
+            incident=incident,
+            alerts=tuple(incident.alerts),
+            reason=reason,
+            step=None if call is None else call.step,
+            target=None if call is None else call.target,
+            next_targets=escalation.next_targets(incident, self.register.chain(incident)),
+            update_every=self.register.promise(incident).update_every,
+            external_url=self._config.external_url,
+        )
+
+    def _failures(self, firing: Iterable[Alert]) -> list[dict[str, str | None]]:
+        """The requests that failed under these alerts."""
+        found: dict[str, dict[str, str | None]] = {}
+        for alert in firing:
+            if alert.signals & OF_RESULTS:
+                since = alert.starts_at - self._config.retention
+                for failure in self.signals.failures(dict(alert.labels), since, incidents.MAX_REQUESTS):
+                    agent = dict(failure.labels).get("agent")
+                    found[failure.id] = {
+                        "id": failure.id, "agent": agent, "code": failure.code, "at": instants.show(failure.instant)
+                    }  # fmt: skip
+        return list(found.values())[: incidents.MAX_REQUESTS]
+
+    def _save(self, incident: Incident) -> Incident:
+        self.register.put(incident)
+        self._effects.append(Publish("ops.incidents", incident.id, incident))
+        return incident
+
+    def _drain(self) -> list[Effect]:
+        effects, self._effects = self._effects, []
+        return effects
+
+    # after a restart
+
+    def _take_back(self, incident: Incident, heard: recovery.Heard, now: float) -> None:
+        self.register.put(incident)
+        self._called[incident.id] = set(heard.called)
+        for state in incident.alerts:
+            alert = restored(state)
+            if alert.ends_at is None:
+                expires_at = now + self._config.resolve_timeout
+                alert = self._evaluator.restore(alert) or replace(alert, expires_at=expires_at)
+            for route in self._groups.routes_of(alert):
+                told = {channel: what for (name, channel), what in heard.told.items() if name == route.receiver}
+                if alert.ends_at is not None and not recovery.untold(alert, incident, told, now):
+                    continue
+                group = self._groups.group_of(route, alert, now)
+                group.alerts[alert.fingerprint] = alert
+                group.told, group.flushed = told, True
+                # the timer of the group goes on; nobody told yet is told at once
+                group.flush_at = max(now, max((one.at for one in told.values()), default=0.0) + route.group_interval)
+                if not told:
+                    group.flush_at = now
+                self.register.attach(group, incident)
+
+    def _again(self, notification: Notification) -> Message | None:
+        """Make a message that was under way when the process ended; None when it has nowhere to go any more."""
+        incident = self.register.get(notification.incident)
+        receiver = self._config.receivers.get(notification.receiver)
+        integration = receiver.channel(notification.channel) if receiver else None
+        if incident is None or integration is None:
+            return None
+        at = instant_of(notification.id) or instants.parse(notification.at)
+        step = step_of(notification.id)
+        return replace(
+            self._message(
+                incident, notification.receiver, notification.channel, integration, notification.reason, at
+            ),
+            id=notification.id, step=step or None, target=None if step is None else notification.receiver,
+            attempt=notification.attempt,
+        )  # fmt: skip

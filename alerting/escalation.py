@@ -1,0 +1,166 @@
+"""Escalation: who is told next when nobody answers. The timer is `escalation.due_at` in the incident.
+
+| incident | at `due_at` |
+|---|---|
+| triggered | the next step is taken; the one after it is due its distance later, counted from when this one was due |
+| acknowledged | the acknowledgement lapses: triggered again, the next step at once; past the end, the last step again |
+| resolved | – |
+
+A timer that is read late (stalled, killed and started again) takes every step that is overdue, but calls each target
+once. Lost data calls its own target beside the chain, once in an incident's life.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from alerting import incidents, instants
+from alerting.alerts import loses_data
+from alerting.incidents import Promise
+from alerting.matchers import Matcher, all_match
+from streams.contracts import EscalationState, Incident, Severity
+
+DATA_LOSS = "data loss"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Whom to call `after` seconds from the start of the chain; None is the severity's time to answer."""
+
+    after: float | None
+    notify: tuple[str, ...]
+
+    def delay(self, promise: Promise) -> float:
+        """Seconds from the start of the chain."""
+        return promise.ack_within if self.after is None else self.after
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The steps for incidents that match, in order of time; acknowledgements lapse after `ack_expires` seconds."""
+
+    steps: tuple[Step, ...]
+    matchers: tuple[Matcher, ...] = ()
+    data_loss: Step | None = None
+    ack_expires: Mapping[Severity, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A target to be called now: `step` counts from 1, None beside the chain; `due_at` is when it was to happen."""
+
+    target: str
+    step: int | None
+    due_at: float
+    reason: str
+
+
+def chain_of(chains: Iterable[Chain], incident: Incident) -> Chain | None:
+    """The first chain that matches the incident, by its severity and the labels of the alert that opened it."""
+    opener = min(incident.alerts, key=lambda state: (state.starts_at, state.fingerprint), default=None)
+    labels = {**(opener.labels if opener else {}), "severity": incident.severity}
+    return next((chain for chain in chains if all_match(chain.matchers, labels)), None)
+
+
+def started(incident: Incident, chain: Chain | None, promise: Promise, now: float) -> Incident:
+    """Set the timers of an incident that was opened, opened again, or became worse; the same version."""
+    due_at = None if chain is None or not chain.steps else instants.show(now + chain.steps[0].delay(promise))
+    return replace(
+        incident, status="triggered", escalation=EscalationState(due_at=due_at),
+        ack_due_at=instants.show(now + promise.ack_within), next_update_at=incidents.update_due(promise, now),
+    )  # fmt: skip
+
+
+def due(incident: Incident, chain: Chain | None) -> float | None:
+    """When `advance` has something to do."""
+    if incident.status == "resolved":
+        return None
+    beside = _beside(incident, chain)
+    times = [] if incident.escalation.due_at is None else [instants.parse(incident.escalation.due_at)]
+    return min([*times, *([] if beside is None else [beside.due_at])], default=None)
+
+
+def advance(incident: Incident, chain: Chain | None, promise: Promise, now: float) -> tuple[Incident, list[Call]]:
+    """Take the steps that are due at `now`."""
+    if incident.status == "resolved":
+        return incident, []
+    calls: list[Call] = []
+    entries: list[tuple[str, str]] = []
+    state = incident.escalation
+    if chain is not None and incident.status == "acknowledged" and _overdue(state, now):
+        entries.append(("ack_expired", f"{state.target or 'somebody'} has not resolved it in time"))
+        state = replace(state, step=min(state.step, max(0, len(chain.steps) - 1)))
+    if chain is not None and (incident.status == "triggered" or entries):
+        while state.due_at is not None and _overdue(state, now):
+            state, made = _take(state, chain, promise, instants.parse(state.due_at), "not acknowledged")
+            calls += made
+    beside = _beside(incident, chain)
+    if beside is not None and beside.due_at <= now:
+        calls += [Call(target, None, beside.due_at, DATA_LOSS) for target in beside.targets]
+    if not calls and not entries:
+        return incident, []
+    entries += [("escalated", _told(call)) for call in calls]
+    return incidents.moved(incident, state, now, entries), _once(calls)
+
+
+def forced(incident: Incident, chain: Chain | None, promise: Promise, now: float) -> tuple[Incident, list[Call]]:
+    """Take the next step now, because somebody wants it or because the last one reached nobody."""
+    if chain is None or incident.status == "resolved" or incident.escalation.step >= len(chain.steps):
+        return incident, []
+    state, calls = _take(incident.escalation, chain, promise, now, "escalated")
+    if incident.status == "acknowledged":  # whoever has it keeps it until the acknowledgement lapses
+        state = replace(state, due_at=incident.escalation.due_at, target=incident.escalation.target)
+    return incidents.moved(incident, state, now, [("escalated", _told(call)) for call in calls]), calls
+
+
+def next_targets(incident: Incident, chain: Chain | None) -> tuple[str, ...]:
+    """Who is called at `due_at` when nobody answers."""
+    if chain is None or incident.status == "resolved" or incident.escalation.step >= len(chain.steps):
+        return ()
+    return chain.steps[incident.escalation.step].notify
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    targets: tuple[str, ...]
+    due_at: float
+
+
+def _overdue(state: EscalationState, now: float) -> bool:
+    return state.due_at is not None and instants.parse(state.due_at) <= now
+
+
+def _take(
+    state: EscalationState, chain: Chain, promise: Promise, due_at: float, reason: str
+) -> tuple[EscalationState, list[Call]]:
+    """Take one step that was due at `due_at`."""
+    if state.step >= len(chain.steps):
+        return replace(state, due_at=None), []
+    step = chain.steps[state.step]
+    number = state.step + 1
+    following = None
+    if number < len(chain.steps):
+        following = instants.show(due_at + chain.steps[number].delay(promise) - step.delay(promise))
+    why = "triggered" if number == 1 else reason
+    calls = [Call(target, number, due_at, why) for target in step.notify]
+    return EscalationState(step=number, due_at=following, target=", ".join(step.notify)), calls
+
+
+def _beside(incident: Incident, chain: Chain | None) -> _Beside | None:
+    """The call for lost data, while it has not been made."""
+    if chain is None or chain.data_loss is None:
+        return None
+    if any(entry.what == "escalated" and (entry.reason or "").startswith(DATA_LOSS) for entry in incident.timeline):
+        return None
+    since = [instants.parse(state.starts_at) for state in incident.alerts if loses_data(state.labels)]
+    return _Beside(chain.data_loss.notify, min(since) + (chain.data_loss.after or 0.0)) if since else None
+
+
+def _told(call: Call) -> str:
+    return f"{DATA_LOSS}: {call.target}" if call.step is None else f"step {call.step}: {call.target} ({call.reason})"
+
+
+def _once(calls: Sequence[Call]) -> list[Call]:
+    """Each target once, at its latest step."""
+    return list({call.target: call for call in calls}.values())

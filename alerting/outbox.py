@@ -1,0 +1,187 @@
+"""The outbox: what is to be told, recorded before it is sent, tried again with backoff, and told once.
+
+| message | effects | on the topic |
+|---|---|---|
+| put | intent, then the sending | `intended` |
+| delivered | – | `delivered` |
+| to be retried | the next intent, with its time | `failed`, then `intended` at a later instant |
+| permanent, or tried for a day | – | `failed` |
+| a newer one for the same channel and incident has come | – | `suppressed` |
+
+One message at a time for an incident on a channel, so that none overtakes another; channels do not wait for each other.
+A message's id is known once it was intended: putting it again does nothing.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from alerting import instants
+from alerting.effects import Effect, Notify, Publish
+from alerting.messages import Message
+from streams.contracts import Notification
+
+TOPIC = "ops.notifications"
+FIRST_RETRY_S = 1.0
+LONGEST_RETRY_S = 300.0
+LONGEST_WAIT_S = 3600.0
+"""Most that a receiver can make us wait (`Retry-After`)."""
+GIVE_UP_S = 86_400.0
+_MAX_KNOWN = 50_000
+_MAX_ERROR = 500
+
+Slot = tuple[str, str, str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a sending went; `after` is how many seconds the receiver wants to be left alone."""
+
+    status: Literal["delivered", "retry", "permanent"]
+    error: str | None = None
+    after: float | None = None
+
+
+DELIVERED = Outcome("delivered")
+
+
+@dataclass(slots=True)
+class _Slot:
+    sending: Message | None = None
+    waiting: Message | None = None
+    due_at: float = 0.0
+
+
+def backoff(attempt: int) -> float:
+    """Seconds before the attempt after this one: 1, 2, 4, … 300."""
+    return min(FIRST_RETRY_S * 2.0 ** min(attempt - 1, 20), LONGEST_RETRY_S)
+
+
+def record(
+    message: Message,
+    status: Literal["intended", "delivered", "failed", "suppressed"],
+    at: float,
+    error: str | None = None,
+) -> Publish:
+    """Write what happens to a message for the topic."""
+    notification = Notification(
+        id=message.id, incident=message.incident.id, receiver=message.receiver, channel=message.channel,
+        reason=message.reason, status=status, attempt=message.attempt, at=instants.show(at),
+        error=None if error is None else error[:_MAX_ERROR], dedup_key=message.dedup_key,
+    )  # fmt: skip
+    return Publish(TOPIC, message.incident.id, notification)
+
+
+class Outbox:
+    """Keeps what is under way."""
+
+    def __init__(self) -> None:
+        self._slots: dict[Slot, _Slot] = {}
+        self._slot_of: dict[str, Slot] = {}
+        self._known: dict[str, None] = {}
+
+    def put(self, message: Message, now: float) -> list[Effect]:
+        """Tell something, unless it was told already."""
+        if message.id in self._known:
+            return []
+        self._know(message.id)
+        return [record(message, "intended", now), *self._queue(message, now, now)]
+
+    def suppress(self, message: Message, now: float, why: str) -> list[Effect]:
+        """Record that something is not told, and why."""
+        if message.id in self._known:
+            return []
+        self._know(message.id)
+        return [record(message, "suppressed", now, why)]
+
+    def restore(
+        self, notifications: Iterable[Notification], again: Callable[[Notification], Message | None], now: float
+    ) -> None:
+        """Take back what was under way when the process ended, from the topic; `again` makes the messages anew."""
+        last: dict[str, Notification] = {}
+        for notification in notifications:
+            last[notification.id] = notification
+            self._know(notification.id)
+        for notification in last.values():
+            if notification.status != "intended":
+                continue
+            message = again(notification)
+            if message is not None:
+                due_at = instants.parse(notification.at)
+                tried = notification.attempt + (due_at <= now)  # it may have been sent; what can be, is de-duplicated
+                self._queue(replace(message, attempt=tried), max(now, due_at), None)
+
+    def on_delivery(self, name: str, outcome: Outcome, now: float) -> list[Effect]:
+        """Take the outcome of a sending."""
+        message = self.sent(name)
+        if message is None:
+            return []
+        slot = self._slots[self._slot_of.pop(name)]
+        slot.sending = None
+        if outcome.status == "delivered":
+            effects: list[Effect] = [record(message, "delivered", now, outcome.error)]
+        else:
+            effects = self._failed(slot, message, outcome, now)
+        return [*effects, *self._send(_slot(message), now)]
+
+    def tick(self, now: float) -> list[Effect]:
+        """Send what is due again."""
+        return [effect for slot in list(self._slots) for effect in self._send(slot, now)]
+
+    def due(self) -> float | None:
+        """When something is due again."""
+        waits = [slot.due_at for slot in self._slots.values() if slot.waiting is not None and slot.sending is None]
+        return min(waits, default=None)
+
+    def under_way(self, incident: str, step: int) -> bool:
+        """Whether a call of an incident's step may still be heard."""
+        return any(
+            message is not None and message.incident.id == incident and message.step == step
+            for slot in self._slots.values()
+            for message in (slot.sending, slot.waiting)
+        )
+
+    def sent(self, name: str) -> Message | None:
+        """What is being sent under this id."""
+        key = self._slot_of.get(name)
+        return None if key is None else self._slots[key].sending
+
+    def _queue(self, message: Message, due_at: float, now: float | None) -> list[Effect]:
+        """Queue a message whose intent is recorded; `now` None only queues."""
+        slot = self._slots.setdefault(_slot(message), _Slot())
+        effects: list[Effect] = []
+        if slot.waiting is not None and now is not None:
+            effects.append(record(slot.waiting, "suppressed", now, f"superseded by {message.id}"))
+        slot.waiting, slot.due_at = message, due_at
+        return effects if now is None else [*effects, *self._send(_slot(message), now)]
+
+    def _failed(self, slot: _Slot, message: Message, outcome: Outcome, now: float) -> list[Effect]:
+        if slot.waiting is not None:
+            return [record(message, "failed", now, f"{outcome.error}; superseded by {slot.waiting.id}")]
+        if outcome.status == "permanent":
+            return [record(message, "failed", now, outcome.error)]
+        wait = max(backoff(message.attempt), min(outcome.after or 0.0, LONGEST_WAIT_S))
+        if now + wait > message.at + GIVE_UP_S:
+            return [record(message, "failed", now, f"given up: {outcome.error}")]
+        failed = record(message, "failed", now, outcome.error)
+        slot.waiting, slot.due_at = replace(message, attempt=message.attempt + 1), now + wait
+        return [failed, record(slot.waiting, "intended", slot.due_at)]
+
+    def _send(self, key: Slot, now: float) -> list[Effect]:
+        slot = self._slots[key]
+        if slot.sending is None and slot.waiting is not None and slot.due_at <= now:
+            slot.sending, slot.waiting = slot.waiting, None
+            self._slot_of[slot.sending.id] = key
+            return [Notify(slot.sending)]
+        if slot.sending is None and slot.waiting is None:
+            del self._slots[key]
+        return []
+
+    def _know(self, name: str) -> None:
+        self._known[name] = None
+        if len(self._known) > _MAX_KNOWN:
+            del self._known[next(iter(self._known))]
+
+
+def _slot(message: Message) -> Slot:
+    return message.incident.id, message.receiver, message.channel, message.target is not None

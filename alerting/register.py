@@ -1,0 +1,89 @@
+"""The register: every incident in its latest version, its chain, and which groups it stands for."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from alerting import escalation, incidents
+from alerting.alerts import Alert
+from alerting.config import Config
+from alerting.escalation import Chain
+from alerting.groups import Group
+from alerting.incidents import Promise
+from streams.contracts import Incident
+
+_MAX_INCIDENTS = 10_000
+
+
+class Register:
+    """Finds incidents and numbers them; at most 10,000, the oldest resolved ones are forgotten."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._incidents: dict[str, Incident] = {}
+        self._chains: dict[str, Chain | None] = {}
+        self._of_group: dict[str, str] = {}
+        self._last: tuple[int, int] = (0, 0)
+
+    def __iter__(self) -> Iterator[Incident]:
+        return iter(list(self._incidents.values()))
+
+    def get(self, name: str) -> Incident | None:
+        """An incident by its id."""
+        return self._incidents.get(name)
+
+    def of(self, group: Group) -> Incident | None:
+        """The incident that a group's alerts belong to."""
+        return self._incidents.get(self._of_group.get(group.key, ""))
+
+    def put(self, incident: Incident) -> None:
+        """Keep a version."""
+        if incident.id not in self._incidents:
+            self._last = max(self._last, incidents.numbered(incident.id))
+            self._chains[incident.id] = escalation.chain_of(self._config.chains, incident)
+            self._forget()
+        self._incidents[incident.id] = incident
+
+    def attach(self, group: Group, incident: Incident) -> None:
+        """Let a group's alerts belong to an incident."""
+        self._of_group[group.key] = incident.id
+
+    def sharing(self, alerts: Iterable[Alert]) -> Incident | None:
+        """An open incident in which one of these alerts fires: another route brought it, the trouble is the same."""
+        names = {alert.fingerprint for alert in alerts}
+        for incident in self._incidents.values():
+            if incident.status != "resolved" and any(
+                state.status == "firing" and state.fingerprint in names for state in incident.alerts
+            ):
+                return incident
+        return None
+
+    def started(self, incident: Incident, now: float) -> Incident:
+        """Choose the chain of an incident that was opened or became worse, and set its timers."""
+        chain = self._chains[incident.id] = escalation.chain_of(self._config.chains, incident)
+        return escalation.started(incident, chain, self.promise(incident), now)
+
+    def chain(self, incident: Incident) -> Chain | None:
+        """The chain that an incident was opened with."""
+        return self._chains.get(incident.id)
+
+    def promise(self, incident: Incident) -> Promise:
+        """What its severity promises."""
+        return self._config.promises[incident.severity]
+
+    def next_id(self, now: float) -> str:
+        """The next incident's name."""
+        year = datetime.fromtimestamp(now, UTC).year
+        self._last = max((year, 1), (self._last[0], self._last[1] + 1))
+        return incidents.incident_id(*self._last)
+
+    def skip(self, name: str) -> None:
+        """Never use this name again."""
+        self._last = max(self._last, incidents.numbered(name))
+
+    def _forget(self) -> None:
+        if len(self._incidents) < _MAX_INCIDENTS:
+            return
+        oldest = next((name for name, one in self._incidents.items() if one.status == "resolved"), None)
+        if oldest is not None:
+            del self._incidents[oldest], self._chains[oldest]
+            self._of_group = {key: name for key, name in self._of_group.items() if name != oldest}
