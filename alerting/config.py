@@ -4,8 +4,10 @@
 that a `…_file` key names; a channel that lacks its secret is left out, and `Config.notices` says so.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import getaddresses
 from pathlib import Path
 
 import msgspec
@@ -15,7 +17,7 @@ from alerting.documents import Document, Place, suggest
 from alerting.escalation import Chain, Step
 from alerting.incidents import PROMISES, Promise
 from alerting.matchers import Matcher
-from alerting.receivers import Email, Integration, PagerDuty, Receiver, Secret, Slack, Webhook, receiver
+from alerting.receivers import OWN_HEADERS, Email, Integration, PagerDuty, Receiver, Secret, Slack, Webhook, receiver
 from alerting.routing import Route, RouteSpec, resolve
 from alerting.rules import Rule
 from alerting.sections import (
@@ -41,6 +43,8 @@ Channel = EmailSection | SlackSection | WebhookSection | PagerDutySection
 ENVIRONMENT = "SCI_AGENTS_"
 """`SCI_AGENTS_` + a key of `global` in capitals overrides that key."""
 _HEARTBEATS_S = 86_400.0
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _SECRET_LIMIT = 64 * 1024
 
 
@@ -218,6 +222,14 @@ class _Reader:
         host, colon, port = smarthost.rpartition(":")
         if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
             raise self._document.error(path, f"{smarthost!r} is no address", "HOST:PORT, such as localhost:25")
+        for key, text in (("from", sender), ("to", section.to)):
+            if not all(_ADDRESS.fullmatch(address) for _, address in getaddresses([text])):
+                raise self._document.error((*path, key), f"{text!r} is no address", "such as ops-team@example.com")
+        for name in section.headers:
+            if name.lower() in OWN_HEADERS:
+                raise self._document.error((*path, "headers", name), "not supported yet", "leave it out")
+            if _HEADER.fullmatch(name) is None:
+                raise self._document.error((*path, "headers", name), "is no name of a header")
         if username and password is None:
             return f"no password for {username}; {ENVIRONMENT}SMTP_AUTH_PASSWORD or auth_password_file gives one"
         return Email(

@@ -20,6 +20,13 @@ class Secret:
     __str__ = __repr__
 
 
+OWN_HEADERS = frozenset({
+    "auto-submitted", "bcc", "cc", "content-transfer-encoding", "content-type", "date", "from", "in-reply-to",
+    "message-id", "mime-version", "references", "reply-to", "sender", "subject", "to",
+})  # fmt: skip
+"""Headers of a mail that are the program's, in small letters."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Email:
     """One mail a notification; `headers` are added to the message's own."""

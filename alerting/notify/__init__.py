@@ -1,0 +1,33 @@
+"""Notifiers: the edge where a message leaves for people. One method, `send`, says how it went and never raises.
+
+To add one: a channel in `receivers`, a section in `sections`, a module here, a line in `notifiers`.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import httpx
+
+from alerting.messages import Message
+from alerting.notify.email import EmailNotifier
+from alerting.notify.pagerduty import PagerDutyNotifier
+from alerting.notify.slack import SlackNotifier
+from alerting.notify.webhook import WebhookNotifier
+from alerting.outbox import Outcome
+
+
+class Notifier(Protocol):
+    """Sends messages over one kind of channel."""
+
+    async def send(self, message: Message) -> Outcome:
+        """Send once, in bounded time; what goes wrong is the outcome, without secrets."""
+
+
+def notifiers(client: httpx.AsyncClient) -> Mapping[str, Notifier]:
+    """Every notifier by the `kind` of its channel; those that speak HTTP share a client."""
+    return {
+        "email": EmailNotifier(),
+        "slack": SlackNotifier(client),
+        "webhook": WebhookNotifier(client),
+        "pagerduty": PagerDutyNotifier(client),
+    }

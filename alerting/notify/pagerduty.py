@@ -1,0 +1,73 @@
+"""PagerDuty: Events v2, one `dedup_key` for an incident's life; trigger, acknowledge, resolve."""
+
+from typing import Any, Literal, cast
+
+import httpx
+
+from alerting import text
+from alerting.messages import Message
+from alerting.notify.http import post
+from alerting.outbox import Outcome
+from alerting.receivers import PagerDuty, Secret
+from streams.contracts import Severity
+
+SUMMARY_LIMIT = 1024
+_MAX_ALERTS = 50
+_DETAIL_LIMIT = 4000
+_SEVERITIES: dict[Severity, str] = {"P0": "critical", "P1": "error", "P2": "warning", "P3": "info"}
+
+
+class PagerDutyNotifier:
+    """Sends events to a service."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def send(self, message: Message) -> Outcome:
+        """Send one event."""
+        pagerduty = cast("PagerDuty", message.integration)
+        outcome = await post(self._client, Secret(pagerduty.url), payload(message))
+        key = pagerduty.routing_key.reveal()
+        return Outcome(outcome.status, outcome.error and outcome.error.replace(key, "***"), outcome.after)
+
+
+def action(message: Message) -> Literal["trigger", "acknowledge", "resolve"]:
+    """What the event does: where the incident stands, for a step of the chain always a trigger."""
+    if message.incident.status == "resolved":
+        return "resolve"
+    if message.incident.status == "acknowledged" and message.target is None:
+        return "acknowledge"
+    return "trigger"
+
+
+def payload(message: Message) -> dict[str, Any]:
+    """Write a message as an event, far below 512 KB."""
+    incident = message.incident
+    event: dict[str, Any] = {
+        "routing_key": cast("PagerDuty", message.integration).routing_key.reveal(),
+        "event_action": action(message),
+        "dedup_key": message.dedup_key,
+    }
+    if event["event_action"] != "trigger":
+        return event
+    details = {
+        "incident": incident.id,
+        "phase": incident.phase,
+        "impact": incident.impact,
+        "reason": message.reason,
+        "alerts": [
+            text.one_line(state.annotations.get("summary") or state.labels.get("alertname", ""), 300)
+            for state in message.alerts[:_MAX_ALERTS]
+        ],
+        "next_steps": [text.one_line(step, _DETAIL_LIMIT) for step in text.next_steps(message)],
+    }
+    event["payload"] = {
+        "summary": text.subject(incident)[:SUMMARY_LIMIT],
+        "source": text.one_line(incident.affected, 200) or text.PRODUCT,
+        "severity": _SEVERITIES[incident.severity],
+        "timestamp": incident.started_at,
+        "custom_details": details,
+    }
+    if message.external_url:
+        event["links"] = [{"href": message.external_url, "text": incident.id}]
+    return event

@@ -1,0 +1,67 @@
+"""Webhooks: Alertmanager's payload, version 4; an escalation names its step in `commonAnnotations`."""
+
+from typing import Any, cast
+
+import httpx
+
+from alerting.messages import Message
+from alerting.notify.http import post
+from alerting.outbox import Outcome
+from alerting.receivers import Webhook
+from streams.contracts import AlertState
+
+_NEVER = "0001-01-01T00:00:00Z"
+
+
+class WebhookNotifier:
+    """Posts to an endpoint of somebody's own."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def send(self, message: Message) -> Outcome:
+        """Send one message."""
+        webhook = cast("Webhook", message.integration)
+        return await post(self._client, webhook.url, payload(message, webhook.max_alerts), webhook.timeout)
+
+
+def payload(message: Message, max_alerts: int = 0) -> dict[str, Any]:
+    """Write a message as Alertmanager does; at most `max_alerts` alerts, 0 for all."""
+    alerts = message.alerts[:max_alerts] if max_alerts else message.alerts
+    annotations = _common([state.annotations for state in message.alerts])
+    if message.target is not None:
+        annotations |= {"escalation_target": message.target, "incident_id": message.incident.id}
+        if message.step is not None:
+            annotations["escalation_step"] = str(message.step)
+    return {
+        "version": "4",
+        "groupKey": message.incident.group_key,
+        "truncatedAlerts": len(message.alerts) - len(alerts),
+        "status": message.status,
+        "receiver": message.receiver,
+        "groupLabels": dict(message.group_labels),
+        "commonLabels": _common([state.labels for state in message.alerts]),
+        "commonAnnotations": annotations,
+        "externalURL": message.external_url,
+        "alerts": [_alert(state) for state in alerts],
+    }
+
+
+def _alert(state: AlertState) -> dict[str, Any]:
+    return {
+        "status": state.status,
+        "labels": state.labels,
+        "annotations": state.annotations,
+        "startsAt": state.starts_at,
+        "endsAt": state.ends_at or _NEVER,
+        "generatorURL": "",
+        "fingerprint": state.fingerprint,
+    }
+
+
+def _common(mappings: list[dict[str, str]]) -> dict[str, str]:
+    """What all of them say alike."""
+    if not mappings:
+        return {}
+    first, *others = mappings
+    return {name: said for name, said in first.items() if all(other.get(name) == said for other in others)}

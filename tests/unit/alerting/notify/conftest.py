@@ -1,0 +1,98 @@
+"""Real receivers on free ports: an HTTP server that answers as it is told, and an SMTP server."""
+
+import asyncio
+import contextlib
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import msgspec
+import pytest
+from aiosmtpd.smtp import SMTP
+
+
+@dataclass
+class Endpoint:
+    """What came, and what is answered: `answers` one after the other, then 200 ok."""
+
+    url: str = ""
+    got: list[dict] = field(default_factory=list)
+    answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
+    silent: threading.Event | None = None
+
+
+@pytest.fixture
+def endpoint():
+    """An HTTP server."""
+    state = Endpoint()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            state.got.append(msgspec.json.decode(body))
+            if state.silent is not None:
+                state.silent.wait(30)
+            status, headers, text = state.answers.pop(0) if state.answers else (200, {}, b"ok")
+            with contextlib.suppress(OSError):
+                self.send_response(status)
+                for name, value in {"content-length": str(len(text)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(text)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_port}/services/T0/SECRET"
+    yield state
+    if state.silent is not None:
+        state.silent.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+async def client():
+    """An HTTP client."""
+    async with httpx.AsyncClient() as made:
+        yield made
+
+
+@dataclass
+class MailServer:
+    """What came, and what is answered at each stage."""
+
+    port: int = 0
+    mails: list = field(default_factory=list)
+    rcpt: dict[str, str] = field(default_factory=dict)
+    data: str = "250 taken"
+
+
+@pytest.fixture
+async def mail_server():
+    """An SMTP server."""
+    state = MailServer()
+
+    class Handler:
+        async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802 - aiosmtpd's name
+            answer = state.rcpt.get(address, "250 ok")
+            if answer.startswith("250"):
+                envelope.rcpt_tos.append(address)
+            return answer
+
+        async def handle_DATA(self, server, session, envelope):  # noqa: N802 - as above
+            if state.data.startswith("250"):
+                state.mails.append(envelope)
+            return state.data
+
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(Handler(), hostname="localhost", loop=loop), "127.0.0.1", 0)
+    state.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield state

@@ -1,0 +1,71 @@
+"""Webhooks get Alertmanager's payload, version 4."""
+
+from dataclasses import replace
+
+from unit.alerting.making import NOW, make_alert, make_incident
+
+from alerting.notify.webhook import WebhookNotifier, payload
+from alerting.outbox import DELIVERED
+from alerting.receivers import Secret, Webhook
+
+WEBHOOK = Webhook(url=Secret("http://127.0.0.1/"))
+
+
+async def test_the_payload_is_alertmanagers(message, endpoint, client):
+    fires, over = make_alert(agent="ode"), make_alert(agent="pde")
+    states = (fires.state(NOW), replace(over, ends_at=NOW + 60).state(NOW + 60))
+    sent = message(
+        Webhook(url=Secret(endpoint.url)), alerts=states, group_labels=(("alertname", "HighErrorRate"),),
+        external_url="https://example.com",
+    )  # fmt: skip
+    assert await WebhookNotifier(client).send(sent) == DELIVERED
+    common = {"alertname": "HighErrorRate", "severity": "P1"}
+    annotations = {
+        "impact": "15% increase in error rate", "affected": "Production environment", "summary": "too many"
+    }  # fmt: skip
+    assert endpoint.got == [
+        {
+            "version": "4",
+            "groupKey": "{}:{}",
+            "truncatedAlerts": 0,
+            "status": "firing",
+            "receiver": "team",
+            "groupLabels": {"alertname": "HighErrorRate"},
+            "commonLabels": common,
+            "commonAnnotations": annotations,
+            "externalURL": "https://example.com",
+            "alerts": [
+                {
+                    "status": "firing",
+                    "labels": common | {"agent": "ode"},
+                    "annotations": annotations,
+                    "startsAt": "2025-10-01T14:30:00.000Z",
+                    "endsAt": "0001-01-01T00:00:00Z",
+                    "generatorURL": "",
+                    "fingerprint": fires.fingerprint,
+                },
+                {
+                    "status": "resolved",
+                    "labels": common | {"agent": "pde"},
+                    "annotations": annotations,
+                    "startsAt": "2025-10-01T14:30:00.000Z",
+                    "endsAt": "2025-10-01T14:31:00.000Z",
+                    "generatorURL": "",
+                    "fingerprint": over.fingerprint,
+                },
+            ],
+        }
+    ]
+
+
+def test_alerts_beyond_max_alerts_are_counted(message):
+    incident = make_incident(*(make_alert(instance=f"host-{n}") for n in range(5)))
+    body = payload(message(WEBHOOK, incident=incident), max_alerts=2)
+    assert (len(body["alerts"]), body["truncatedAlerts"]) == (2, 3)
+
+
+def test_an_escalation_names_its_step_target_and_incident(message):
+    annotations = payload(message(WEBHOOK, step=2, target="ada"))["commonAnnotations"]
+    assert annotations["escalation_step"] == "2"
+    assert annotations["escalation_target"] == "ada"
+    assert annotations["incident_id"] == "INC-2025-000042"
