@@ -35,6 +35,7 @@ class CollectSettings(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str = ""
     log_level: str = "INFO"
     log_file: str | None = None
+    log_format: str = "auto"
     directory: str = "var"
 
 
@@ -66,7 +67,8 @@ def events(reading: Reading, source: str, now: float, every_s: float) -> Iterato
 
 def run(settings: CollectSettings) -> None:
     """Publish until SIGTERM or SIGINT; what is not confirmed is sent again by librdkafka, in order."""
-    telemetry.configure_logging(settings.log_level, Path(settings.log_file) if settings.log_file else None)
+    log_file = Path(settings.log_file) if settings.log_file else None
+    telemetry.configure_logging(settings.log_level, log_file, settings.log_format)
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # before any thread is: they are waited for, below
     Path(settings.directory).mkdir(parents=True, exist_ok=True)
     declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)

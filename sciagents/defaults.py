@@ -11,7 +11,8 @@ import msgspec
 from agents import catalogue
 from agents.outcome import Problem
 from agents.task import Task
-from alerting.documents import Place, suggest
+from alerting.documents import Place, spell, suggest
+from sciagents.errors import UsageError
 
 _ALIASES = {"default_method": "method"}
 
@@ -19,7 +20,11 @@ Complain = Callable[[Place, str, str | None], Exception]
 OfTasks = dict[tuple[str, str], dict[str, Any]]
 
 
-def resolve(agents: Mapping[str, Mapping[str, Any]], complain: Complain) -> OfTasks:
+def _refuse(place: Place, message: str, hint: str | None) -> Exception:
+    return UsageError(message, field=spell(place), hint=hint)
+
+
+def resolve(agents: Mapping[str, Mapping[str, Any]], complain: Complain = _refuse) -> OfTasks:
     """Return the options to add to each task's requests; raises what `complain(place, message, hint)` makes."""
     found: OfTasks = {}
     for agent, options in agents.items():

@@ -41,7 +41,8 @@ def run(settings: ApiSettings, environ: Mapping[str, str] = os.environ) -> None:
             address is taken.
 
     """
-    telemetry.configure_logging(settings.log_level, Path(settings.log_file) if settings.log_file else None)
+    log_file = Path(settings.log_file) if settings.log_file else None
+    telemetry.configure_logging(settings.log_level, log_file, settings.log_format)
     tokens = read_tokens(environ)
     listener = listen(settings.listen, tokens)
     config = uvicorn.Config(

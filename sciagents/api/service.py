@@ -27,6 +27,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str = ""
     log_level: str = "INFO"
     log_file: str | None = None
+    log_format: str = "auto"
     directory: str = "var"
     history_entries: int = 20_000
     history_bytes: int = 64 * 1024 * 1024

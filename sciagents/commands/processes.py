@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from sciagents.commands.shared import Directory, Embedded, Kafka, Listen, LogFile, LogLevel, MetricsListen, Prefix
+from sciagents.commands.shared import (
+    Directory,
+    Embedded,
+    Kafka,
+    Listen,
+    LogFile,
+    LogFormat,
+    LogLevel,
+    MetricsListen,
+    Prefix,
+)
+from sciagents.settings import Settings
 
 app = typer.Typer()
 
@@ -21,6 +32,7 @@ def _is_embedded(kafka: str, said: bool) -> bool:
 
 @app.command()
 def worker(
+    context: typer.Context,
     kafka: Kafka = "127.0.0.1:9092",
     prefix: Prefix = "",
     embedded: Embedded = False,
@@ -30,16 +42,22 @@ def worker(
     metrics_listen: MetricsListen = None,
     log_level: LogLevel = "INFO",
     log_file: LogFile = None,
+    log_format: LogFormat = "auto",
     directory: Directory = "var",
 ) -> None:
     """Run one worker process until it is stopped; what is in flight is answered first."""
-    from streams import worker as process  # noqa: PLC0415 - Faust is slow to import
+    from sciagents import defaults  # noqa: PLC0415 - Faust and the kernels are slow to import
+    from streams import worker as process  # noqa: PLC0415
 
+    settings: Settings = context.obj
+    if settings.orchestration.parallel_mode == "serial":
+        max_workers = 1
     embedded = _is_embedded(kafka, embedded)
     process.run(
         process.WorkerSettings(
             kafka=kafka, embedded=embedded, prefix=prefix, group_id=group, max_workers=max_workers, timeout_s=timeout,
-            metrics_listen=metrics_listen, log_level=log_level, log_file=log_file, directory=directory,
+            defaults=defaults.resolve(settings.agents), metrics_listen=metrics_listen, log_level=log_level,
+            log_file=log_file, log_format=log_format, directory=directory,
         )
     )  # fmt: skip
 
@@ -75,6 +93,7 @@ def api(
     listen: Listen = "127.0.0.1:8000",
     log_level: LogLevel = "INFO",
     log_file: LogFile = None,
+    log_format: LogFormat = "auto",
     directory: Directory = "var",
 ) -> None:
     """Serve the HTTP API until it is stopped; beyond this machine only with tokens (SCI_AGENTS_TOKENS, …_FILE)."""
@@ -84,7 +103,7 @@ def api(
     process.run(
         ApiSettings(
             kafka=kafka, embedded=embedded, prefix=prefix, listen=listen, log_level=log_level, log_file=log_file,
-            directory=directory,
+            log_format=log_format, directory=directory,
         )
     )  # fmt: skip
 
@@ -98,6 +117,7 @@ def collect(
     source: Annotated[str, typer.Option(help="Name of this machine in the events; default its host name.")] = "",
     log_level: LogLevel = "INFO",
     log_file: LogFile = None,
+    log_format: LogFormat = "auto",
     directory: Directory = "var",
 ) -> None:
     """Publish this machine's metrics until it is stopped."""
@@ -114,7 +134,7 @@ def collect(
     process.run(
         process.CollectSettings(
             kafka=kafka, embedded=embedded, prefix=prefix, every_s=every_s, source=source, log_level=log_level,
-            log_file=log_file, directory=directory,
+            log_file=log_file, log_format=log_format, directory=directory,
         )
     )  # fmt: skip
 

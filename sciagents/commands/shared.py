@@ -11,6 +11,7 @@ Embedded = Annotated[bool, typer.Option(help="The broker is the embedded one.")]
 Directory = Annotated[str, typer.Option("--dir", help="Where it writes.")]
 LogLevel = Annotated[str, typer.Option(envvar="SCI_AGENTS_LOG_LEVEL")]
 LogFile = Annotated[str | None, typer.Option(envvar="SCI_AGENTS_LOG_FILE")]
+LogFormat = Annotated[str, typer.Option(envvar="SCI_AGENTS_LOG_FORMAT", help="text, json, or auto.")]
 MetricsListen = Annotated[str | None, typer.Option(help="HOST:PORT of Prometheus metrics.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs, one value a line.")]
 
