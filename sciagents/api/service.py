@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from prometheus_client import Gauge
 
 from sciagents.api.board import Board
 from sciagents.api.feed import Feed
@@ -14,6 +15,8 @@ from sciagents.api.history import History
 from sciagents.health import Check, Report, examine, report, workers
 from streams import instants
 
+_STREAMS = Gauge("sci_agents_api_event_streams", "Event streams that are open.")
+_KNOWN = Gauge("sci_agents_api_requests_known", "Requests in the index.")
 _RECENT_S = 30.0
 _KEPT_S = 5.0
 
@@ -47,6 +50,10 @@ class Service:
     streams: int = 0
     _report: tuple[Report | None, float] = None, 0.0
     _reporting: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        _STREAMS.set_function(lambda: self.streams)
+        _KNOWN.set_function(lambda: len(self.history))
 
     async def health(self) -> Report:
         """The whole report, made anew when the last one is 5 s old; however many ask, one looks."""

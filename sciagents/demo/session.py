@@ -33,6 +33,8 @@ _RESULTS_WITHIN_S = 30.0
 _TOLD_WITHIN_S = 20.0
 _FAILING, _RIGHT = 40, 2_000
 """So many failing requests are far above the threshold; so many right ones bring the rate under it again."""
+_REFUSED = {"malformed", "unsafe_formula"}
+"""Examples that are to be rejected; all others are to succeed."""
 _CONFIG = Path(__file__).parent / "alerting.yaml"
 _TOPICS = names()
 
@@ -78,12 +80,15 @@ class Session:
             await self._told(incident, "resolved")
 
     async def _examples(self) -> None:
-        values = [path.read_bytes() for path in sorted(shipped.folder("examples/requests").glob("*.json"))]
+        paths = sorted(shipped.folder("examples/requests").glob("*.json"))
+        values = [path.read_bytes() for path in paths]
         ids = [str(json.loads(value)["id"]) for value in values]
         with self.screen.step(f"{len(ids)} example requests are answered"):
             await self._publish(list(zip(ids, values, strict=True)))
             results = await self._answered(ids)
         self.screen.results(results)
+        for path, result in zip(paths, results, strict=True):
+            _check(result, "rejected" if path.stem in _REFUSED else "succeeded")
 
     async def _publish(self, requests: Sequence[tuple[str, bytes]]) -> None:
         loop = asyncio.get_running_loop()
@@ -103,8 +108,8 @@ class Session:
             result = await self.results.first(
                 f"the result of {request_id}", partial(_is_of, request_id), _RESULTS_WITHIN_S
             )
-            if status is not None and result.status != status:
-                raise SciAgentsError(f"{request_id} is {result.status}, not {status}")
+            if status is not None:
+                _check(result, status)
             found.append(result)
         return found
 
@@ -140,6 +145,12 @@ class Session:
 def _system(request_id: str, matrix: list[list[int]]) -> tuple[str, bytes]:
     request = {"id": request_id, "agent": "linalg", "task": "solve", "inputs": {"a": matrix, "b": [1, 1]}}
     return request_id, msgspec.json.encode(request)
+
+
+def _check(result: Result, status: str) -> None:
+    if result.status != status:
+        why = result.error.message if result.error else None
+        raise SciAgentsError(f"{result.id} is {result.status}, not {status}", hint=why)
 
 
 def _is_named(name: str, event: OpsEvent) -> bool:

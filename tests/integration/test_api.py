@@ -180,6 +180,15 @@ def test_progress_is_streamed_as_it_comes(api):
     assert api.client.get(f"/v1/requests/{request_id}").json()["status"] == "running"
 
 
+def test_a_reader_that_goes_leaves_no_stream_behind(api):
+    """The server notices, also while nothing comes."""
+    open_streams = "sci_agents_api_event_streams 1.0"
+    path = f"/v1/requests/{uuid.uuid4().hex}/events"
+    with httpx.Client(base_url=api.url, timeout=_TIMEOUT_S) as reader, reader.stream("GET", path):
+        api.until("/metrics", lambda found: open_streams in found.text)
+    api.until("/metrics", lambda found: "sci_agents_api_event_streams 0.0" in found.text)
+
+
 MALFORMED = {
     "not JSON": (b"hello", 400, "invalid_message", None),
     "empty": (b"", 400, "invalid_message", None),
