@@ -45,13 +45,8 @@ class FormulaError(ValueError):
 
 def is_name(text: str) -> bool:
     """Whether a variable can have this name."""
-    return (
-        len(text) <= NAME_LIMIT
-        and text.isidentifier()
-        and text not in FUNCTIONS
-        and text not in _CONSTANTS
-        and text not in _RESERVED
-    )
+    reserved = text in FUNCTIONS or text in _CONSTANTS or text in _RESERVED
+    return len(text) <= NAME_LIMIT and text.isidentifier() and not reserved
 
 
 def parse(text: str, names: Mapping[str, int], graph: Graph) -> int:
@@ -154,9 +149,9 @@ class _Parser:
             node = self._expression(0)
             self._close()
             return node
-        if self._kind != "name" or (self._token == "not" and floor > _NOT):
-            raise self._unexpected()
         name, column = self._token, self._column
+        if self._kind != "name" or (name == "not" and floor > _NOT):
+            raise self._unexpected()
         self._advance()
         if name == "not":
             return self._graph.apply("not", self._expression(_NOT))

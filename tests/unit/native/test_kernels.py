@@ -1,0 +1,128 @@
+"""Every kernel gives the same answer compiled and as plain Python."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import native
+from native import ode, quadrature
+from native.formula import compile_program
+from native.kernels import dense, dopri5, formula, rodas4
+from native.kernels import quadrature as quadrature_kernel
+
+_COMPILED = {"dense": dense, "dopri5": dopri5, "formula": formula, "quadrature": quadrature_kernel, "rodas4": rodas4}
+
+
+def _dense(kernel):
+    rng = np.random.default_rng(1)
+    matrices = rng.standard_normal((9, 5, 5))
+    matrices[4, :, 2] = 0.0
+    return kernel.solve_batch(matrices, rng.standard_normal((9, 5)))
+
+
+def _formula(kernel):
+    texts = [
+        "x + y*x - x/y", "x % y", "x**y", "where(x < y and not y > 2 or x == 1, min(x, y), max(x, y))", "-x <= y",
+        "x >= y", "x != y", *(f"{name}(x)" for name, count in native.formula.FUNCTIONS.items() if count == 1),
+        "atan2(x, y)",
+    ]  # fmt: skip
+    program = compile_program(texts, ["x", "y"], jacobian=True)
+    inputs = np.random.default_rng(2).uniform(-3, 3, (2, 24))
+    inputs[0, :6] = [0.0, -1.0, np.inf, -np.inf, np.nan, 1.0]
+    with np.errstate(all="ignore"):
+        return (kernel.evaluate(program.code, program.constants, program.n_registers, program.outputs, inputs, 16),)
+
+
+@dataclass
+class _Problem:
+    program: native.formula.Program
+    jacobian: native.formula.Program
+
+
+_VAN_DER_POL = ["y", "mu*(1 - x*x)*y - x + 0.1*sin(t)"]
+
+
+def _block():
+    """Three members of van der Pol's equation and five lanes that only fill the block."""
+    width = 8
+    lanes = np.zeros((7, width))
+    lanes[3:] = np.array([[3.0], [np.inf], [1e-5], [1e-8]])
+    counts = np.zeros((9, width), dtype=np.int64)
+    counts[0, 3:] = 1
+    counts[6], counts[7] = 1000, np.arange(width)
+    parameters = np.array([[0.5, 2.0, 20.0, 1.0, 1.0, 1.0, 1.0, 1.0]])
+    state = np.array([[2.0] * width, [0.0] * width])
+    found, log = np.zeros((width, 2, 7)), np.zeros((4, width, 12))
+    return parameters, lanes, counts, state, np.linspace(0, 3, 7)[None], found, log, np.zeros(width, dtype=np.int64)
+
+
+def _dopri5(kernel):
+    program = compile_program(_VAN_DER_POL, ["t", "x", "y"], ["mu"])
+    parts = (program.code, program.constants, program.n_registers, program.outputs)
+    parameters, lanes, counts, state, grids, found, log, logged = _block()
+    slope = np.zeros_like(state)
+    with np.errstate(all="ignore"):
+        kernel.begin(*parts, parameters, lanes, counts, state, slope, 5.0)
+        kernel.advance(
+            *parts, parameters, lanes, counts, state, slope, grids, found, log, logged, 1, 60, 1
+        )  # fmt: skip
+    return lanes[:, :3], counts, state, slope, found[:3], log, logged
+
+
+def _rodas4(kernel):
+    program = compile_program(_VAN_DER_POL, ["t", "x", "y"], ["mu"])
+    jacobian = compile_program(_VAN_DER_POL, ["t", "x", "y"], ["mu"], jacobian=True)
+    parts = (program.code, program.constants, program.n_registers, program.outputs)
+    parts_j = (jacobian.code, jacobian.constants, jacobian.n_registers, jacobian.outputs[2:].copy())
+    parameters, lanes, counts, state, grids, found, log, logged = _block()
+    lanes[1] = 1e-3
+    with np.errstate(all="ignore"):
+        kernel.advance(*parts, *parts_j, parameters, lanes, counts, state, grids, found, log, logged, 40, 1)
+    return lanes[:, :3], counts, state, found[:3], log, logged
+
+
+def _quadrature(kernel):
+    found = []
+    for text, edges in (("exp(-k*x)*cos(x)", (0.0, np.inf)), ("log(x)", (0.0, 1.0)), ("1/x", (-1.0, 1.0))):
+        program = compile_program([text], ["x"], ["k"])
+        panels, count = quadrature._first_panels(edges, 60)
+        with np.errstate(all="ignore"):
+            made = kernel.refine(
+                program.code, program.constants, program.n_registers, program.outputs, 0, np.array([0.0, 0.7]),
+                panels, count, 1e-9, 1e-9, 60,
+            )  # fmt: skip
+        found += [np.array(made), panels]
+    return found
+
+
+_CASES = {"dense": _dense, "dopri5": _dopri5, "formula": _formula, "quadrature": _quadrature, "rodas4": _rodas4}
+
+
+def test_every_kernel_is_compared():
+    assert set(_CASES) == set(native.kernel_names())
+
+
+@pytest.mark.parametrize("name", native.kernel_names())
+def test_a_kernel_gives_the_same_compiled_and_uncompiled(name):
+    assert native.is_compiled(_COMPILED[name]), "the kernels have been compiled by the build"
+    compiled = _CASES[name](_COMPILED[name])
+    plain = _CASES[name](native.load_uncompiled(name))
+    for ours, theirs in zip(compiled, plain, strict=True):
+        one, other = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
+        finite = np.isfinite(other)
+        np.testing.assert_array_equal(np.where(finite, 0.0, one), np.where(finite, 0.0, other))
+        scale = np.abs(other[finite]).max(initial=1e-300)
+        np.testing.assert_allclose(one[finite], other[finite], rtol=1e-9, atol=1e-13 * min(scale, 1.0))
+
+
+@pytest.mark.parametrize("name", ["dopri5", "rodas4"])
+def test_the_comparison_of_the_integrators_takes_steps(name):
+    counts = _CASES[name](_COMPILED[name])[1]
+    assert (counts[1, :3] > 10).all()
+    assert (counts[1, 3:] == 0).all()
+
+
+def test_the_kernels_say_that_they_are_compiled():
+    assert ode.COMPILED
+    assert quadrature.COMPILED
