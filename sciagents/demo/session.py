@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
-import jinja2
 import msgspec
 from confluent_kafka import Message
 
@@ -172,11 +171,13 @@ async def _session(screen: Screen, folder: Path) -> AsyncIterator[Session]:
     async with contextlib.AsyncExitStack() as stack:
         smtp = await stack.enter_async_context(mail_server(mails))
         slack = stack.enter_context(slack_endpoint(messages))
-        config = folder / "alerting.yaml"
-        config.write_text(jinja2.Template(_CONFIG.read_text()).render(smtp_port=smtp, slack_port=slack))
         settings = UpSettings(
-            broker_listen="127.0.0.1:0", listen="127.0.0.1:0", directory=str(folder), alerting_config=str(config),
+            broker_listen="127.0.0.1:0", listen="127.0.0.1:0", directory=str(folder), alerting_config=str(_CONFIG),
             collect_every="1s",
+            environment={
+                "SCI_AGENTS_SMTP_SMARTHOST": f"127.0.0.1:{smtp}",
+                "SCI_AGENTS_SLACK_API_URL": f"http://127.0.0.1:{slack}/",
+            },
         )  # fmt: skip
         with screen.step("broker, worker, alerting, API and node metrics run"):
             system = await stack.enter_async_context(System(settings, screen.say))
