@@ -17,7 +17,6 @@ from sciagents.commands.shared import (
     Prefix,
 )
 from sciagents.settings import Settings
-from sciagents.shipped import folder
 
 app = typer.Typer()
 
@@ -80,7 +79,7 @@ def alerting(
     embedded = _is_embedded(kafka, embedded)
     process.run(
         process.AlertingSettings(
-            kafka=kafka, embedded=embedded, prefix=prefix, config=config or folder("config") / "alerting.yaml",
+            kafka=kafka, embedded=embedded, prefix=prefix, config=config or process.default_config(),
             metrics_listen=metrics_listen, log_level=log_level, log_file=log_file, directory=directory,
         )
     )  # fmt: skip
