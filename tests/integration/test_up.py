@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from sciagents.broker import EmbeddedBroker
+from sciagents import health, reach
 from sciagents.tail import Tail
 
 _TIMEOUT_S = 90.0
@@ -173,14 +173,15 @@ def test_nothing_outlives_a_parent_that_is_killed(up):
     assert not listens(one.http)
 
 
-def test_a_broker_of_ones_own_is_used_and_left_alone(up):
-    """With `--kafka` no broker is started, nor stopped."""
-    with EmbeddedBroker() as broker:
-        one = up("--kafka", broker.bootstrap)
-        assert one.kafka == broker.bootstrap
-        assert one.answers()
-        assert one.end(signal.SIGTERM) == 0
-        assert broker.alive
+def test_a_broker_of_ones_own_is_used_and_left_alone(up, broker, topic_prefix):
+    """With `--kafka` no broker is started, nor stopped; on either kind requests are answered and health sees it."""
+    one = up("--kafka", broker.bootstrap, "--topic-prefix", topic_prefix)
+    assert one.kafka == broker.bootstrap
+    assert one.answers()
+    verdicts = {check.name: check.verdict for check in health.examine(broker.bootstrap, topic_prefix, ".").checks}
+    assert [verdicts[name] for name in ("broker", "topics", "workers")] == ["passed"] * 3
+    assert one.end(signal.SIGTERM) == 0
+    assert reach.is_embedded(reach.metadata(broker.bootstrap)) is broker.embedded
 
 
 @pytest.mark.parametrize("option", ["--broker-listen", "--listen"])
