@@ -1,8 +1,14 @@
 """Results as the signals see them: a few fields, decoded without the outputs."""
 
+from itertools import islice
+
 import msgspec
 
 from streams.contracts import Status
+
+LABELS_LIMIT = 32
+LABEL_LIMIT = 200
+"""Signs of a name or a value: labels come from whoever sends requests."""
 
 
 class Reason(msgspec.Struct):
@@ -33,9 +39,9 @@ class Answer(msgspec.Struct):
     labels: dict[str, str] = {}
 
     def all_labels(self) -> dict[str, str]:
-        """Everything that rules can look at: the request's labels, and what the program knows better."""
+        """Everything that rules can look at: the request's labels, bounded, and what the program knows better."""
         return {
-            **self.labels,
+            **{name[:LABEL_LIMIT]: said[:LABEL_LIMIT] for name, said in islice(self.labels.items(), LABELS_LIMIT)},
             "agent": self.agent or "",
             "task": self.task or "",
             "code": self.error.code if self.error else "",

@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 from alerting import instants
 from alerting.alerts import Labels, label_set
-from alerting.answers import Answer
+from alerting.answers import LABEL_LIMIT, Answer
 from alerting.expressions import Signal
 from alerting.matchers import Matcher, all_match
 from alerting.samples import Series, Tallies, Tally
@@ -49,6 +49,7 @@ _HEARTBEAT_KEPT_S = 86_400.0
 _MAX_SERIES = 20_000
 _MAX_SOURCES = 20_000
 _ALWAYS = frozenset({"agent", "status"})
+_OF_ANSWERS = frozenset({"agent", "status", "task", "code", "worker", "lane"})
 _OUTCOME = frozenset({"code", "status"})
 
 By = tuple[str, ...] | None
@@ -85,6 +86,7 @@ class Signals:
         self._lateness = lateness
         self._width = width
         self._result_labels = _ALWAYS | frozenset(labels)
+        self._extra = sorted(self._result_labels - _OF_ANSWERS)
         self._tallies: dict[tuple[object, ...], Tallies] = {}
         self._events: dict[tuple[str, str], dict[Labels, Series]] = defaultdict(dict)
         self._results: dict[Labels, Tallies] = {}
@@ -117,6 +119,7 @@ class Signals:
 
     def add_results(self, answers: Iterable[Answer], now: float) -> None:
         """Take results; those that are dropped are counted."""
+        extra = self._extra
         for answer in answers:
             provenance = answer.provenance
             instant = self._accept(answer.completed_at, provenance.worker, now)
@@ -125,7 +128,7 @@ class Signals:
             # the labels are put together once for each combination, not for each result
             key = (
                 answer.agent, answer.status, answer.task, answer.error and answer.error.code, provenance.worker,
-                provenance.lane, tuple(answer.labels.items()) if answer.labels else None,
+                provenance.lane, tuple([answer.labels.get(name, "")[:LABEL_LIMIT] for name in extra]) if extra else None,
             )  # fmt: skip
             tallies = self._tallies.get(key) or self._tallies_of(key, answer)
             if tallies is None:

@@ -15,7 +15,8 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 _log = structlog.get_logger(__name__)
 
-Start = Literal["beginning", "end"]
+Start = Literal["beginning", "end"] | float
+"""Where to begin; a number is epoch seconds: the first record from then on (not on the embedded broker)."""
 _TIMEOUT_S = 20.0
 _BATCH = 1_000
 
@@ -70,7 +71,7 @@ class Tail:
             for number in self._partitions(topic):
                 partition = TopicPartition(topic, number)
                 low, high = self._watermarks(partition)
-                partition.offset = high if self._start == "end" else low
+                partition.offset = self._begin(partition, low, high)
                 positions.append(partition)
                 if partition.offset < high:
                     self._behind[topic, number] = high
@@ -93,6 +94,13 @@ class Tail:
     @stamina.retry(on=_has_no_leader, attempts=None, timeout=_TIMEOUT_S, wait_initial=0.05, wait_max=0.5)
     def _watermarks(self, partition: TopicPartition) -> tuple[int, int]:
         return self._consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_S)
+
+    def _begin(self, partition: TopicPartition, low: int, high: int) -> int:
+        if isinstance(self._start, str):
+            return high if self._start == "end" else low
+        at = TopicPartition(partition.topic, partition.partition, int(self._start * 1000))
+        offset = int(self._consumer.offsets_for_times([at], timeout=_TIMEOUT_S)[0].offset)
+        return high if offset < 0 else offset
 
     def _run(self) -> None:
         try:

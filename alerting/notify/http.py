@@ -1,6 +1,7 @@
 """Posting JSON: what an answer means for trying again. Bounded in time and size; secrets stay out of errors."""
 
 import asyncio
+import logging
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -11,6 +12,9 @@ import msgspec
 from alerting.outbox import DELIVERED, Outcome
 from alerting.receivers import Secret
 from alerting.text import one_line
+
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)  # they log whole URLs, and a webhook's URL is its secret
 
 _BODY_LIMIT = 4096
 _SHOWN = 200

@@ -1,5 +1,6 @@
 """What an answer means for trying again."""
 
+import logging
 import threading
 from datetime import UTC, datetime
 
@@ -73,3 +74,9 @@ async def test_an_answer_that_repeats_the_url_does_not_show_it(endpoint, client)
 async def test_a_compressed_answer_is_not_unfolded(endpoint, client):
     endpoint.answers = [(500, {"content-encoding": "gzip"}, b"\x1f\x8bgarbage")]
     assert (await post(client, Secret(endpoint.url), {})).status == "retry"
+
+
+async def test_a_url_is_in_no_log(endpoint, client, caplog):
+    with caplog.at_level(logging.DEBUG):
+        assert await post(client, Secret(endpoint.url), {}) == DELIVERED
+    assert "SECRET" not in caplog.text

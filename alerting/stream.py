@@ -1,0 +1,270 @@
+"""The edge of the alerting stream: Faust agents and a timer drive the engine; its effects go to Kafka and to people.
+
+record batches (events, results) → agent `observe` ┐
+`ops.commands`                  → agent `command` ├→ engine → effects: publish, then notify → outcome → engine
+the time (`engine.due`)         → `keep_time`     ┘
+
+How records come in and go out is the caller's (`batches`, `send`): nothing here knows Kafka.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import faust
+import httpx
+import msgspec
+import structlog
+
+from alerting import answers
+from alerting.effects import Effect, Publish
+from alerting.engine import Engine
+from alerting.messages import Message
+from alerting.notify import Notifier, notifiers
+from alerting.outbox import Outcome
+from streams.contracts import Command, OpsEvent
+
+_log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+_SMALL = 64 * 1024
+"""Bytes of an event or a command; one that is larger is none."""
+_LONGEST_SLEEP_S = 30.0
+_FINISH_S = 1.5
+_AT_ONCE = 50
+
+_event_json, _event_msgpack = msgspec.json.Decoder(OpsEvent), msgspec.msgpack.Decoder(OpsEvent)
+_command_json, _command_msgpack = msgspec.json.Decoder(Command), msgspec.msgpack.Decoder(Command)
+
+
+class Record(Protocol):
+    """A record as librdkafka gives it."""
+
+    def topic(self) -> str | None:
+        """Name of its topic on the broker."""
+
+    def value(self) -> bytes | None:
+        """What it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of `ops.events` and `compute.results`; `taken` is called when they are."""
+
+    records: Sequence[Record]
+    taken: Callable[[], object] = lambda: None
+
+
+class CaughtUp:
+    """Comes on the channel once everything that was there at the start has come: from here on it is live."""
+
+
+class Outgoing(NamedTuple):
+    """A record to be written."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
+Send = Callable[[Sequence[Outgoing]], Awaitable[None]]
+"""Writes records, in order; returns when the broker has confirmed all of them."""
+
+
+class Stream:
+    """Drives one engine."""
+
+    def __init__(
+        self, engine: Engine, send: Send, topics: Mapping[str, str], *, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`topics` maps each topic's own name to its name on the broker."""
+        self._engine = engine
+        self._send = send
+        self._topics = topics
+        self._clock = clock
+        self._turn = asyncio.Lock()  # what the engine wants is done before it is asked again
+        self._live = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._sendings: set[asyncio.Task[None]] = set()
+        self._fail: Callable[[BaseException], object] = lambda _: None
+        self._client: httpx.AsyncClient | None = None
+        self._notifiers: Mapping[str, Notifier] = {}
+        self.ignored: Counter[str] = Counter()
+        """Records that could not be read, by topic."""
+        self.told: Counter[tuple[str, str]] = Counter()
+        """Sendings, by kind of channel and outcome."""
+
+    def on_failure(self, fail: Callable[[BaseException], object]) -> None:
+        """Say what to call when the stream cannot go on: the process has to end, the next one takes up."""
+        self._fail = fail
+
+    async def observe(self, batches: Any) -> None:
+        """Take batches from the channel."""
+        async for batch in batches:
+            if isinstance(batch, CaughtUp):
+                self._live.set()
+                _log.info("alerting_live")
+            else:
+                try:
+                    self._take(batch.records)
+                finally:
+                    batch.taken()
+
+    async def command(self, values: Any) -> None:
+        """Take commands; those that were there before are known by the incidents' timelines."""
+        async for value in values:
+            command = self.read_command(value)
+            if command is not None:
+                await self.do(command)
+
+    async def do(self, command: Command) -> None:
+        """Do what somebody commands; one that cannot be recorded is logged."""
+        async with self._turn:
+            try:
+                effects = self._engine.on_command(command, self._clock())
+            except ValueError as error:
+                _log.warning("command_ignored", incident=command.incident[:100], error=str(error))
+                return
+            await self._perform(effects)
+
+    async def keep_time(self) -> None:
+        """Tick whenever something is due, once everything from before has come."""
+        await self._live.wait()
+        while True:
+            self._changed.clear()
+            now = self._clock()
+            wait = self._engine.due(now) - now
+            if wait > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(wait, _LONGEST_SLEEP_S)):
+                        await self._changed.wait()
+                continue
+            async with self._turn:
+                await self._perform(self._engine.tick(self._clock()))
+            await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        """Let what is being sent finish, for a moment; the rest is sent again by the next process."""
+        if self._sendings:
+            await asyncio.wait(self._sendings, timeout=_FINISH_S)
+        for sending in list(self._sendings):
+            sending.cancel()
+        if self._client is not None:
+            await self._client.aclose()
+
+    def read_command(self, value: bytes | None) -> Command | None:
+        """Read a command; None, and counted, when it is none."""
+        try:
+            return _decode(value, _command_json, _command_msgpack)
+        except (msgspec.DecodeError, ValueError) as error:
+            self.ignored["ops.commands"] += 1
+            _log.warning("command_ignored", error=str(error))
+            return None
+
+    def _take(self, records: Sequence[Record]) -> None:
+        now = self._clock()
+        of_results, of_events = self._topics["compute.results"], self._topics["ops.events"]
+        results: list[answers.Answer] = []
+        ignored: Counter[str] = Counter()
+        last: Exception | None = None
+        for record in records:
+            topic, value = record.topic(), record.value()
+            if value is None:
+                continue
+            try:
+                if topic == of_results:
+                    results.append(answers.decode(value))
+                elif topic == of_events:
+                    self._engine.on_event(_decode(value, _event_json, _event_msgpack), now)
+            except (msgspec.DecodeError, ValueError) as error:
+                ignored[topic or ""] += 1
+                last = error
+        self._engine.on_results(results, now)
+        if ignored:  # once a batch: whoever floods us with nonsense does not flood the log
+            self.ignored += ignored
+            _log.warning("records_ignored", count=dict(ignored), error=str(last))
+
+    async def _perform(self, effects: Sequence[Effect]) -> None:
+        """Do effects in their order: nothing is sent to people before what stands ahead of it is on the broker."""
+        records: list[Outgoing] = []
+        for effect in effects:
+            if isinstance(effect, Publish):
+                records.append(
+                    Outgoing(self._topics[effect.topic], effect.key.encode(), msgspec.json.encode(effect.value))
+                )
+                continue
+            if records:
+                await self._send(records)
+                records = []
+            sending = asyncio.create_task(self._notify(effect.message))
+            self._sendings.add(sending)
+            sending.add_done_callback(self._finished)
+        if records:
+            await self._send(records)
+        self._changed.set()
+
+    def _finished(self, sending: asyncio.Task[None]) -> None:
+        self._sendings.discard(sending)
+        if not sending.cancelled() and (failure := sending.exception()) is not None:
+            self._fail(failure)
+
+    async def _notify(self, message: Message) -> None:
+        if self._client is None:
+            self._client = httpx.AsyncClient()
+            self._notifiers = notifiers(self._client)
+        async with self._room:
+            try:
+                outcome = await self._notifiers[message.integration.kind].send(message)
+            except Exception as error:  # a notifier never raises; if one does, nobody may be forgotten
+                _log.exception("notifier_failed", channel=message.channel)
+                outcome = Outcome("retry", f"internal: {type(error).__name__}")
+        self.told[message.integration.kind, outcome.status] += 1
+        log = _log.info if outcome.status == "delivered" else _log.warning
+        log(
+            "notified", incident=message.incident.id, receiver=message.receiver, channel=message.channel,
+            reason=message.reason, attempt=message.attempt, outcome=outcome.status, error=outcome.error,
+        )  # fmt: skip
+        async with self._turn:
+            await self._perform(self._engine.on_delivery(message.id, outcome, self._clock()))
+
+
+def attach(app: faust.App, batches: faust.ChannelT[Any], stream: Stream, commands: str) -> None:
+    """Add the agents and the timer to a Faust app; `commands` is the topic's name on the broker."""
+
+    def crash(failure: BaseException) -> None:
+        asyncio.get_running_loop().create_task(app.crash(failure))
+
+    async def observe(values: Any) -> None:
+        await _or_crash(stream.observe(values), crash)
+
+    async def command(values: Any) -> None:
+        await _or_crash(stream.command(values), crash)
+
+    async def keep_time(_app: object) -> None:
+        await _or_crash(stream.keep_time(), crash)
+
+    stream.on_failure(crash)
+    app.agent(batches, name="observe")(observe)
+    app.agent(app.topic(commands, value_serializer="raw", key_serializer="raw"), name="command")(command)
+    app.task(keep_time)
+
+
+async def _or_crash(work: Awaitable[None], crash: Callable[[BaseException], object]) -> None:
+    """Faust starts an agent that raises again, and what it was at is lost: the process has to end instead."""
+    try:
+        await work
+    except Exception as failure:
+        _log.critical("alerting_failed", error=str(failure), exc_info=failure)
+        crash(failure)
+        raise
+
+
+def _decode(value: bytes | None, json: msgspec.json.Decoder[T], msgpack: msgspec.msgpack.Decoder[T]) -> T:
+    if value is None or len(value) > _SMALL:
+        raise ValueError(f"empty, or larger than {_SMALL:,} bytes")
+    return json.decode(value) if value.lstrip()[:1] == b"{" else msgpack.decode(value)

@@ -1,0 +1,215 @@
+"""The alerting process: tails of events and results feed the alerting stream; one emitter writes what it decides.
+
+It takes up where the last process stopped: `ops.incidents` and `ops.notifications` are read whole, then the commands,
+then events and results from the lookback on. One such process at a time: two would both notify.
+"""
+
+import asyncio
+import os
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import faust
+import msgspec
+import structlog
+from confluent_kafka import Message
+from prometheus_client import Gauge, start_http_server
+
+from alerting import config as configuration
+from alerting import stream
+from alerting.alerts import SEVERITIES
+from alerting.config import Config
+from alerting.engine import Engine
+from alerting.stream import Batch, CaughtUp, Stream
+from sciagents import shipped
+from sciagents.tail import Tail, read_all
+from streams import declare, telemetry
+from streams.contracts import Command, Incident, Notification, Severity
+from streams.emit import Emitter, Outgoing
+from streams.topics import names
+
+_log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+_BATCHES_AHEAD = 8
+_READ_S = 120.0
+_HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", "application/json")]
+
+_OPEN = Gauge("sci_agents_incidents_open", "Incidents that are not resolved.", ["severity"])
+_DROPPED = Gauge("sci_agents_alerting_samples_dropped", "Samples that were not taken: late, old, too many.")
+_IGNORED = Gauge("sci_agents_alerting_records_ignored", "Records that could not be read.")
+
+
+class AlertingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the alerting process is set up."""
+
+    kafka: str
+    config: Path
+    embedded: bool = False
+    prefix: str = ""
+    metrics_listen: str | None = None
+    log_level: str = "INFO"
+    log_file: str | None = None
+    log_format: str = "auto"
+    directory: str = "var"
+
+
+def default_config() -> Path:
+    """The configuration that comes with the program; raises `NotFoundError`."""
+    return shipped.folder("config") / "alerting.yaml"
+
+
+def run(settings: AlertingSettings) -> None:
+    """Run until SIGTERM or SIGINT; raises `ConfigError` before anything else when the configuration is wrong."""
+    config = configuration.load(settings.config, os.environ)
+    log_file = Path(settings.log_file) if settings.log_file else None
+    telemetry.configure_logging(settings.log_level, log_file, settings.log_format)
+    for notice in config.notices:
+        _log.warning("channel_off", reason=notice)
+    declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)
+    if settings.metrics_listen:
+        host, _, port = settings.metrics_listen.rpartition(":")
+        start_http_server(int(port), host or "127.0.0.1")
+    app = make_app(settings, config)
+    faust.Worker(app, loglevel=settings.log_level, override_logging=False, quiet=True).execute_from_commandline()
+
+
+def make_app(settings: AlertingSettings, config: Config) -> faust.App:
+    """Take up what the last process left, and wire the Faust app."""
+    Path(settings.directory).mkdir(parents=True, exist_ok=True)
+    topics = names(settings.prefix)
+    app = faust.App(
+        # unique: the commands are read whole at each start, and Faust keeps no state for us
+        f"{settings.prefix}sci-agents-alerting-{uuid.uuid4().hex[:12]}",
+        broker=f"kafka://{settings.kafka}",
+        web_enabled=False,
+        datadir=str(Path(settings.directory) / "faust"),
+        topic_allow_declare=not settings.embedded,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+    )
+    now = time.time()
+    engine = Engine.restore(
+        config,
+        _all(settings.kafka, topics["ops.incidents"], Incident),
+        _all(settings.kafka, topics["ops.notifications"], Notification),
+        now,
+    )
+    emitter = Emitter(settings.kafka)
+    batches = app.channel(maxsize=0)
+    alerting = Stream(engine, _sender(emitter), topics)
+    past = _all(settings.kafka, topics["ops.commands"], Command)
+    feed = _Feed(batches, app)
+    tails = [
+        Tail(
+            settings.kafka, [topic], feed.hand_out, on_failure=feed.fail, start="beginning" if settings.embedded else at
+        )
+        for topic, at in (
+            (topics["ops.events"], now - config.events_lookback),
+            (topics["compute.results"], now - config.results_lookback),
+        )
+    ]
+    running: list[Tail] = []
+    stream.attach(app, batches, alerting, topics["ops.commands"])
+    _measure(engine, alerting)
+
+    async def start(_app: object) -> None:
+        for command in past:  # before any timer: an answer that came while nobody listened counts
+            await alerting.do(command)
+        for tail in tails:
+            await asyncio.to_thread(tail.__enter__)
+            running.append(tail)
+        _log.info("alerting_ready", kafka=settings.kafka, config=str(settings.config), rules=len(config.rules))
+        while not all(tail.caught_up.is_set() for tail in tails):  # noqa: ASYNC110 - the tails' threads set it
+            await asyncio.sleep(0.05)
+        feed.put(CaughtUp())
+
+    async def stop(_app: Any, /, *_: Any, signal: Any, **__: Any) -> None:  # noqa: ARG001 - as mode calls it
+        feed.close()
+        await alerting.stop()
+        await asyncio.gather(*(asyncio.to_thread(tail.__exit__) for tail in running))
+        await asyncio.to_thread(emitter.close, 2.0)
+
+    app.task(start)
+    app.on_before_shutdown.connect(stop, weak=False)
+    return app
+
+
+class _Feed:
+    """Brings batches from the tails' threads to the channel; a thread waits while too many are under way."""
+
+    def __init__(self, channel: faust.ChannelT[Any], app: faust.App) -> None:
+        self._channel = channel
+        self._app = app
+        self._room = threading.BoundedSemaphore(_BATCHES_AHEAD)
+        self._closed = threading.Event()
+
+    def hand_out(self, records: Sequence[Message]) -> None:
+        while not self._room.acquire(timeout=0.1):
+            if self._closed.is_set():
+                return
+        self.put(Batch(records, self._room.release))
+
+    def put(self, value: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._channel.put(cast("faust.EventT[Any]", value)), self._app.loop)
+
+    def fail(self, failure: Exception) -> None:
+        """End the process: an alerting stream that is deaf must not look alive."""
+        asyncio.run_coroutine_threadsafe(self._app.crash(failure), self._app.loop)
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+def _sender(emitter: Emitter) -> stream.Send:
+    async def send(records: Sequence[stream.Outgoing]) -> None:
+        loop = asyncio.get_running_loop()
+        confirmed: asyncio.Future[None] = loop.create_future()
+
+        def settle(failure: Exception | None) -> None:
+            if confirmed.done():
+                return
+            if failure is None:
+                confirmed.set_result(None)
+            else:
+                confirmed.set_exception(failure)
+
+        def report(failure: Exception | None) -> None:
+            loop.call_soon_threadsafe(settle, failure)
+
+        emitter.send([Outgoing(topic, key, value, _HEADERS) for topic, key, value in records], report)
+        await confirmed
+
+    return send
+
+
+def _all(kafka: str, topic: str, kind: type[T]) -> list[T]:
+    """Everything that a topic holds; what cannot be read is logged and passed over."""
+    decoder = msgspec.json.Decoder(kind)
+    found = []
+    for record in read_all(kafka, topic, _READ_S):
+        try:
+            found.append(decoder.decode(record.value() or b""))
+        except msgspec.DecodeError as error:
+            _log.warning(
+                "record_ignored", topic=topic, partition=record.partition(), offset=record.offset(), error=str(error)
+            )
+    return found
+
+
+def _measure(engine: Engine, alerting: Stream) -> None:
+    """Show the state of the engine to Prometheus."""
+
+    def open_of(severity: Severity) -> float:
+        open_ones = (incident for incident in engine.register if incident.status != "resolved")
+        return float(sum(incident.severity == severity for incident in open_ones))
+
+    for severity in SEVERITIES:
+        _OPEN.labels(severity).set_function(partial(open_of, severity))
+    _DROPPED.set_function(lambda: float(engine.signals.dropped.total()))
+    _IGNORED.set_function(lambda: float(alerting.ignored.total()))
