@@ -1,6 +1,6 @@
 """What the integrators share: running a program on a block of lanes, step sizes, dense output.
 
-A lane is one member of an ensemble on its way. `lanes` (7, w): time, next step, previous error, end, largest step,
+A lane is one member of an ensemble on its way. `lanes` (7, w): time, next step, logarithm of the last error, end, largest step,
 rtol, atol. `counts` (9, w): status, accepted steps, rejected steps, place in the grid, stiff and calm steps in a row,
 most steps, row in `found`, grid. Status: 0 running, 1 at the end, 2 step too small, 3 too many steps, 4 stiff, 5 the
 slope at the start is not finite.
@@ -88,6 +88,15 @@ def interpolate(dense, j, i, s):
     """The last step's interpolant at the fraction s (Hairer's CONTD5 form)."""
     value = dense[2, j, i] + s * (dense[3, j, i] + (1.0 - s) * dense[4, j, i])
     return dense[0, j, i] + s * (dense[1, j, i] + (1.0 - s) * value)
+
+
+def is_wanted(i, lanes, counts, grids, log):
+    """Whether the interpolant of the next step of lane i is needed: it may pass a point, or is logged."""
+    if log.shape[0] > 0:
+        return True
+    if counts[3, i] >= grids.shape[1]:
+        return False
+    return abs(grids[counts[8, i], counts[3, i]] - lanes[0, i]) <= abs(lanes[1, i]) * 1.000001
 
 
 def write_points(dense, i, time, lanes, counts, grids, found):

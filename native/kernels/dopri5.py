@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from native.kernels._steps import combine, finish_step, load, mean_error, plan_steps, reject, slopes
+from native.kernels._steps import combine, finish_step, is_wanted, load, mean_error, plan_steps, reject, slopes
 
 # pythran export begin(int32[:,:] order(C), float64[:], int, int64[:], float64[:,:] order(C), float64[:,:] order(C), int64[:,:] order(C), float64[:,:] order(C), float64[:,:] order(C), float64)  # noqa: E501
 # pythran export advance(int32[:,:] order(C), float64[:], int, int64[:], float64[:,:] order(C), float64[:,:] order(C), int64[:,:] order(C), float64[:,:] order(C), float64[:,:] order(C), float64[:,:] order(C), float64[:,:,:], float64[:,:,:], int64[:], int, int, int)  # noqa: E501
@@ -42,7 +42,7 @@ def begin(code, constants, n_registers, outputs, parameters, lanes, counts, stat
     ahead = np.zeros((n, width))
     for i in range(width):
         lanes[1, i] = first_guess(i, state, slope, lanes)
-        lanes[2, i] = 1e-4
+        lanes[2, i] = np.log(1e-4)
         for j in range(n):
             trial[j, i] = state[j, i] + lanes[1, i] * slope[j, i]
             if not abs(slope[j, i]) < np.inf:
@@ -128,10 +128,12 @@ def scale(change, steps):
 
 
 def take_step(i, error, lanes, counts, state, k, trial, bend, dense, grids, found, log, logged):
-    """Take the step of lane i."""
-    fill_dense(i, lanes[1, i], k, state, trial, bend, dense)
-    factor = max(0.1, min(5.0, error**0.17 / lanes[2, i] ** 0.04 / 0.9))
-    lanes[2, i] = max(error, 1e-4)
+    """Take the step of lane i; the next one's size follows from this error and the last (PI control)."""
+    if is_wanted(i, lanes, counts, grids, log):
+        fill_dense(i, lanes[1, i], k, state, trial, bend, dense)
+    size = np.log(max(error, 1e-300))
+    factor = max(0.1, min(5.0, np.exp(0.17 * size - 0.04 * lanes[2, i]) / 0.9))
+    lanes[2, i] = max(size, np.log(1e-4))
     finish_step(dense, i, lanes, counts, grids, found, log, logged, factor)
     for j in range(state.shape[0]):
         state[j, i] = trial[j, i]
@@ -172,7 +174,8 @@ def advance(
         combine(change, k, table, 21, 7)
         scale(change, steps)
         mean_error(change, state, trial, lanes, errors)
-        combine(change, k, table, 28, 7)
+        if grids.shape[1] + log.shape[0] > 0:
+            combine(change, k, table, 28, 7)
         for i in range(width):
             if counts[0, i] == 0:
                 if errors[i] <= 1.0:

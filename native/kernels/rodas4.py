@@ -3,7 +3,7 @@
 import numpy as np
 
 from native.kernels._lu import factorize, substitute
-from native.kernels._steps import combine, finish_step, load, mean_error, plan_steps, reject, slopes
+from native.kernels._steps import combine, finish_step, is_wanted, load, mean_error, plan_steps, reject, slopes
 
 # pythran export advance(int32[:,:] order(C), float64[:], int, int64[:], int32[:,:] order(C), float64[:], int, int64[:], float64[:,:] order(C), float64[:,:] order(C), int64[:,:] order(C), float64[:,:] order(C), float64[:,:] order(C), float64[:,:,:], float64[:,:,:], int64[:], int, int)  # noqa: E501
 
@@ -155,7 +155,8 @@ def advance(
         for i in range(width):
             if counts[0, i] == 0:
                 if regular[i] == 1 and errors[i] <= 1.0:
-                    fill_dense(i, k, c, state, trial, dense)
+                    if is_wanted(i, lanes, counts, grids, log):
+                        fill_dense(i, k, c, state, trial, dense)
                     factor = max(0.2, min(6.0, errors[i] ** 0.25 / 0.9))
                     finish_step(dense, i, lanes, counts, grids, found, log, logged, factor)
                     for j in range(n):

@@ -1,0 +1,106 @@
+"""The task `ode.ensemble`: samples, the three outputs, and members that fail."""
+
+import numpy as np
+import pytest
+
+from agents import ode_ensemble
+from agents.outcome import Problem
+
+DECAY = {"equations": {"x": "-k*x"}, "initial": {"x": 1}, "t_span": [0, 1], "samples": {"k": [0.5, 1, 2, 4]}}
+RATES = np.array([0.5, 1, 2, 4])
+
+
+def no_watch(fraction, stage):
+    pass
+
+
+def solve(inputs, **options):
+    return ode_ensemble.compute_ensemble([ode_ensemble.prepare_ensemble(inputs, options, 0)], no_watch)[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field", "rule"),
+    [
+        ({"samples": {}}, "invalid_input", "inputs.samples", "no samples"),
+        ({"samples": {"k": []}}, "invalid_input", "inputs.samples", "no members"),
+        ({"samples": {"k": [1, 2], "x": [1]}}, "invalid_input", "inputs.samples", "different lengths"),
+        ({"samples": {"k": [[1]]}}, "invalid_input", "inputs.samples.k", "a matrix"),
+        ({"samples": {"k": [1, None]}}, "invalid_input", "inputs.samples.k[1]", "null"),
+        ({"samples": {"t": [1]}}, "invalid_input", "inputs.samples.t", "t is no parameter"),
+        ({"samples": {"k": [1]}, "initial": {}}, "invalid_input", "inputs.initial.x", "no initial value"),
+        ({"samples": {"x": [1]}}, "invalid_formula", "inputs.equations.x", "no value for k"),
+        ({"output": "all"}, "invalid_input", "inputs.output", "an unknown output"),
+        ({"quantiles": [1.5]}, "invalid_input", "inputs.quantiles", "no quantile"),
+        ({"output": "trajectory", "n_points": 9_000_000}, "budget_exceeded", "inputs", "an output too large"),
+        ({"output": "statistics", "n_points": 9_000_000, "samples": {"k": [1] * 7}}, "budget_exceeded", "inputs", "memory"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_refused_with_its_place(change, code, field, rule):
+    with pytest.raises(Problem) as caught:
+        ode_ensemble.prepare_ensemble({**DECAY, **change}, {}, 0)
+    assert (caught.value.code, caught.value.field) == (code, field), rule
+
+
+def test_final_gives_each_members_end_and_their_statistics():
+    outcome = solve(DECAY, rtol=1e-9, atol=1e-12)
+    expected = np.exp(-RATES)
+    np.testing.assert_allclose(outcome.outputs["final"]["x"], expected, rtol=1e-7)
+    assert outcome.outputs["mean"]["x"] == pytest.approx(expected.mean(), rel=1e-7)
+    assert outcome.outputs["std"]["x"] == pytest.approx(expected.std(ddof=1), rel=1e-7)
+    assert outcome.outputs["quantiles"]["0.5"]["x"] == pytest.approx(np.median(expected), rel=1e-7)
+    assert (outcome.outputs["n_members"], outcome.outputs["n_failed"], outcome.outputs["failed"]) == (4, 0, [])
+    assert outcome.diagnostics.error_estimate is None
+    assert outcome.diagnostics.converged
+
+
+def test_trajectory_gives_members_by_points():
+    outcome = solve({**DECAY, "output": "trajectory", "n_points": 5}, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(outcome.outputs["y"]["x"], np.exp(-np.outer(RATES, np.linspace(0, 1, 5))), rtol=1e-7)
+
+
+def test_statistics_are_over_the_members_at_each_time():
+    outcome = solve({**DECAY, "output": "statistics", "t_eval": [0.5, 1], "quantiles": [0, 1]}, rtol=1e-9, atol=1e-12)
+    states = np.exp(-np.outer(RATES, [0.5, 1]))
+    assert outcome.outputs["t"].tolist() == [0.5, 1]
+    np.testing.assert_allclose(outcome.outputs["mean"]["x"], states.mean(axis=0), rtol=1e-7)
+    np.testing.assert_allclose(outcome.outputs["std"]["x"], states.std(axis=0, ddof=1), rtol=1e-7)
+    np.testing.assert_allclose(outcome.outputs["quantiles"]["0"]["x"], states.min(axis=0), rtol=1e-7)
+    np.testing.assert_allclose(outcome.outputs["quantiles"]["1"]["x"], states.max(axis=0), rtol=1e-7)
+
+
+def test_initial_values_and_parameters_are_sampled_together():
+    outcome = solve({**DECAY, "initial": {}, "samples": {"k": [1, 2], "x": [3, 5]}}, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(outcome.outputs["final"]["x"], [3 / np.e, 5 / np.e**2], rtol=1e-7)
+
+
+BLOW_UP = {"equations": {"x": "x*x"}, "initial": {}, "t_span": [0, 1]}
+
+
+def test_members_that_fail_are_counted_named_and_left_out_of_the_statistics():
+    outcome = solve({**BLOW_UP, "samples": {"x": [0.5, 3, -1, 2]}})
+    assert (outcome.outputs["n_failed"], outcome.outputs["failed"]) == (2, [1, 3])
+    assert np.isnan(outcome.outputs["final"]["x"]).tolist() == [False, True, False, True]
+    assert outcome.outputs["mean"]["x"] == pytest.approx((1.0 - 0.5) / 2, rel=1e-4)
+    assert outcome.diagnostics.converged is False
+    assert outcome.diagnostics.checks == []
+    assert "2 of 4 members failed: 2 non_finite; member 1: the solution grows" in outcome.warnings[0]
+
+
+def test_the_request_fails_when_all_members_do():
+    outcome = solve({**BLOW_UP, "samples": {"x": [2, 3]}})
+    assert outcome.outputs is None
+    assert outcome.problem.code == "non_finite"
+    assert "all 2 members failed" in outcome.problem.message
+
+
+def test_one_member_has_no_standard_deviation():
+    assert np.isnan(solve({**DECAY, "samples": {"k": [1]}}).outputs["std"]["x"])
+
+
+def test_some_members_switch_to_the_stiff_method():
+    outcome = solve({
+        "equations": {"x": "y", "y": "mu*(1 - x*x)*y - x"}, "initial": {"x": 2, "y": 0}, "t_span": [0, 20],
+        "samples": {"mu": [1, 1000]},
+    })  # fmt: skip
+    assert outcome.diagnostics.method == "dopri5, then rodas4"
+    assert outcome.diagnostics.iterations < 2000
