@@ -8,7 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from streams.contracts import Result
@@ -57,7 +57,10 @@ class Screen:
 
     def results(self, results: Sequence[Result]) -> None:
         """Show results in a table: times in milliseconds."""
-        table = Table("request", "task", "status", "method", "queued", "run", "what was found", title_justify="left")
+        table = Table(
+            *(Column(name, no_wrap=True) for name in ("request", "task", "status")), "method", "queued", "run"
+        )
+        table.add_column("what was found", min_width=20)
         for result in results:
             provenance = result.provenance
             table.add_row(

@@ -46,7 +46,6 @@ class Session:
 
     screen: Screen
     system: System
-    emitter: Emitter
     results: Seen[Result]
     metrics: Seen[OpsEvent]
     incidents: Seen[Incident]
@@ -97,9 +96,11 @@ class Session:
             loop.call_soon_threadsafe(confirmed.set_result, failure)
 
         topic = _TOPICS["compute.requests"]
-        self.emitter.send([Outgoing(topic, key.encode(), value, []) for key, value in requests], report)
+        emitter = Emitter(self.system.kafka)
+        emitter.send([Outgoing(topic, key.encode(), value, []) for key, value in requests], report)
         if (failure := await asyncio.wait_for(confirmed, _RESULTS_WITHIN_S)) is not None:
             raise BrokerError(f"the broker refuses requests: {failure}")
+        emitter.close(1.0)
 
     async def _answered(self, ids: Sequence[str], status: str | None = None) -> list[Result]:
         found = []
@@ -196,9 +197,7 @@ async def _session(screen: Screen, folder: Path) -> AsyncIterator[Session]:
         tail = Tail(system.kafka, list(takes), hand_out, start="beginning")
         await asyncio.to_thread(tail.__enter__)
         stack.push(tail)
-        emitter = Emitter(system.kafka)
-        stack.callback(emitter.close, 2.0)
-        yield Session(screen, system, emitter, results, metrics, incidents, mails, messages)
+        yield Session(screen, system, results, metrics, incidents, mails, messages)
 
 
 def _putting(seen: Seen[T], kind: type[T]) -> Callable[[bytes], None]:
