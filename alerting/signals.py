@@ -126,9 +126,10 @@ class Signals:
             if instant is None:
                 continue
             # the labels are put together once for each combination, not for each result
+            own = tuple([answer.labels.get(name, "")[:LABEL_LIMIT] for name in extra]) if extra else None
             key = (
                 answer.agent, answer.status, answer.task, answer.error and answer.error.code, provenance.worker,
-                provenance.lane, tuple([answer.labels.get(name, "")[:LABEL_LIMIT] for name in extra]) if extra else None,
+                provenance.lane, own,
             )  # fmt: skip
             tallies = self._tallies.get(key) or self._tallies_of(key, answer)
             if tallies is None:
