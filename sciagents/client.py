@@ -19,7 +19,7 @@ from confluent_kafka import Message
 
 from sciagents import values
 from sciagents.errors import BrokerError, ComputeError, UsageError
-from sciagents.reach import ANSWER_WITHIN_S, answering
+from sciagents.reach import answering
 from sciagents.tail import Tail
 from streams.codec import JSON, MSGPACK, Refusal, decode_request
 from streams.contracts import Control, Priority, Progress, Request, Result
@@ -64,7 +64,7 @@ class Client:
     Leaving the context sends what is queued; futures still waiting then raise `BrokerError`.
     """
 
-    def __init__(self, bootstrap: str, *, topic_prefix: str = "", connect_timeout_s: float = ANSWER_WITHIN_S) -> None:
+    def __init__(self, bootstrap: str, *, topic_prefix: str = "", connect_timeout_s: float | None = None) -> None:
         self._topics = names(topic_prefix)
         self._name = uuid.uuid4().hex[:16]
         self._numbers = itertools.count(1)
@@ -258,7 +258,7 @@ class Client:
                 _fail(future, BrokerError(f"{why} before the result of {future.id} came", hint=hint))
 
 
-def connect(bootstrap: str, *, topic_prefix: str = "", connect_timeout_s: float = ANSWER_WITHIN_S) -> Client:
+def connect(bootstrap: str, *, topic_prefix: str = "", connect_timeout_s: float | None = None) -> Client:
     """Connect to Kafka at `HOST:PORT` (several with commas).
 
     Raises:

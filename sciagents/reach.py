@@ -14,27 +14,28 @@ ANSWER_WITHIN_S = 10.0
 _EMBEDDED = "mockCluster"  # how librdkafka names its mock cluster
 
 
-def metadata(bootstrap: str, timeout_s: float = ANSWER_WITHIN_S) -> ClusterMetadata:
-    """Ask a broker for its topics.
+def metadata(bootstrap: str, timeout_s: float | None = None) -> ClusterMetadata:
+    """Ask a broker for its topics; it has `ANSWER_WITHIN_S` unless said otherwise.
 
     Raises:
         UsageError: `bootstrap` is no address.
-        BrokerError: nothing answers there within `timeout_s` seconds.
+        BrokerError: nothing answers there in time.
 
     """
     check_address(bootstrap)
+    within = ANSWER_WITHIN_S if timeout_s is None else timeout_s
     client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "socket.timeout.ms": 10_000})
     try:
-        return client.list_topics(timeout=timeout_s)
+        return client.list_topics(timeout=within)
     except KafkaException as error:
         raise BrokerError(
-            f"no Kafka answers at {bootstrap} within {timeout_s:g} s: {error.args[0].str()}", field="kafka",
+            f"no Kafka answers at {bootstrap} within {within:g} s: {error.args[0].str()}", field="kafka",
             hint="start one with `sci-agents broker`, or name another with --kafka HOST:PORT",
         ) from None  # fmt: skip
 
 
 @contextmanager
-def answering(bootstrap: str, prefix: str = "", timeout_s: float = ANSWER_WITHIN_S) -> Iterator[ClusterMetadata]:
+def answering(bootstrap: str, prefix: str = "", timeout_s: float | None = None) -> Iterator[ClusterMetadata]:
     """Make sure that a broker answers, and turn what it refuses later into `BrokerError`; raises as `metadata`."""
     found = metadata(bootstrap, timeout_s)
     try:

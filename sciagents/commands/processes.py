@@ -71,6 +71,7 @@ def alerting(
     metrics_listen: MetricsListen = None,
     log_level: LogLevel = "INFO",
     log_file: LogFile = None,
+    log_format: LogFormat = "auto",
     directory: Directory = "var",
 ) -> None:
     """Run the alerting stream until it is stopped: from events and results to incidents that reach people."""
@@ -80,7 +81,8 @@ def alerting(
     process.run(
         process.AlertingSettings(
             kafka=kafka, embedded=embedded, prefix=prefix, config=config or process.default_config(),
-            metrics_listen=metrics_listen, log_level=log_level, log_file=log_file, directory=directory,
+            metrics_listen=metrics_listen, log_level=log_level, log_file=log_file, log_format=log_format,
+            directory=directory,
         )
     )  # fmt: skip
 
