@@ -1,11 +1,11 @@
 """The commands that talk to running processes, each as it is called, on the embedded broker with a real worker."""
 
+import contextlib
 import io
 import json
 import os
 import subprocess
 import sys
-import time
 import uuid
 from importlib.metadata import version
 from pathlib import Path
@@ -13,11 +13,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from alerting import incidents
 from sciagents import cli
 from sciagents.publish import publish
 from sciagents.tail import Tail
-from streams.contracts import Command, EscalationState, Incident, Progress, Transition
+from streams.contracts import EscalationState, Incident, Progress, Transition
 
 _TIMEOUT_S = 60.0
 _EXAMPLES = Path(__file__).parents[2] / "examples" / "requests"
@@ -32,6 +31,10 @@ _INCIDENT = Incident(
     started_at="2026-11-24T10:00:00Z", next_update_at="2026-11-24T10:15:00Z", affected="host-1",
     escalation=EscalationState(target="ada"), timeline=[Transition(at="2026-11-24T10:00:00Z", what="opened")],
 )  # fmt: skip
+_CONFIG = """
+route: {receiver: nobody}
+receivers: [{name: nobody}]
+"""
 
 
 class Shell:
@@ -63,15 +66,24 @@ def shell(embedded_kafka, topic_prefix, capsys, monkeypatch):
     return Shell(embedded_kafka, topic_prefix, capsys, monkeypatch)
 
 
+@contextlib.contextmanager
+def process(folder, *arguments):
+    """A process of `sci-agents`; it is asked to stop at the end."""
+    with (folder / "log").open("wb") as log:
+        command = [sys.executable, "-m", "sciagents", *arguments, "--dir", str(folder)]
+        running = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            running.terminate()
+            running.wait(_TIMEOUT_S)
+
+
 @pytest.fixture(scope="module")
 def prefix_of_worker(embedded_kafka, tmp_path_factory):
-    prefix, folder = f"t{uuid.uuid4().hex[:12]}.", tmp_path_factory.mktemp("worker")
-    command = ["worker", "--kafka", embedded_kafka, "--embedded", "--topic-prefix", prefix, "--dir", str(folder)]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-m", "sciagents", *command], stdout=log, stderr=log)
+    prefix = f"t{uuid.uuid4().hex[:12]}."
+    with process(tmp_path_factory.mktemp("worker"), "worker", "--kafka", embedded_kafka, "--topic-prefix", prefix):
         yield prefix
-        process.terminate()
-        process.wait(_TIMEOUT_S)
 
 
 @pytest.fixture
@@ -81,19 +93,15 @@ def answered(embedded_kafka, prefix_of_worker, capsys, monkeypatch):
 
 
 @pytest.fixture
-def answering_people(embedded_kafka, topic_prefix):
-    """An open incident, and what the alerting stream does with commands: the next version, by its own rules."""
+def open_incident(embedded_kafka, topic_prefix, tmp_path):
+    """An open incident, and the alerting process that took it up."""
     publish(embedded_kafka, topic_prefix, "ops.incidents", [(_INCIDENT.id, _INCIDENT)])
-    current = [_INCIDENT]
-
-    def obey(records):
-        for record in records:
-            command = msgspec.json.decode(record.value(), type=Command)
-            current.append(incidents.applied(current[-1], command, incidents.PROMISES["P1"], time.time()))
-            publish(embedded_kafka, topic_prefix, "ops.incidents", [(_INCIDENT.id, current[-1])])
-
-    with Tail(embedded_kafka, [f"{topic_prefix}ops.commands"], obey, start="end"):
-        yield current
+    config = tmp_path / "alerting.yaml"
+    config.write_text(_CONFIG)
+    with process(
+        tmp_path, "alerting", "--kafka", embedded_kafka, "--topic-prefix", topic_prefix, "--config", str(config)
+    ):
+        yield _INCIDENT
 
 
 def _lines(text):
@@ -274,7 +282,7 @@ def test_an_event_that_is_wrong_stops_all_of_them(shell, embedded_kafka, topic_p
     assert said in err
 
 
-def test_incidents_are_listed_with_what_is_overdue(shell, answering_people):
+def test_incidents_are_listed_with_what_is_overdue(shell, open_incident):
     code, out, _ = (shell / "incidents list")()
     assert code == 0
     assert "INC-2026-000042" in out
@@ -282,9 +290,9 @@ def test_incidents_are_listed_with_what_is_overdue(shell, answering_people):
     assert _lines((shell / "incidents list --json")()[1])[0]["severity"] == "P1"
 
 
-def test_an_incident_is_acknowledged_noted_and_resolved(shell, answering_people):
+def test_an_incident_is_acknowledged_noted_and_resolved(shell, open_incident):
     def answer(words, *more):
-        return (shell / words)(*more, "--by", "ada")
+        return (shell / words)(*more, "--by", "ada", "--timeout", "60")
 
     assert answer("incidents ack INC-2026-000042") == (0, "INC-2026-000042 is acknowledged: acknowledge by ada\n", "")
     assert answer("incidents note INC-2026-000042", "a runaway job")[0] == 0
