@@ -1,7 +1,5 @@
 """What `topics create`, `describe` and `check` do."""
 
-from confluent_kafka.admin._metadata import ClusterMetadata
-
 from sciagents.console.tables import print_json, print_table, say
 from sciagents.reach import answering, is_embedded, metadata
 from streams import declare
@@ -56,7 +54,7 @@ def check(kafka: str, prefix: str, *, as_json: bool) -> bool:
     """Print how the topics differ from what they are to be; whether they do not."""
     cluster = metadata(kafka)
     if is_embedded(cluster):  # it has no configuration that could differ
-        found = [f"{prefix + spec.name}: missing" for spec in TOPICS if not _is_there(cluster, prefix + spec.name)]
+        found = [f"{prefix + spec.name}: missing" for spec in TOPICS if prefix + spec.name not in cluster.topics]
     else:
         with answering(kafka):
             found = declare.drift(kafka, prefix)
@@ -68,10 +66,6 @@ def check(kafka: str, prefix: str, *, as_json: bool) -> bool:
         if not found:
             say(f"all {len(TOPICS)} topics are as they should be")
     return not found
-
-
-def _is_there(cluster: ClusterMetadata, name: str) -> bool:
-    return name in cluster.topics
 
 
 def _kept(retention_ms: int) -> str:
