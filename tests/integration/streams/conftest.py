@@ -1,6 +1,7 @@
 """A worker process, and what it wrote."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -59,16 +60,16 @@ class Worker:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "sciagents", "worker", "--kafka", bootstrap, "--topic-prefix", prefix, *flags,
                  "--dir", str(folder)],
-                stdout=log, stderr=log,
+                stdout=log, stderr=log, env={**os.environ, "PYTHONFAULTHANDLER": "1"},
             )  # fmt: skip
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
 
-    def stop(self) -> int:
+    def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        assert self.process.wait(30) == 0, self.log.read_text()
 
     @property
     def running(self) -> bool:
@@ -82,19 +83,25 @@ class Lane:
         self.bootstrap = bootstrap
         self.prefix = prefix
         self.answers = answers
-        self._embedded = embedded
+        self.embedded = embedded
         self._folder = folder
         self._workers: list[Worker] = []
         self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 20_000_000})
 
     def start_worker(self) -> Worker:
-        worker = Worker(self.bootstrap, self._embedded, self.prefix, self._folder)
+        worker = Worker(self.bootstrap, self.embedded, self.prefix, self._folder)
         self._workers.append(worker)
         return worker
 
-    def publish(self, *values: bytes | None, topic: str = "compute.requests", headers: dict | None = None) -> None:
+    def publish(
+        self,
+        *values: bytes | None,
+        topic: str = "compute.requests",
+        headers: dict | None = None,
+        key: bytes | None = None,
+    ) -> None:
         for value in values:
-            self._producer.produce(self.prefix + topic, value, headers=headers)
+            self._producer.produce(self.prefix + topic, value, key, headers=headers)
             self._producer.poll(0)
         assert self._producer.flush(30) == 0
 
