@@ -8,7 +8,8 @@
 | `kernels` | – | one runs as plain Python |
 | `disk` | less than 2 % free | less than 10 % free |
 
-One failed check makes the whole unhealthy, one degraded check makes it degraded.
+Addresses that are named are asked beside them. One failed check makes the whole unhealthy, one degraded check makes
+it degraded.
 """
 
 import importlib.util
@@ -22,6 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+import httpx
 import msgspec
 from confluent_kafka import KafkaException, Message
 
@@ -89,8 +91,9 @@ def examine(
     directory: str = ".",
     timeout_s: float = 5.0,
     answering: Callable[[], Check] | None = None,
+    urls: Sequence[str] = (),
 ) -> Report:
-    """Make all checks; `answering` stands in for `workers` where results are followed anyway."""
+    """Make all checks; `answering` stands in for `workers` where results are followed anyway, `urls` are asked too."""
     checks = [broker(bootstrap, timeout_s)]
     if checks[0].verdict == "failed":
         skipped = "the broker does not answer"
@@ -100,7 +103,7 @@ def examine(
             topics(bootstrap, prefix),
             answering() if answering else workers(bootstrap, prefix, timeout_s),
         ]
-    return report([*checks, kernels(), disk(directory)], time.time())
+    return report([*checks, kernels(), disk(directory), *(address(url, timeout_s) for url in urls)], time.time())
 
 
 def broker(bootstrap: str, timeout_s: float = 5.0) -> Check:
@@ -165,6 +168,17 @@ def judge_disk(free: float, folder: str) -> Check:
     verdict: Verdict = "failed" if free < _DISK_FULL else "degraded" if free < _DISK_LOW else "passed"
     hint = None if verdict == "passed" else "make room"
     return Check(name="disk", verdict=verdict, detail=f"{free:.0%} free at {folder}", hint=hint)
+
+
+def address(url: str, timeout_s: float = 5.0) -> Check:
+    """See whether a process of ours answers over HTTP, such as the API's `/health/ready` or alerting's `/metrics`."""
+    try:
+        answer = httpx.get(url, timeout=timeout_s)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        detail = str(error) or type(error).__name__
+        return Check(name=url, verdict="failed", detail=detail, hint="is the process started?")
+    verdict: Verdict = "passed" if answer.is_success else "failed"
+    return Check(name=url, verdict=verdict, detail=f"answers {answer.status_code}")
 
 
 def probe(bootstrap: str, prefix: str = "", timeout_s: float = 5.0) -> float:

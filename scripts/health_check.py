@@ -2,6 +2,7 @@
 
 import sys
 
-from sciagents.cli import app
+from sciagents.cli import main
 
-app(["health", *sys.argv[1:]], prog_name="health_check.py")
+sys.argv.insert(1, "health")
+main()

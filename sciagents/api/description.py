@@ -8,6 +8,7 @@ import msgspec
 from litestar import Litestar
 from litestar.openapi.spec import OpenAPI
 
+from sciagents.api.history import Summary
 from sciagents.api.operations import NewCommand
 from streams.contracts import OpsEvent, Request, Result
 
@@ -25,7 +26,7 @@ def document(app: Litestar) -> dict[str, Any]:
     """Litestar's description, with what it cannot see: bodies that are read as bytes, and results passed on as such."""
     schema: OpenAPI = app.openapi_schema
     made: dict[str, Any] = schema.to_schema()
-    types = [*(kind for kind, _ in _BODIES.values()), Result]
+    types = [*(kind for kind, _ in _BODIES.values()), Result, Summary]
     references, components = msgspec.json.schema_components(types, ref_template=_REF)
     made.setdefault("components", {}).setdefault("schemas", {}).update(components)
     for (path, (_, media)), reference in zip(_BODIES.items(), references, strict=False):
@@ -34,9 +35,9 @@ def document(app: Litestar) -> dict[str, Any]:
             "content": {kind: {"schema": reference} for kind in media},
         }
     for path, method in _RESULTS:
-        made["paths"][path][method]["responses"]["200"] = {
-            "description": "The result",
-            "content": {"application/json": {"schema": references[-1]}},
+        made["paths"][path][method]["responses"] |= {
+            "200": {"description": "The result", "content": {"application/json": {"schema": references[-2]}}},
+            "202": {"description": "No result yet", "content": {"application/json": {"schema": references[-1]}}},
         }
     made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     made["security"] = [{"token": []}, {}]

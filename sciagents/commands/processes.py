@@ -189,6 +189,9 @@ def health(
     prefix: Prefix = "",
     directory: Directory = "var",
     timeout: Annotated[float, typer.Option(min=0.1, max=60.0, help="Seconds that each check may take.")] = 5.0,
+    url: Annotated[
+        list[str], typer.Option(help="An address that must answer too, such as the API's /health/ready.")
+    ] = [],  # noqa: B006 - typer's
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
     """Look whether all works. Exit codes: 0 healthy, 1 unhealthy, 2 degraded."""
@@ -196,6 +199,6 @@ def health(
 
     from sciagents import health as checks  # noqa: PLC0415
 
-    report = checks.examine(kafka, prefix, directory, timeout)
+    report = checks.examine(kafka, prefix, directory, timeout, urls=url or ())
     typer.echo(msgspec.json.encode(report).decode() if as_json else checks.as_text(report))
     raise typer.Exit(checks.EXIT_CODES[report.status])

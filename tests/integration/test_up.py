@@ -8,8 +8,10 @@ import subprocess
 import sys
 import threading
 import uuid
+from pathlib import Path
 
 import httpx
+import msgspec
 import psutil
 import pytest
 
@@ -141,6 +143,19 @@ def test_node_metrics_are_collected(running):
 
     with Tail(running.kafka, ["ops.events"], look, start="beginning"):
         assert seen.wait(_TIMEOUT_S)
+
+
+def test_the_health_check_prints_the_runbooks_lines_first(running):
+    """`scripts/health_check.py` exits with 0; the API can be asked beside the five checks, and `--json` is a report."""
+    script = [sys.executable, str(Path(__file__).parents[2] / "scripts" / "health_check.py")]
+    options = ["--kafka", running.kafka, f"--dir={running.folder}"]
+    done = subprocess.run([*script, *options], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[:4] == ["Status: HEALTHY ✓", "Total checks: 5", "Passed: 5", "Failed: 0"]
+    options += ["--url", f"{running.http}/health/ready", "--json"]
+    done = subprocess.run([*script, *options], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+    report = msgspec.json.decode(done.stdout, type=health.Report)
+    assert (report.status, len(report.checks)) == ("healthy", 6)
 
 
 def test_a_killed_worker_is_started_again(running):

@@ -1,5 +1,8 @@
 """What checks come to, and how it is told."""
 
+import http.server
+import threading
+
 import msgspec
 import pytest
 
@@ -70,3 +73,33 @@ def test_a_kernel_that_is_not_compiled_degrades(monkeypatch):
     check = health.kernels()
     assert check.verdict == "degraded"
     assert "nothing_like_it" in check.detail
+
+
+ANSWERS = {200: "passed", 204: "passed", 404: "failed", 503: "failed"}
+
+
+@pytest.mark.parametrize("status", ANSWERS)
+def test_an_address_passes_when_it_answers_with_success(status):
+    """Asked over real HTTP."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        check = health.address(f"http://127.0.0.1:{server.server_port}/", 10.0)
+        thread.join(10.0)
+    assert (check.verdict, check.detail) == (ANSWERS[status], f"answers {status}")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "127.0.0.1:8000", "http://[", "file:///etc/passwd", ""])
+def test_an_address_that_cannot_be_asked_is_a_failed_check(url):
+    """Never an exception."""
+    assert health.address(url, 1.0).verdict == "failed"
