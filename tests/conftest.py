@@ -6,6 +6,7 @@ each has its own `topic_prefix`.
 
 import os
 import shutil
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -29,6 +30,11 @@ def pytest_report_header() -> str:
     if engine.REQUIRED:
         return f"docker engine: {engine.PROBLEM}: tests marked `containers` fail"
     return f"docker engine: {engine.PROBLEM}: tests marked `containers` are skipped, the others use the embedded broker"
+
+
+def pytest_configure() -> None:
+    """End on SIGTERM as on Ctrl-C: fixtures then remove their containers and processes."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

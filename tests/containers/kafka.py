@@ -30,7 +30,8 @@ class KafkaContainer:
     def __init__(self) -> None:
         port = free_port()
         self.bootstrap = f"127.0.0.1:{port}"
-        self._container = DockerContainer(build.kafka()).with_bind_ports(_HOST_PORT, port)
+        self._container = DockerContainer(build.kafka()).with_kwargs(network="bridge")  # wherever the tests run
+        self._container.ports[_HOST_PORT] = ("127.0.0.1", port)  # type: ignore[assignment] # as docker takes it
         service = yaml.safe_load((build.ROOT / "docker-compose.yml").read_text())["services"]["kafka"]
         advertised = f"PLAINTEXT://localhost:9092,HOST://{self.bootstrap}"
         for name, value in (service["environment"] | {"KAFKA_ADVERTISED_LISTENERS": advertised}).items():
