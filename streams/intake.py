@@ -82,6 +82,7 @@ class Intake(Service):
         self._large: dict[tuple[Partition, int], int] = {}
         self._pending: list[Record] = []
         self._handed: Future[Any] | None = None
+        self._failure: Exception | None = None
         self._paused = False
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -107,11 +108,18 @@ class Intake(Service):
                     for offset in offsets:
                         self._large.pop((partition, offset), None)
 
-    async def on_start(self) -> None:
-        """Begin to read."""
-        self._loop = asyncio.get_running_loop()
+    def begin(self) -> None:
+        """Join the group and read ahead; nothing is handed out before the service has started."""
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self._thread.start()
+
+    async def on_start(self) -> None:
+        """Hand out from now on."""
+        self._loop = asyncio.get_running_loop()
+        if self._thread is None:
+            self.begin()
+        if self._failure is not None:
+            raise self._failure
 
     async def on_stop(self) -> None:
         """Read no more, let what is in flight finish within a budget, commit the frontier, leave the group."""
@@ -129,6 +137,7 @@ class Intake(Service):
     def fail(self, failure: Exception) -> None:
         """End the process, from any thread: what is not committed is read again after a restart."""
         _log.critical("intake_failed", error=str(failure), exc_info=failure)
+        self._failure = failure
         loop = self._loop
         if loop is not None:
             loop.call_soon_threadsafe(lambda: loop.create_task(self.crash(failure)))
@@ -177,10 +186,8 @@ class Intake(Service):
 
     def _hand_out(self) -> None:
         """Put a batch on the channel once it has taken the one before: under load, larger batches form here."""
-        if not self._pending or (self._handed is not None and not self._handed.done()):
+        if not self._pending or self._loop is None or (self._handed is not None and not self._handed.done()):
             return
-        if self._loop is None:
-            raise RuntimeError("the intake reads before it is started")
         batch = RecordBatch(self._pending[:BATCH_LIMIT])
         del self._pending[:BATCH_LIMIT]
         put = self._channel.put(cast("faust.EventT[Any]", batch))

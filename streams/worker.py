@@ -28,6 +28,9 @@ from streams.topics import names
 
 _log = structlog.get_logger(__name__)
 
+_EMBEDDED = {"fetch.wait.max.ms": 10}
+"""The mock cluster answers a waiting fetch at its end, and not when a record comes."""
+
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How one worker process is set up."""
@@ -55,7 +58,8 @@ def run(settings: WorkerSettings) -> None:
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
         start_http_server(int(port), host or "127.0.0.1")
-    app = make_app(settings)
+    app, intake = make_app(settings)
+    intake.begin()  # its group is joined while Faust starts and joins its own
     # messages make no cycles: looking for some at every 700th new object would take half of the hot path's time
     gc.collect()
     gc.freeze()
@@ -63,7 +67,7 @@ def run(settings: WorkerSettings) -> None:
     faust.Worker(app, loglevel=settings.log_level, override_logging=False, quiet=True).execute_from_commandline()
 
 
-def make_app(settings: WorkerSettings) -> faust.App:
+def make_app(settings: WorkerSettings) -> tuple[faust.App, Intake]:
     """Wire the Faust app: the intake as a service, the agents `compute` and `control`."""
     Path(settings.directory).mkdir(parents=True, exist_ok=True)
     name = f"{socket.gethostname()}/{os.getpid()}"
@@ -82,7 +86,10 @@ def make_app(settings: WorkerSettings) -> faust.App:
     emitter = Emitter(settings.kafka)
     batches = app.channel(maxsize=1)
     topics = names(settings.prefix)
-    intake = Intake(batches, settings.kafka, [topics["compute.requests"]], settings.prefix + settings.group_id)
+    intake = Intake(
+        batches, settings.kafka, [topics["compute.requests"]], settings.prefix + settings.group_id,
+        extra=_EMBEDDED if settings.embedded else {},
+    )  # fmt: skip
     desk = Desk(
         version=version("sci-agents"), worker=name, emitter=emitter, done=intake.done, give_up=intake.fail,
         topics=topics, inline_limit=settings.inline_limit,
@@ -120,7 +127,7 @@ def make_app(settings: WorkerSettings) -> faust.App:
 
     app.task(start)
     app.on_before_shutdown.connect(stop, weak=False)
-    return app
+    return app, intake
 
 
 def _loop() -> asyncio.AbstractEventLoop:
