@@ -138,10 +138,11 @@ class _Reader:
                 found[known.name] = msgspec.convert(environment[name], known.type, strict=False, dec_hook=hook)
             except msgspec.ValidationError as error:
                 raise documents.ConfigError("environment", 1, name, str(error)) from None
-        for name in [name for name in found if f"{name}_file" in found]:
-            del found[f"{name}_file"]
-        for name in [name for name in found if name.endswith("_file")]:
-            found.setdefault(name.removesuffix("_file"), None)
+        fields = set(GlobalSection.__struct_fields__)
+        for name in list(found):  # what is said here stands alone: a secret or the file that holds it
+            other = name.removesuffix("_file") if name.endswith("_file") else f"{name}_file"
+            if other in fields:
+                found.setdefault(other, None)
         return msgspec.structs.replace(section, **found)
 
     def _receivers(self) -> dict[str, Receiver]:

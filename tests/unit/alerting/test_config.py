@@ -1,0 +1,286 @@
+"""The configuration: what it means, what is refused and where, and where secrets come from."""
+
+from pathlib import Path
+
+import pytest
+
+from alerting import config
+from alerting.documents import ConfigError
+from alerting.routing import match
+from streams.contracts import OpsEvent
+
+ROOT = Path(__file__).parents[3]
+DEFAULT = ROOT / "config" / "alerting.yaml"
+
+BASE = """
+global: {smtp_smarthost: "localhost:25", smtp_from: sci-agents@example.com}
+route: {receiver: team}
+receivers: [{name: team, email_configs: [{to: ops-team@example.com}]}]
+"""
+
+
+LATER = "not supported yet (leave it out)"
+
+
+def test_the_default_file_loads_with_nothing_set_up_and_says_what_is_off():
+    found = config.load(DEFAULT)
+    assert [notice.partition(" is off")[0] for notice in found.notices] == ["slack of team", "pagerduty of on-call"]
+    assert [name for name, _ in found.receivers["team"].channels] == ["email"]
+    assert found.receivers["on-call"].drain is False
+
+
+def test_every_key_of_the_default_file_is_commented():
+    """Each key of a section above the rules has a comment on its line or on the one above its block."""
+    text = DEFAULT.read_text()
+    section = text.partition("global:")[2].partition("\n\n")[0]
+    lines = [line for line in section.splitlines() if line.strip() and not line.strip().startswith("#")]
+    assert lines
+    assert all(" # " in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "severity", "after"),
+    [
+        ("CpuHigh", "P3", 300), ("CpuCritical", "P2", 300), ("MemoryHigh", "P3", 300), ("MemoryCritical", "P2", 300),
+        ("DiskHigh", "P3", 600), ("DiskCritical", "P2", 600), ("ErrorRateElevated", "P3", 300),
+        ("ErrorRateHigh", "P2", 300), ("AgentFailing", "P1", 300), ("ErrorRateHighOverall", "P1", 300),
+        ("ExecutionSlow", "P3", 300), ("ExecutionCritical", "P1", 300), ("TestsFailing", "P3", 600),
+        ("TestsCritical", "P2", 600), ("WorkflowsFailing", "P3", 300), ("WorkflowsCritical", "P2", 300),
+        ("InstanceDown", "P2", 120), ("HalfOfInstancesDown", "P1", 120), ("NoInstanceUp", "P0", 120),
+        ("DataLost", "P0", 0), ("DataCorrupted", "P0", 0),
+    ],
+)  # fmt: skip
+def test_the_default_rules_are_the_runbooks(name, severity, after):
+    rule = next(rule for rule in config.load(DEFAULT).rules if rule.name == name)
+    assert (rule.severity, rule.wait) == (severity, after)
+
+
+@pytest.mark.parametrize(
+    ("signal", "value", "names"),
+    [
+        ("cpu_percent", 80, []), ("cpu_percent", 81, ["CpuHigh"]), ("cpu_percent", 96, ["CpuHigh", "CpuCritical"]),
+        ("memory_percent", 85, []), ("memory_percent", 86, ["MemoryHigh"]),
+        ("memory_percent", 96, ["MemoryHigh", "MemoryCritical"]),
+        ("disk_percent", 81, ["DiskHigh"]), ("disk_percent", 91, ["DiskHigh", "DiskCritical"]),
+        ("test_pass_rate", 0.97, []), ("test_pass_rate", 0.96, ["TestsFailing"]),
+        ("test_pass_rate", 0.94, ["TestsFailing", "TestsCritical"]),
+        ("workflow_success_rate", 0.97, ["WorkflowsFailing"]),
+        ("workflow_success_rate", 0.94, ["WorkflowsFailing", "WorkflowsCritical"]),
+        ("execution_time_mean", 60, []), ("execution_time_mean", 61, ["ExecutionSlow"]),
+        ("execution_time_mean", 301, ["ExecutionSlow", "ExecutionCritical"]),
+        ("error_rate", 0.01, []), ("error_rate", 0.02, ["ErrorRateElevated", "ErrorRateElevatedOverall"]),
+        ("error_rate", 0.06,
+         ["ErrorRateElevated", "ErrorRateHigh", "ErrorRateElevatedOverall", "ErrorRateHighOverall"]),
+        ("instances_up_ratio", 1, []), ("instances_up_ratio", 0.6, ["InstanceDown"]),
+        ("instances_up_ratio", 0.5, ["InstanceDown", "HalfOfInstancesDown"]),
+        ("instances_up_ratio", 0, ["InstanceDown", "HalfOfInstancesDown", "NoInstanceUp"]),
+        ("data_loss", 0, []), ("data_loss", 1, ["DataLost"]), ("data_corruption", 1, ["DataCorrupted"]),
+    ],
+)  # fmt: skip
+def test_the_default_thresholds_are_the_runbooks(signal, value, names):
+    rules = [rule for rule in config.load(DEFAULT).rules if rule.expr.signals[0].name == signal]
+    assert [rule.name for rule in rules if rule.expr.evaluate(lambda _: value).truth] == names
+    cleared = [rule.name for rule in rules if rule.clear is not None and rule.clear.evaluate(lambda _: value).truth]
+    assert not set(names) & set(cleared)
+
+
+def test_by_default_p0_and_p1_call_primary_then_secondary_then_manager():
+    chain = config.load(DEFAULT).chains[0]
+    assert [(step.after, step.notify[-1]) for step in chain.steps] == [
+        (0.0, "primary"), (900.0, "secondary"), (1800.0, "manager"),
+    ]  # fmt: skip
+    assert chain.data_loss.notify == ("cto",)
+    assert chain.ack_expires == {"P0": 1800.0, "P1": 3600.0}
+
+
+def test_by_default_warning_and_critical_of_one_thing_are_one_incident():
+    (route,) = match(config.load(DEFAULT).route, {"condition": "cpu", "alertname": "CpuHigh"})
+    assert route.group_by == ("condition", "agent", "instance")
+
+
+def test_defaults_are_alertmanagers(read):
+    found = read(BASE)
+    assert (found.route.group_wait, found.route.group_interval, found.route.repeat_interval) == (30, 300, 14_400)
+    assert (found.resolve_timeout, found.reopen_window) == (300, 1800)
+    email = found.receivers["team"].channel("email")
+    assert (email.require_tls, email.send_resolved, email.hello) == (True, False, "localhost")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("{}", "alerting.yaml:1: Object missing required field `route`", id="nothing"),
+        pytest.param(BASE + "rout: {}\n", "alerting.yaml:5: rout: unknown key (did you mean 'route'?)", id="a key"),
+        pytest.param(
+            BASE.replace("receiver: team", "receiver: teem"),
+            "alerting.yaml:3: route.receiver: no receiver 'teem' (did you mean 'team'?)", id="a receiver",
+        ),
+        pytest.param(
+            BASE.replace("{receiver: team}", "{receiver: team, group_wait: 5}"),
+            "alerting.yaml:3: route.group_wait: expected a text, got 5", id="a number for a duration",
+        ),
+        pytest.param(
+            BASE.replace("{receiver: team}", "{receiver: team, group_interval: 0s}"),
+            "alerting.yaml:3: route.group_interval: must be more than nothing", id="an interval of nothing",
+        ),
+        pytest.param(
+            BASE.replace("{receiver: team}", "{receiver: team, matchers: ['a=1']}"),
+            "alerting.yaml:3: route.matchers: the root route takes every alert (move it to a child)", id="the root",
+        ),
+        pytest.param(
+            BASE + "rules:\n  - {name: a, expr: cpu_percent >, severity: P1}\n",
+            "alerting.yaml:6: rules[0].expr: column 14: 'the end' stands where a number, a signal or a parenthesis is"
+            " needed", id="a formula",
+        ),
+        pytest.param(
+            BASE + "rules:\n" + "  - {name: a, expr: cpu_percent > 1, severity: P1}\n" * 2,
+            "alerting.yaml:7: rules[1].name: 'a' is there already", id="a rule twice",
+        ),
+        pytest.param(
+            BASE + "rules:\n  - name: a\n    expr: cpu_percent > 1\n    severity: P5\n",
+            "alerting.yaml:8: rules[0].severity: Invalid enum value 'P5' (one of: P0, P1, P2, P3)", id="a severity",
+        ),
+        pytest.param(
+            BASE + "escalation:\n  - steps:\n      - {after: 0s, notify: [adda]}\npeople: {ada: {}}\n",
+            "alerting.yaml:7: escalation[0].steps[0].notify[0]: no person or receiver 'adda' (did you mean 'ada'?)",
+            id="a person",
+        ),
+        pytest.param(
+            BASE + "escalation:\n  - steps: [{after: 5m, notify: [team]}, {after: 1m, notify: [team]}]\n",
+            "alerting.yaml:6: escalation[0].steps: the steps are not in order of time", id="steps out of order",
+        ),
+        pytest.param(
+            BASE + "people:\n  team: {}\n",
+            "alerting.yaml:6: people.team: a receiver has this name (names are shared)", id="one name for two",
+        ),
+        pytest.param(
+            BASE.replace("ops-team@example.com", "ops-team"),
+            "alerting.yaml:4: receivers[0].email_configs[0].to: 'ops-team' is no address"
+            " (such as ops-team@example.com)", id="an address",
+        ),
+        pytest.param(
+            BASE.replace("localhost:25", "localhost"),
+            "alerting.yaml:4: receivers[0].email_configs[0]: 'localhost' is no address"
+            " (HOST:PORT, such as localhost:25)", id="a smarthost",
+        ),
+        pytest.param(
+            BASE.replace("{to:", "{headers: {Subject: x}, to:"),
+            "alerting.yaml:4: receivers[0].email_configs[0].headers.Subject: not supported yet (leave it out)",
+            id="a header that is ours",
+        ),
+        *(
+            pytest.param(BASE + f"{key}: {value}\n", f"alerting.yaml:5: {key}: {LATER}", id=key)
+            for key, value in [
+                ("rotations", "{primary: {members: [ada]}}"), ("inhibit_rules", "[]"),
+                ("time_intervals", "[{name: x}]"),
+                ("templates", "['*.tmpl']"), ("silences", "[]"),
+            ]
+        ),
+        pytest.param(
+            BASE.replace("{to:", "{html: x, to:"),
+            "alerting.yaml:4: receivers[0].email_configs[0].html: not supported yet (leave it out)",
+            id="what Alertmanager's channels have and ours do not yet",
+        ),
+        pytest.param(
+            BASE.replace("email_configs: [{to: ops-team@example.com}]", "opsgenie_configs: [{}]"),
+            "alerting.yaml:4: receivers[0].opsgenie_configs: not supported yet (leave it out)", id="another channel",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_with_its_place(read, text, said):
+    with pytest.raises(ConfigError) as error:
+        read(text)
+    assert str(error.value) == said
+
+
+SLACK = BASE.replace("email_configs: [{to: ops-team@example.com}]", "slack_configs: [{}]")
+
+
+def url_of(found):
+    channel = found.receivers["team"].channel("slack")
+    return None if channel is None else channel.api_url.reveal()
+
+
+def test_the_environment_overrides_global(read):
+    found = read(SLACK, {"SCI_AGENTS_SLACK_API_URL": "http://a", "SCI_AGENTS_RESOLVE_TIMEOUT": "7m"})
+    assert (url_of(found), found.resolve_timeout) == ("http://a", 420)
+    found = read(BASE, {"SCI_AGENTS_SMTP_SMARTHOST": "mail:26", "SCI_AGENTS_SMTP_REQUIRE_TLS": "false"})
+    email = found.receivers["team"].channel("email")
+    assert (email.smarthost, email.require_tls) == ("mail:26", False)
+
+
+def test_a_wrong_variable_is_named_without_its_value(read):
+    with pytest.raises(ConfigError, match="SCI_AGENTS_RESOLVE_TIMEOUT"):
+        read(BASE, {"SCI_AGENTS_RESOLVE_TIMEOUT": "soon"})
+
+
+def test_a_secret_comes_from_its_file_relative_to_the_configuration(tmp_path):
+    path = tmp_path / "alerting.yaml"
+    path.write_text(SLACK.replace("[{}]", "[{api_url_file: secrets/url}]"))
+    assert url_of(config.load(path)) is None
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "url").write_text("http://hook\n")
+    assert url_of(config.load(path)) == "http://hook"
+    assert "hook" not in repr(config.load(path))
+    path.write_text(SLACK.replace("[{}]", "[{api_url: http://b, api_url_file: secrets/url}]"))
+    with pytest.raises(ConfigError, match="both api_url and api_url_file"):
+        config.load(path)
+
+
+def test_a_variable_with_a_value_wins_over_a_file_in_global(tmp_path):
+    path = tmp_path / "alerting.yaml"
+    path.write_text(SLACK.replace("global: {", "global: {slack_api_url_file: url, "))
+    (tmp_path / "url").write_text("http://file")
+    assert url_of(config.load(path)) == "http://file"
+    assert url_of(config.load(path, {"SCI_AGENTS_SLACK_API_URL": "http://variable"})) == "http://variable"
+    (tmp_path / "other").write_text("http://other")
+    assert url_of(config.load(path, {"SCI_AGENTS_SLACK_API_URL_FILE": str(tmp_path / "other")})) == "http://other"
+
+
+def test_a_receiver_without_channels_is_a_drain(read):
+    assert read(BASE + "people: {ada: {}}\n").receivers["ada"].drain is True
+
+
+def test_lookbacks_reach_as_far_as_the_rules_look(read):
+    rules = """rules:
+  - {name: a, expr: error_rate > 0.1, window: 5m, for: 10m, keep_firing_for: 1m, severity: P2}
+  - {name: b, expr: cpu_percent > 1, window: 30m, severity: P2}
+"""
+    found = read(BASE + rules)
+    assert (found.retention, found.events_lookback, found.results_lookback) == (1860, 1860, 1020)
+    beats = "  - {name: c, expr: instances_up_ratio < 1, severity: P2}\n"
+    assert read(BASE + rules + beats).events_lookback == 86_400
+
+
+def test_a_rule_is_what_the_file_says(read):
+    (rule,) = read(
+        BASE
+        + """rules:
+  - name: ErrorRateHigh
+    expr: error_rate > 0.05
+    clear: error_rate < 0.04
+    window: 5m
+    by: [agent]
+    for: 1m30s
+    keep_firing_for: 0.5s
+    no_data: alert
+    no_data_for: 2m
+    min_count: 3
+    severity: P2
+    labels: {service: compute}
+    annotations: {summary: "{{ labels.agent }}: {{ value | percent }}"}
+"""
+    ).rules
+    assert (rule.window, rule.by, rule.wait, rule.keep_firing_for) == (300, ("agent",), 90, 0.5)
+    assert (rule.no_data, rule.no_data_for, rule.min_count) == ("alert", 120, 3)
+    assert rule.annotations["summary"].render({"agent": "ode"}, 0.5) == "ode: 50%"
+    assert rule.clear.text == "error_rate < 0.04"
+
+
+def test_events_of_the_contract_are_known_to_the_default_rules():
+    """Each signal of the default rules is one that events or results give."""
+    names = {signal.name for rule in config.load(DEFAULT).rules for signal in rule.expr.signals}
+    metrics = {"cpu_percent", "memory_percent", "disk_percent"}
+    computed = {"error_rate", "execution_time_mean", "test_pass_rate", "workflow_success_rate", "instances_up_ratio"}
+    assert names == metrics | computed | {"data_loss", "data_corruption"}
+    assert OpsEvent.__struct_fields__

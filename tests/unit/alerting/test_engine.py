@@ -1,0 +1,227 @@
+"""The engine's decisions that no conformance case shows: commands, receivers that fail, routes that meet."""
+
+import pytest
+from unit.alerting.making import NOW, make_alert
+
+from alerting import instants
+from alerting.effects import Notify, Publish
+from alerting.engine import Engine
+from alerting.outbox import DELIVERED, Outcome
+from streams.contracts import Command, Incident
+
+CONFIG = """
+route: {receiver: team, group_by: [alertname], group_wait: 0s, group_interval: 1m, repeat_interval: 1h}
+receivers:
+  - {name: team, webhook_configs: [{url: "http://a"}]}
+  - {name: pager, pagerduty_configs: [{routing_key: KEY}]}
+  - {name: log, webhook_configs: [{url: "http://b"}]}
+  - {name: nowhere}
+people: {ada: {webhook_configs: [{url: "http://c"}]}, grace: {webhook_configs: [{url: "http://d"}]}}
+escalation: [{steps: [{after: 0s, notify: [pager]}, {after: 15m, notify: [ada]}, {after: 30m, notify: [grace]}]}]
+global: {resolve_timeout: 1d}
+"""
+
+
+class Desk:
+    """An engine whose messages are delivered at once, or fail as told."""
+
+    def __init__(self, config):
+        self.engine = Engine(config)
+        self.incidents: list[Incident] = []
+        self.told = []
+        self.outcomes = {}
+        self.config = config
+        self.notifications = []
+
+    def perform(self, effects, at):
+        sent = []
+        for effect in effects:
+            match effect:
+                case Publish(topic="ops.incidents", value=value):
+                    self.incidents.append(value)
+                case Publish(topic="ops.notifications", value=value):
+                    self.notifications.append(value)
+                case Notify(message=message):
+                    self.told.append((at, message.receiver, message.reason))
+                    sent.append(message)
+        for message in sent:
+            outcome = self.outcomes.get(message.receiver, DELIVERED)
+            self.perform(self.engine.on_delivery(message.id, outcome, NOW + at), at)
+
+    def push(self, at, *alerts):
+        self.perform(self.engine.on_alerts(alerts, NOW + at), at)
+
+    def tick(self, *times):
+        for at in times:
+            self.perform(self.engine.tick(NOW + at), at)
+
+    def command(self, at, action, by="ada", **fields):
+        command = Command(incident=self.incidents[-1].id, action=action, by=by, at=instants.show(NOW + at), **fields)
+        self.perform(self.engine.on_command(command, NOW + at), at)
+        return command
+
+    def last(self):
+        return self.incidents[-1]
+
+
+@pytest.fixture
+def desk(read):
+    return lambda text=CONFIG: Desk(read(text))
+
+
+def test_pagerduty_hears_of_the_acknowledgement_and_of_the_end(desk):
+    made = desk()
+    made.push(0, make_alert())
+    made.command(60, "acknowledge")
+    made.push(120, make_alert_over(120))
+    made.tick(180)
+    assert made.told == [
+        (0, "team", "first_notification"), (0, "pager", "triggered"), (60, "pager", "acknowledged"),
+        (120, "pager", "resolved"), (120, "team", "all_resolved"),
+    ]  # fmt: skip
+
+
+def make_alert_over(at):
+    alert = make_alert()
+    return type(alert)(alert.labels, alert.starts_at, alert.annotations, ends_at=NOW + at)
+
+
+def test_resolved_by_hand_is_told_to_all_and_then_there_is_silence(desk):
+    made = desk()
+    made.push(0, make_alert())
+    made.command(60, "resolve", text="rolled back")
+    made.tick(60, 120, 1000, 4000, 8000)
+    assert made.told[2:] == [(60, "pager", "resolved_by_hand"), (60, "team", "resolved_by_hand")]
+    suppressed = [one for one in made.notifications if one.status == "suppressed"]
+    assert {one.error for one in suppressed} == {"the incident was resolved by hand"}
+
+
+def test_after_an_end_by_hand_another_alert_opens_it_again(desk):
+    made = desk()
+    made.push(0, make_alert())
+    first = made.last().id
+    made.command(60, "resolve")
+    made.tick(60)
+    made.push(90, make_alert(agent="pde", at=NOW + 90))
+    made.tick(120)
+    assert (made.last().id, made.last().status) == (first, "triggered")
+    assert (120, "team", "new_alerts") in made.told
+
+
+@pytest.mark.parametrize(
+    ("again", "same"),
+    [
+        pytest.param(60 + 1800, True, id="within the window: the same incident"),
+        pytest.param(60 + 1801, False, id="after it: a new one that names the old"),
+    ],
+)
+def test_fires_again(desk, again, same):
+    made = desk()
+    made.push(0, make_alert())
+    first = made.last().id
+    made.push(60, make_alert_over(60))
+    made.tick(61, 121)
+    assert made.last().status == "resolved"
+    made.push(again, make_alert(at=NOW + again))
+    made.tick(again + 60)
+    assert (made.last().id == first) is same
+    assert made.last().status == "triggered"
+    assert same or first in made.last().timeline[0].reason
+    assert [told for told in made.told if told[1] == "pager"][-1][2] == "triggered"
+
+
+def test_a_step_that_reaches_nobody_makes_way_for_the_next(desk):
+    made = desk()
+    made.outcomes["pager"] = Outcome("permanent", "HTTP 400")
+    made.push(0, make_alert())
+    assert [told[1] for told in made.told] == ["team", "pager", "ada"]
+    assert made.last().escalation.step == 2
+    assert made.told[-1][2] == "the step before reached nobody"
+
+
+def test_escalate_takes_the_next_step_or_calls_somebody(desk):
+    made = desk()
+    made.push(0, make_alert())
+    given = made.command(60, "escalate")
+    assert made.told[-1] == (60, "ada", "escalated")
+    made.perform(made.engine.on_command(given, NOW + 61), 61)
+    made.command(70, "escalate", target="log")
+    assert [told[1] for told in made.told] == ["team", "pager", "ada", "log"]
+    assert (made.last().escalation.step, made.last().escalation.target) == (2, "ada")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        pytest.param({"target": "adda"}, "no 'adda', did you mean 'ada'?", id="nobody of that name"),
+        pytest.param({}, "nobody is left in the chain", id="the chain is at its end"),
+    ],
+)
+def test_escalate_is_refused(desk, fields, said):
+    made = desk()
+    made.push(0, make_alert())
+    made.tick(900, 1800)
+    made.command(1900, "escalate", **fields)
+    assert made.last().timeline[-1].what == "refused"
+    assert said in made.last().timeline[-1].reason
+
+
+@pytest.mark.parametrize("fields", [{"incident": "INC-2020-000001"}, {"at": "soon"}])
+def test_a_command_that_cannot_be_recorded_is_an_error(desk, fields):
+    made = desk()
+    made.push(0, make_alert())
+    own = {"incident": made.last().id, "at": instants.show(NOW), "action": "acknowledge", "by": "ada"}
+    with pytest.raises(ValueError, match=r"no incident|isoformat"):
+        made.engine.on_command(Command(**own | fields), NOW)
+
+
+def test_an_alert_that_takes_two_routes_is_one_incident(desk):
+    two = CONFIG.replace(
+        "repeat_interval: 1h}", "repeat_interval: 1h, routes: [{receiver: team, continue: true}, {receiver: log}]}"
+    )
+    made = desk(two)
+    made.push(0, make_alert())
+    assert {told[1] for told in made.told} == {"team", "log", "pager"}
+    assert {incident.id for incident in made.incidents} == {"INC-2025-000001"}
+
+
+def test_a_worse_alert_begins_the_chain_anew_even_when_acknowledged(desk):
+    made = desk()
+    made.push(0, make_alert(severity="P3"))
+    made.command(60, "acknowledge")
+    made.push(90, make_alert(severity="P1", agent="pde", at=NOW + 90))
+    assert (made.last().severity, made.last().status) == ("P1", "triggered")
+    assert made.told[-1] == (90, "pager", "triggered")
+
+
+def test_a_drain_opens_no_incident(desk):
+    made = desk(CONFIG.replace("route: {receiver: team", "route: {receiver: nowhere"))
+    made.push(0, make_alert())
+    made.tick(60, 120)
+    assert (made.incidents, made.told) == ([], [])
+
+
+def test_incidents_are_numbered_by_year_and_go_on_after_a_restart(desk, read):
+    made = desk()
+    made.push(0, make_alert())
+    made.push(1, make_alert("Other"))
+    assert made.last().id == "INC-2025-000002"
+    again = Engine.restore(read(CONFIG), made.incidents, made.notifications, NOW + 10)
+    effects = again.on_alerts([make_alert("Third")], NOW + 20)
+    opened = next(effect.value for effect in effects if effect.topic == "ops.incidents")
+    assert opened.id == "INC-2025-000003"
+    later = instants.parse("2026-01-01T00:00:00Z")
+    effects = again.on_alerts([make_alert("Fourth", at=later)], later)
+    names = {effect.value.id for effect in effects if isinstance(effect, Publish) and effect.topic == "ops.incidents"}
+    assert "INC-2026-000001" in names
+
+
+def test_alert_transitions_are_published_by_group(desk, read):
+    engine = Engine(read(CONFIG))
+    found = [
+        (effect.key, effect.value.status)
+        for alerts in ([make_alert()], [make_alert()], [make_alert_over(60)])
+        for effect in engine.on_alerts(alerts, NOW + 61)
+        if isinstance(effect, Publish) and effect.topic == "ops.alerts"
+    ]
+    assert found == [('{}:{alertname="HighErrorRate"}', "firing"), ('{}:{alertname="HighErrorRate"}', "resolved")]

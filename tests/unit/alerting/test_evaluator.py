@@ -1,0 +1,113 @@
+"""Rules over signals: which alerts begin and end, also when samples come late or a process starts again."""
+
+import pytest
+from unit.alerting.making import NOW
+
+from alerting import expressions, instants
+from alerting.evaluator import Evaluator
+from alerting.rules import Rule
+from alerting.signals import Signals
+from alerting.text import Template
+from streams.contracts import OpsEvent
+
+
+def rule(**fields):
+    own = {"name": "CpuHigh", "expr": expressions.parse("cpu_percent > 80"), "severity": "P3", "window": 30.0}
+    return Rule(**own | {"by": ("instance",)} | fields)
+
+
+def feed(signals, value, times, source="host-1", now=NOW):
+    for at in times:
+        signals.add_event(
+            OpsEvent(
+                id="e", time=instants.show(NOW + at), source=source, kind="metric", name="cpu_percent", value=value
+            ),
+            now,
+        )
+
+
+def run(evaluator, signals, value, times, **fields):
+    """Feed and evaluate in time; what began and ended, as (seconds, instance, ended)."""
+    found = []
+    for at in times:
+        feed(signals, value, [at], now=NOW + at, **fields)
+        found += [
+            (at, dict(alert.labels).get("instance"), alert.ends_at is not None)
+            for alert in evaluator.evaluate(NOW + at)
+        ]
+    return found
+
+
+@pytest.fixture
+def made():
+    def make(*ruleset):
+        signals = Signals(600.0)
+        return Evaluator(ruleset, signals, 10.0), signals
+
+    return make
+
+
+def test_an_alert_begins_and_ends(made):
+    evaluator, signals = made(rule(wait=20.0))
+    assert run(evaluator, signals, 90.0, range(0, 60, 10)) == [(20, "host-1", False)]
+    assert run(evaluator, signals, 10.0, range(60, 120, 10)) == [(60, "host-1", True)]
+
+
+def test_labels_are_the_rules_and_the_signals(made):
+    template = Template("{{ labels.instance }} at {{ value }}")
+    evaluator, signals = made(rule(labels={"team": Template("ops")}, annotations={"summary": template}))
+    feed(signals, 90.0, [0])
+    (alert,) = evaluator.evaluate(NOW)
+    assert dict(alert.labels) == {"alertname": "CpuHigh", "severity": "P3", "instance": "host-1", "team": "ops"}
+    assert alert.annotations == {"summary": "host-1 at 90.0"}
+
+
+def test_lost_data_is_labelled_as_such(made):
+    evaluator, signals = made(rule(expr=expressions.parse("data_loss > 0"), by=()))
+    signals.add_event(OpsEvent(id="e", time=instants.show(NOW), source="db", kind="fault", what="data_loss"), NOW)
+    (alert,) = evaluator.evaluate(NOW)
+    assert dict(alert.labels)["data_loss"] == "true"
+
+
+def test_two_results_with_one_label_set_are_an_error(made):
+    evaluator, signals = made(rule(labels={"instance": Template("all")}))
+    feed(signals, 90.0, [0])
+    feed(signals, 90.0, [0], source="host-2")
+    (alert,) = evaluator.evaluate(NOW)
+    assert dict(alert.labels)["alertname"] == "RuleEvaluationFailed"
+
+
+def test_samples_that_come_all_at_once_are_judged_as_if_in_time(made):
+    evaluator, signals = made(rule(wait=100.0))
+    feed(signals, 90.0, range(-120, 1, 10))
+    (alert,) = evaluator.evaluate(NOW)
+    assert alert.starts_at <= NOW
+
+
+def test_a_restart_keeps_what_fires_and_resolves_it_once_it_is_false(made):
+    evaluator, signals = made(rule(wait=20.0))
+    run(evaluator, signals, 90.0, range(0, 60, 10))
+    (firing,) = list(evaluator._active.values())
+    again, fresh = made(rule(wait=20.0))
+    assert again.restore(firing) is not None
+    assert again.evaluate(NOW + 60) == [], "no data: neither told again nor over"
+    feed(fresh, 10.0, [65], now=NOW + 65)
+    (over,) = again.evaluate(NOW + 65)
+    assert (over.labels, over.ends_at) == (firing.labels, NOW + 65)
+
+
+def test_an_alert_of_no_rule_is_not_taken_back(made):
+    evaluator, signals = made(rule())
+    feed(signals, 90.0, [0])
+    (alert,) = evaluator.evaluate(NOW)
+    other, _ = made(rule(name="Other"))
+    assert other.restore(alert) is None
+
+
+def test_due_is_the_interval_or_when_for_is_over(made):
+    evaluator, signals = made(rule(wait=4.0))
+    feed(signals, 90.0, [0])
+    evaluator.evaluate(NOW)
+    assert evaluator.due(NOW) == NOW + 4
+    evaluator.evaluate(NOW + 4)
+    assert evaluator.due(NOW + 4) == NOW + 14

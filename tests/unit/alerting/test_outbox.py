@@ -1,0 +1,154 @@
+"""The outbox: recorded before it is sent, tried again as data, told once."""
+
+import pytest
+from unit.alerting.making import NOW
+
+from alerting import instants
+from alerting.effects import Notify
+from alerting.outbox import DELIVERED, GIVE_UP_S, Outbox, Outcome, backoff
+from alerting.receivers import Secret, Webhook
+
+CHANNEL = Webhook(url=Secret("http://127.0.0.1/"))
+LATER = Outcome("retry", "HTTP 503")
+NEVER = Outcome("permanent", "HTTP 404")
+
+
+def shown(effects):
+    """What happens, and what is on the topic: (status, attempt, seconds), or the id that is sent."""
+    return [
+        effect.message.id
+        if isinstance(effect, Notify)
+        else (effect.value.status, effect.value.attempt, round(instants.parse(effect.value.at) - NOW, 3))
+        for effect in effects
+    ]
+
+
+@pytest.fixture
+def one(message):
+    return message(CHANNEL, id="one")
+
+
+@pytest.fixture
+def two(message):
+    return message(CHANNEL, id="two")
+
+
+def test_the_intent_is_recorded_before_it_is_sent_and_the_outcome_after(one):
+    outbox = Outbox()
+    assert shown(outbox.put(one, NOW)) == [("intended", 1, 0), "one"]
+    assert shown(outbox.on_delivery("one", DELIVERED, NOW + 1)) == [("delivered", 1, 1)]
+    assert outbox.due() is None
+
+
+def test_a_message_is_told_once(one):
+    outbox = Outbox()
+    outbox.put(one, NOW)
+    assert outbox.put(one, NOW) == []
+    outbox.on_delivery("one", DELIVERED, NOW + 1)
+    assert outbox.put(one, NOW + 2) == []
+    assert outbox.suppress(one, NOW + 2, "why") == []
+
+
+def test_a_failure_is_tried_again_at_a_time_that_is_on_record(one):
+    outbox = Outbox()
+    outbox.put(one, NOW)
+    assert shown(outbox.on_delivery("one", LATER, NOW + 1)) == [("failed", 1, 1), ("intended", 2, 2)]
+    assert outbox.due() == NOW + 2
+    assert outbox.tick(NOW + 1.9) == []
+    assert shown(outbox.tick(NOW + 2)) == ["one"]
+    assert outbox.due() is None
+    assert shown(outbox.on_delivery("one", DELIVERED, NOW + 3)) == [("delivered", 2, 3)]
+
+
+@pytest.mark.parametrize(("attempt", "seconds"), [(1, 1), (2, 2), (5, 16), (9, 256), (10, 300), (10_000, 300)])
+def test_backoff(attempt, seconds):
+    assert backoff(attempt) == seconds
+
+
+@pytest.mark.parametrize(
+    ("after", "wait"),
+    [
+        pytest.param(0.1, 1, id="the backoff is longer"),
+        pytest.param(30.0, 30, id="Retry-After is honoured"),
+        pytest.param(1e9, 3600, id="but not without bound"),
+    ],
+)
+def test_retry_after(one, after, wait):
+    outbox = Outbox()
+    outbox.put(one, NOW)
+    outbox.on_delivery("one", Outcome("retry", "HTTP 429", after), NOW)
+    assert outbox.due() == NOW + wait
+
+
+@pytest.mark.parametrize(
+    ("outcome", "at", "error"),
+    [
+        pytest.param(NEVER, 0, "HTTP 404", id="permanent"),
+        pytest.param(LATER, GIVE_UP_S, "given up: HTTP 503", id="tried for a day"),
+    ],
+)
+def test_what_cannot_be_delivered_is_on_record_with_its_error(one, outcome, at, error):
+    outbox = Outbox()
+    outbox.put(one, NOW)
+    (effect,) = outbox.on_delivery("one", outcome, NOW + at)
+    assert (effect.value.status, effect.value.error) == ("failed", error)
+    assert outbox.due() is None
+
+
+def test_what_is_newer_waits_for_what_is_being_sent(one, two):
+    outbox = Outbox()
+    outbox.put(one, NOW)
+    assert shown(outbox.put(two, NOW)) == [("intended", 1, 0)]
+    assert shown(outbox.on_delivery("one", DELIVERED, NOW + 1)) == [("delivered", 1, 1), "two"]
+
+
+def test_what_is_newer_takes_the_place_of_what_failed(one, two):
+    outbox = Outbox()
+    outbox.put(one, NOW)
+    outbox.put(two, NOW)
+    assert shown(outbox.on_delivery("one", LATER, NOW + 1)) == [("failed", 1, 1), "two"]
+
+
+def test_what_is_newer_takes_the_place_of_what_waits(one, two):
+    outbox = Outbox()
+    outbox.put(one, NOW)
+    outbox.on_delivery("one", LATER, NOW)
+    assert shown(outbox.put(two, NOW)) == [("intended", 1, 0), ("suppressed", 2, 0), "two"]
+
+
+def test_channels_do_not_wait_for_each_other(one, message):
+    outbox = Outbox()
+    outbox.put(one, NOW)
+    assert "other" in shown(outbox.put(message(CHANNEL, id="other", receiver="other"), NOW))
+    assert "step" in shown(outbox.put(message(CHANNEL, id="step", target="team", step=1), NOW))
+
+
+@pytest.mark.parametrize(
+    ("log", "due", "attempt"),
+    [
+        pytest.param([("intended", 1, -5)], 0, 2, id="no outcome: sent again at once"),
+        pytest.param([("intended", 1, -5), ("delivered", 1, -4)], None, None, id="delivered: not again"),
+        pytest.param([("intended", 1, -5), ("failed", 1, -4)], None, None, id="failed for good: not again"),
+        pytest.param(
+            [("intended", 1, -5), ("failed", 1, -4), ("intended", 2, 30)], 30, 2, id="to be retried: at its time"
+        ),
+        pytest.param([("suppressed", 1, -5)], None, None, id="suppressed: not again"),
+    ],
+)
+def test_restore(one, message, log, due, attempt):
+    before = Outbox()
+    (intended, _) = before.put(one, NOW)
+    records = [
+        type(intended.value)(
+            id="one", incident=one.incident.id, receiver="team", channel="webhook", reason="x", status=status,
+            attempt=number, at=instants.show(NOW + at),
+        )
+        for status, number, at in log
+    ]  # fmt: skip
+    outbox = Outbox()
+    outbox.restore(records, lambda record: message(CHANNEL, id=record.id), NOW)
+    assert outbox.put(one, NOW) == []
+    assert outbox.due() == (None if due is None else NOW + due)
+    if due is not None:
+        (sent,) = outbox.tick(NOW + due)
+        assert (sent.message.id, sent.message.attempt) == ("one", attempt)

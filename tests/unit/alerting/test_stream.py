@@ -1,0 +1,155 @@
+"""The edge: in its order, whatever comes in."""
+
+import asyncio
+
+import httpx
+import msgspec
+import pytest
+from unit.alerting.making import NOW, make_alert
+
+from alerting import instants
+from alerting.engine import Engine
+from alerting.stream import Batch, CaughtUp, Stream
+from streams.contracts import Command, Incident, Notification, OpsEvent
+
+TOPICS = {
+    name: f"p.{name}" for name in ("compute.results", "ops.events", "ops.incidents", "ops.notifications", "ops.alerts")
+}
+CONFIG = """
+route: {receiver: team, group_wait: 0s, group_interval: 1m}
+receivers: [{name: team, webhook_configs: [{url: "http://127.0.0.1:1/"}]}]
+global: {evaluation_interval: 1s}
+rules: [{name: CpuHigh, expr: cpu_percent > 80, severity: P2}]
+"""
+
+
+class Record:
+    def __init__(self, topic, value):
+        self._topic, self._value = topic, value
+
+    def topic(self):
+        return self._topic
+
+    def value(self):
+        return self._value
+
+
+class Records:
+    """What was written."""
+
+    def __init__(self):
+        self.written = []
+        self.changed = asyncio.Condition()
+
+    async def send(self, records):
+        async with self.changed:
+            self.written += [(record.topic, msgspec.json.decode(record.value)) for record in records]
+            self.changed.notify_all()
+
+    async def until(self, status):
+        async with asyncio.timeout(30), self.changed:
+            await self.changed.wait_for(lambda: any(value.get("status") == status for _, value in self.written))
+
+
+@pytest.fixture
+def records():
+    return Records()
+
+
+@pytest.fixture
+def stream(read, records):
+    return Stream(Engine(read(CONFIG)), records.send, TOPICS, clock=lambda: NOW)
+
+
+async def channel(*values):
+    for value in values:
+        yield value
+
+
+def cpu(value):
+    event = OpsEvent(id="e", time=instants.show(NOW), source="h", kind="metric", name="cpu_percent", value=value)
+    return Record("p.ops.events", msgspec.json.encode(event))
+
+
+async def test_nothing_is_sent_before_its_intent_is_on_the_broker(stream, records, monkeypatch):
+    at_sending = []
+
+    class Notifier:
+        async def send(self, message):
+            at_sending.append([(topic, value.get("status")) for topic, value in records.written])
+            raise RuntimeError("a notifier that breaks its word")
+
+    monkeypatch.setattr("alerting.stream.notifiers", lambda _: {"webhook": Notifier()})
+    await stream.observe(channel(Batch([cpu(99.0)]), CaughtUp()))
+    timer = asyncio.create_task(stream.keep_time())
+    await records.until("failed")
+    timer.cancel()
+    await stream.stop()
+    assert at_sending == [
+        [("p.ops.alerts", "firing"), ("p.ops.incidents", "triggered"), ("p.ops.notifications", "intended")]
+    ]
+    assert stream.told == {("webhook", "retry"): 1}
+
+
+async def test_time_begins_once_the_past_is_read(stream, records):
+    timer = asyncio.create_task(stream.keep_time())
+    await stream.observe(channel(Batch([cpu(99.0)])))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert records.written == []
+    timer.cancel()
+
+
+@pytest.mark.parametrize("value", [None, b"", b"\xff", b"[1]", b"{", b'{"id":1}', b"[" * 9999, b"{" + b" " * 70_000])
+async def test_what_cannot_be_read_is_counted_and_what_is_beside_it_taken(stream, value):
+    taken = []
+    records = [Record("p.ops.events", value), Record("p.compute.results", value), cpu(50.0)]
+    await stream.observe(channel(Batch(records, lambda: taken.append(1))))
+    assert taken == [1]
+    expected = {} if value is None else {"p.ops.events": 1, "p.compute.results": 1}
+    assert stream.ignored == expected
+    assert stream._engine.signals.dropped == {}
+    assert len(stream._engine.signals._events) == 1
+
+
+async def test_commands_are_done_and_nonsense_passed_over(stream, records):
+    stream._engine.on_alerts([make_alert()], NOW)
+    (incident,) = stream._engine.register
+    command = Command(incident=incident.id, action="acknowledge", by="ada", at=instants.show(NOW))
+    values = [b"{}", b"", msgspec.msgpack.encode(command), msgspec.json.encode(command)]
+    await stream.command(channel(*values))
+    assert [(topic, value["status"]) for topic, value in records.written] == [("p.ops.incidents", "acknowledged")]
+    assert stream.ignored == {"ops.commands": 2}
+
+
+async def test_a_broker_that_refuses_for_good_ends_the_process(read):
+    async def refuse(_):
+        raise ConnectionError("refused")
+
+    failures = []
+    stream = Stream(Engine(read(CONFIG)), refuse, TOPICS, clock=lambda: NOW)
+    stream.on_failure(failures.append)
+    await stream.observe(channel(Batch([cpu(99.0)]), CaughtUp()))
+    with pytest.raises(ConnectionError):
+        await stream.keep_time()
+
+
+async def test_values_on_the_topics_are_the_contracts(stream, records, monkeypatch):
+    monkeypatch.setattr("alerting.stream.notifiers", lambda _: {"webhook": Delivered()})
+    await stream.observe(channel(Batch([cpu(99.0)]), CaughtUp()))
+    timer = asyncio.create_task(stream.keep_time())
+    await records.until("delivered")
+    timer.cancel()
+    await stream.stop()
+    kinds = {"p.ops.incidents": Incident, "p.ops.notifications": Notification}
+    for topic, value in records.written:
+        if topic in kinds:
+            assert msgspec.convert(value, kinds[topic])
+    assert isinstance(stream._client, httpx.AsyncClient)
+
+
+class Delivered:
+    async def send(self, message):
+        from alerting.outbox import DELIVERED
+
+        return DELIVERED
