@@ -7,6 +7,7 @@ this machine alone; a wheel is always built for any machine of the architecture.
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -21,6 +22,7 @@ KERNELS = Path("native/kernels")
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 # no -ffast-math: NaN and infinities mean what IEEE 754 says, and a result does not depend on its batch-mates
 FLAGS = ["-DUSE_XSIMD", "-O3", "-fno-math-errno", "-ffp-contract=off", "-Wno-unused-variable"]
+FLAGS += ["-g0"]  # Python's own flags ask for debugging symbols: a third of the time, and stripped in the end
 # a variable has the type of its first value: merging the types of all its values makes g++ need minutes and gigabytes;
 # few passes of Pythran's own, as each is repeated over the whole file: g++ does the rest
 FLAGS += [
@@ -33,7 +35,7 @@ def _flags(machine: bool) -> list[str]:
     return [*FLAGS, "-march=native"] if machine and os.environ.get("SCI_AGENTS_NATIVE_ARCH") == "native" else FLAGS
 
 
-_SHARED = re.compile(r"^from native\.kernels\.(_\w+) import .+$", re.MULTILINE)
+_SHARED = re.compile(r"^from native\.kernels\.(_\w+) import (?:\([^)]*\)|.+)$", re.MULTILINE)
 
 
 def whole_source(source: Path) -> str:
@@ -67,10 +69,13 @@ def compile_kernel(source: Path, flags: list[str]) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder, source.name)
         whole.write_text(text)
-        command = [sys.executable, "-m", "pythran.run", *flags, str(whole), "-o", str(target.absolute())]
+        built = Path(folder, target.name)
+        command = [sys.executable, "-m", "pythran.run", *flags, str(whole), "-o", str(built)]
         made = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own files
-    if made.returncode != 0:
-        raise RuntimeError(f"{source} does not compile:\n{made.stdout}{made.stderr}")
+        if made.returncode != 0:
+            raise RuntimeError(f"{source} does not compile:\n{made.stdout}{made.stderr}")
+        beside = shutil.copy(built, target.with_name(f".{target.name}"))
+        beside.replace(target)  # at once: a process that runs the old one keeps it
     stamp.write_text(digest)
     return target
 

@@ -1,9 +1,9 @@
 """What the integrators share: running a program on a block of lanes, step sizes, dense output.
 
-A lane is one member of an ensemble on its way. `lanes` (7, w): time, next step, logarithm of the last error, end, largest step,
-rtol, atol. `counts` (9, w): status, accepted steps, rejected steps, place in the grid, stiff and calm steps in a row,
-most steps, row in `found`, grid. Status: 0 running, 1 at the end, 2 step too small, 3 too many steps, 4 stiff, 5 the
-slope at the start is not finite.
+A lane is one member of an ensemble on its way. `lanes` (7, w): time, next step, logarithm of the last error, end,
+largest step, rtol, atol. `counts` (9, w): status, accepted steps, rejected steps, place in the grid, stiff and calm
+steps in a row, most steps, row in `found`, grid. Status: 0 running, 1 at the end, 2 step too small, 3 too many steps,
+4 stiff, 5 the slope at the start is not finite.
 """
 
 import numpy as np

@@ -53,7 +53,7 @@ def solve(inputs, **options):
         ({"t_eval": [1, 0]}, "invalid_input", "inputs.t_eval", "times", "against the direction"),
         ({"t_eval": []}, "invalid_input", "inputs.t_eval", "times", "no times"),
         ({"events": [{"formula": "y"}]}, "invalid_formula", "inputs.events[0].formula", "not known", "in an event"),
-        ({"events": [{"formula": "x", "direction": 2}]}, "invalid_input", "inputs.events[0].direction", "", "not a way"),
+        ({"events": [{"formula": "x", "direction": 2}]}, "invalid_input", "inputs.events[0].direction", "", "no way"),
         ({"t_spam": [0, 1]}, "invalid_input", "inputs.t_spam", "unknown key", "a misspelt key"),
     ],
 )  # fmt: skip

@@ -32,7 +32,7 @@ def solve(inputs, **options):
         ({"output": "all"}, "invalid_input", "inputs.output", "an unknown output"),
         ({"quantiles": [1.5]}, "invalid_input", "inputs.quantiles", "no quantile"),
         ({"output": "trajectory", "n_points": 9_000_000}, "budget_exceeded", "inputs", "an output too large"),
-        ({"output": "statistics", "n_points": 9_000_000, "samples": {"k": [1] * 7}}, "budget_exceeded", "inputs", "memory"),
+        ({"output": "statistics", "n_points": 10**7, "samples": {"k": [1] * 7}}, "budget_exceeded", "inputs", "memory"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_refused_with_its_place(change, code, field, rule):
