@@ -63,12 +63,13 @@ class Tally:
             self.seconds += run_s
             self.bins[ceil(log(max(run_s, _SMALLEST)) / _LOG_GROWTH)] += 1
 
-    def merge(self, other: "Tally") -> None:
-        """Add another tally to this one."""
+    def merge(self, other: "Tally", *, bins: bool) -> None:
+        """Add another tally to this one; `bins` only where a quantile is asked for, they cost the most."""
         self.count += other.count
         self.timed += other.timed
         self.seconds += other.seconds
-        self.bins.update(other.bins)
+        if bins:
+            self.bins.update(other.bins)
 
     def quantile(self, share: float) -> float | None:
         """Nearest-rank quantile of the run times, to the precision of the bins."""
@@ -101,14 +102,14 @@ class Tallies:
             tally = self._buckets[index] = Tally()
         tally.add(run_s)
 
-    def between(self, after: float, until: float) -> Tally:
-        """All that completed in (after, until]."""
+    def between(self, after: float, until: float, *, bins: bool = False) -> Tally:
+        """All that completed in (after, until]; with `bins`, quantiles too."""
         total = Tally()
         first, last = floor(after / self._width) + 1, floor(until / self._width)
         for index in range(first, last + 1) if last - first < len(self._buckets) else sorted(self._buckets):
             tally = self._buckets.get(index)
             if tally is not None and first <= index <= last:
-                total.merge(tally)
+                total.merge(tally, bins=bins)
         return total
 
     def forget(self, before: float) -> None:

@@ -271,15 +271,15 @@ class Signals:
         return {key: up[key] / count for key, count in known.items()}
 
     def _tally(
-        self, signal: Signal, by: By, span: tuple[float, float], statuses: frozenset[str]
+        self, signal: Signal, by: By, span: tuple[float, float], statuses: frozenset[str], *, bins: bool = False
     ) -> dict[Labels, Tally]:
         found: dict[Labels, Tally] = defaultdict(Tally)
         for labels, tallies in self._results.items():
             mapping = dict(labels)
             if mapping.get("status") in statuses and all_match(signal.matchers, mapping):
-                tally = tallies.between(*span)
+                tally = tallies.between(*span, bins=bins)
                 if tally.count:
-                    found[_project(labels, by or ())].merge(tally)
+                    found[_project(labels, by or ())].merge(tally, bins=bins)
         return found
 
     def _error_rate(self, signal: Signal, by: By, span: tuple[float, float], min_count: int | None) -> Readings:
@@ -305,7 +305,7 @@ class Signals:
         self, signal: Signal, by: By, span: tuple[float, float], min_count: int | None, share: float | None
     ) -> Readings:
         made = self._mean(signal, by, span, min_count)
-        for key, tally in self._tally(signal, by, span, frozenset({"succeeded", "failed"})).items():
+        for key, tally in self._tally(signal, by, span, _COMPUTED, bins=share is not None).items():
             if tally.timed >= max(1, min_count or 1):
                 made[key] = tally.seconds / tally.timed if share is None else tally.quantile(share)
             else:
