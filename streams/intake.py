@@ -7,7 +7,7 @@ import asyncio
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, cast
@@ -27,6 +27,14 @@ BATCH_LIMIT = 2_000
 """Most records in one batch: about 20 ms of small requests, so that a batch is never long work by itself."""
 _LARGE = 16 * 1024
 """Records above this are counted in bytes too; the others are bounded by their number."""
+_ON_KAFKA = {
+    "partition.assignment.strategy": "cooperative-sticky",
+    "session.timeout.ms": 10_000,  # a killed worker's partitions wait no longer than this
+}
+_ON_EMBEDDED = {
+    "group.protocol": "consumer",  # joins at once, where the classic protocol of the mock cluster takes 3 s
+    "fetch.wait.max.ms": 10,  # the mock cluster answers a waiting fetch at its end, not when a record comes
+}
 _COMMIT_EVERY_S = 0.2
 _REVOKE_BUDGET_S = 5.0
 
@@ -57,7 +65,7 @@ class Intake(Service):
         *,
         in_flight_limit: int = 20_000,
         bytes_limit: int = 256 * 1024 * 1024,
-        extra: Mapping[str, Any] | None = None,
+        embedded: bool = False,
     ) -> None:
         super().__init__()
         self._channel = channel
@@ -70,11 +78,9 @@ class Intake(Service):
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "earliest",
-            "partition.assignment.strategy": "cooperative-sticky",
-            "session.timeout.ms": 10_000,  # a killed worker's partitions wait no longer than this
             "fetch.message.max.bytes": 12 * 1024 * 1024,
             "queued.max.messages.kbytes": 64 * 1024,
-            **(extra or {}),
+            **(_ON_EMBEDDED if embedded else _ON_KAFKA),
         }
         self._lock = threading.Lock()
         self._frontiers: dict[Partition, Frontier] = {}

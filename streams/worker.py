@@ -28,9 +28,6 @@ from streams.topics import names
 
 _log = structlog.get_logger(__name__)
 
-_EMBEDDED = {"fetch.wait.max.ms": 10}
-"""The mock cluster answers a waiting fetch at its end, and not when a record comes."""
-
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How one worker process is set up."""
@@ -88,7 +85,7 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, Intake]:
     topics = names(settings.prefix)
     intake = Intake(
         batches, settings.kafka, [topics["compute.requests"]], settings.prefix + settings.group_id,
-        extra=_EMBEDDED if settings.embedded else {},
+        embedded=settings.embedded,
     )  # fmt: skip
     desk = Desk(
         version=version("sci-agents"), worker=name, emitter=emitter, done=intake.done, give_up=intake.fail,
