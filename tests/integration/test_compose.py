@@ -7,6 +7,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import docker
 import httpx
@@ -19,8 +20,11 @@ from images import build
 import sciagents
 from streams import declare
 
+pytestmark = pytest.mark.timeout(900)  # the first run builds two images
+
 _TIMEOUT_S = 90.0
 _TOKEN = uuid.uuid4().hex
+_BEARER = {"Authorization": f"Bearer {_TOKEN}"}
 _REQUEST = {"agent": "linalg", "task": "solve", "inputs": {"a": [[2.0, 1.0], [1.0, 3.0]], "b": [3.0, 5.0]}}
 _SOLUTION = [0.8, 1.4]
 
@@ -105,9 +109,21 @@ def test_a_request_over_http_is_answered_to_who_has_a_token(compose: Compose) ->
     request = {"id": uuid.uuid4().hex, **_REQUEST}
     with httpx.Client(base_url=compose.http, timeout=_TIMEOUT_S) as client:
         assert client.post("/v1/requests", json=request).status_code == 401
-        answer = client.post("/v1/requests?wait=60", json=request, headers={"Authorization": f"Bearer {_TOKEN}"})
+        answer = client.post("/v1/requests?wait=60", json=request, headers=_BEARER)
     assert answer.status_code == 200
     assert answer.json()["outputs"]["x"] == pytest.approx(_SOLUTION)
+
+
+def test_an_event_of_lost_data_becomes_an_incident(compose: Compose) -> None:
+    _until_healthy(compose, "api", 1)
+    event = {"id": uuid.uuid4().hex, "source": "node-1", "kind": "fault", "what": "data_loss"}
+    event["time"] = datetime.now(UTC).isoformat()
+    with httpx.Client(base_url=compose.http, timeout=_TIMEOUT_S, headers=_BEARER) as client:
+        assert client.post("/v1/events", json=event).status_code == 202
+        for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=_TIMEOUT_S, wait_max=1.0):
+            with attempt:
+                incidents = client.get("/v1/incidents").json()["incidents"]
+                assert [(found["severity"], found["title"]) for found in incidents] == [("P0", "Data Loss")]
 
 
 def test_every_process_becomes_healthy_and_workers_can_be_added(compose: Compose) -> None:
