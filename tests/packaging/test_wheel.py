@@ -85,6 +85,11 @@ def test_the_installed_processes_answer_the_installed_client(home: Path) -> None
     assert answer == f"[0.8, 1.4] True {sciagents.__version__}\n"
 
 
+def test_the_installed_demo_tells_the_whole_story_and_leaves_only_var(home: Path) -> None:
+    _run("venv/bin/sci-agents", "demo", cwd=home)
+    assert {path.name for path in home.iterdir()} == {"venv", "var"}
+
+
 def _files(folder: str) -> set[str]:
     found = {str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.*") if path.suffix != ".pyc"}
     assert found, f"{folder} is empty"
