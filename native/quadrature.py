@@ -68,7 +68,7 @@ def _first_panels(edges: Sequence[float], limit: int) -> tuple[Array, int]:
         edges = [edges[0], 0.0, edges[1]]
     each = max(1, _FIRST // (len(edges) - 1))
     count = each * (len(edges) - 1)
-    panels = np.zeros((max(limit, count), 8))
+    panels = np.zeros((max(limit, count), 9))
     panels[:count, 4] = 1.0
     for i, (low, high) in enumerate(pairwise(edges)):
         mine = panels[i * each : (i + 1) * each]

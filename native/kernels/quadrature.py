@@ -36,8 +36,34 @@ def gauss():
     ])  # fmt: skip
 
 
+def null_rules(x, fine_weights):
+    """Three rules that integrate all polynomials of low degree to 0: the Legendre polynomials P15, P16 and P17."""
+    rules = np.zeros((3, 21))
+    for i in range(21):
+        point = -x[i] if i <= 10 else x[20 - i]
+        below = 1.0
+        here = point
+        for m in range(1, 17):
+            above = ((2.0 * m + 1.0) * point * here - m * below) / (m + 1.0)
+            below = here
+            here = above
+            if m >= 14:
+                rules[m - 14, i] = here * fine_weights[min(i, 20 - i)]
+    return rules
+
+
+def edge_weights(x):
+    """Extrapolate from the outer seven nodes to the end of a panel."""
+    found = np.ones(7)
+    for k in range(7):
+        for m in range(7):
+            if m != k:
+                found[k] *= (1.0 - x[m]) / (x[k] - x[m])
+    return found
+
+
 def place_points(panel, x, points, weights):
-    """Put the points of a panel in `points` (24; the last three repeat the centre) and dx/du in `weights`."""
+    """Put the points of a panel in `points` and dx/du in `weights` (24): the 21 nodes, both ends, the centre again."""
     centre = 0.5 * (panel[0] + panel[1])
     half = 0.5 * (panel[1] - panel[0])
     for i in range(24):
@@ -46,6 +72,10 @@ def place_points(panel, x, points, weights):
             u -= half * x[i]
         elif 10 < i < 21:
             u += half * x[20 - i]
+        elif i == 21:
+            u = panel[0] + 1e-10 * half
+        elif i == 22:
+            u = panel[1] - 1e-10 * half
         points[i] = u
         weights[i] = half
         if panel[5] != 0.0:
@@ -53,50 +83,107 @@ def place_points(panel, x, points, weights):
             weights[i] = half / (u * u)
 
 
-def apply_rules(panel, values, weights, fine_weights, coarse_weights):
-    """Set the panel's value and |K21 - G10|; infinite where the integrand is not finite. Gives the rounding error."""
+def weigh(values, weights):
+    """Multiply `weights` by the values; where the integrand is 0, an infinite weight does not count."""
+    for i in range(24):
+        if values[i] == 0.0:
+            weights[i] = 0.0
+        else:
+            weights[i] *= values[i]
+
+
+def apply_null_rules(y, rules):
+    """Euclidean norm of what the null rules find."""
+    total = 0.0
+    for rule in range(3):
+        one = 0.0
+        for i in range(21):
+            one += rules[rule, i] * y[i]
+        total += one * one
+    return np.sqrt(total)
+
+
+def edge_error(y, edges):
+    """What lies hidden between the ends of a panel and its outermost nodes: a jump there is seen by no rule."""
+    low = y[21]
+    high = y[22]
+    for k in range(7):
+        low -= edges[k] * y[k]
+        high -= edges[k] * y[20 - k]
+    hidden = 0.0087 * (abs(low) + abs(high))
+    if not hidden < np.inf:  # the integrand is not finite at an end; the other errors judge such a singularity
+        hidden = 0.0
+    return hidden
+
+
+def apply_rules(panel, y, fine_weights, coarse_weights, rules, edges):
+    """Set the panel's value and the rules' disagreement; infinite where the integrand is not finite.
+
+    The disagreement is |K21 - G10| or, if larger, fifteen times what the null rules find: those do not vanish together,
+    so that a kink, a jump or a singularity is not overlooked where |K21 - G10| is small by chance (Berntsen & Espelid,
+    Error estimation in automatic quadrature routines, 1991). Where the integrand looks smooth its ends are looked at
+    too. Gives the rounding error of the sum.
+    """
     fine = 0.0
     coarse = 0.0
     size = 0.0
-    broken = False
     for i in range(21):
         j = min(i, 20 - i)
-        if values[i] != 0.0:  # where the integrand is 0, an infinite weight does not count
-            y = values[i] * weights[i]
-            if abs(y) < np.inf:
-                fine += fine_weights[j] * y
-                coarse += coarse_weights[j] * y
-                size += fine_weights[j] * abs(y)
-            else:
-                broken = True
-    panel[2] = fine
-    panel[7] = abs(fine - coarse)
-    if broken:
+        fine += fine_weights[j] * y[i]
+        coarse += coarse_weights[j] * y[i]
+        size += fine_weights[j] * abs(y[i])
+    if not size < np.inf:
+        panel[2] = 0.0
         panel[7] = np.inf
+        return 0.0
+    panel[2] = fine
+    panel[7] = max(abs(fine - coarse), 15.0 * apply_null_rules(y, rules))
+    if panel[7] <= 1e-6 * size:
+        panel[7] += edge_error(y, edges)
     return 1e-15 * size
 
 
-def judge(panel, moved, before, rounding):
-    """Set the error of a panel: |K21 - G10|, or more where bisection shows that the rules converge slowly.
+def position_error(panel, values, points):
+    """What the rounding of the points themselves can change: the variation of the integrand times the rounding."""
+    total = 0.0
+    fixed = abs(panel[5]) + abs(panel[6])
+    for i in range(20):
+        change = abs(values[i + 1] - values[i])
+        if change < np.inf:
+            total += change * (abs(points[i]) + abs(points[i + 1]) + fixed)
+    return 2.220446049250313e-16 * total
 
-    `moved` is by how much the last bisection changed the value, `before` the parent's |K21 - G10|. At an algebraic
-    singularity the errors of the panels at it fall by one ratio r a bisection, so that r / (1 - r) `moved` is the error
-    left; twice as much is taken. Where r is not below 1 the integral does not exist, and no error is small enough.
+
+def judge(panel, moved, before, rounding):
+    """Set the error of a panel: the rules' disagreement, or more where bisection shows that they converge slowly.
+
+    `moved` is by how much the last bisection changed the value, `before` the parent's disagreement; the panel still has
+    the parent's own `moved`. At a singularity both fall by about one ratio r a bisection, so that r / (1 - r) `moved`
+    is the error left; three times as much is taken. As either may be small by chance, r is the larger of the two, and
+    1/16 at least. Where r is not below 1 the integral does not exist, and no error is small enough.
     """
     panel[3] = panel[7]
     if 0.0 < before < np.inf:
-        ratio = min(panel[7] / before, 0.999)
-        panel[3] = max(panel[7], 2.0 * moved * ratio / (1.0 - ratio))
+        ratio = 0.0625
+        if panel[7] > 10.0 * rounding:
+            ratio = max(ratio, panel[7] / before)
+        if 10.0 * rounding < moved < panel[8]:
+            ratio = max(ratio, moved / panel[8])
+        ratio = min(ratio, 0.999)
+        panel[3] = max(panel[7], 3.0 * moved * ratio / (1.0 - ratio))
     panel[3] += rounding
     panel[4] = 0.0
+    panel[8] = moved
 
 
-def evaluate(panel, code, registers, outputs, slot, x, fine, coarse, points, weights):
-    """Apply both rules to a panel; gives the rounding error."""
+def evaluate(panel, code, registers, outputs, slot, x, fine, coarse, rules, edges, points, weights):
+    """Apply both rules to a panel; gives the error of rounding, of the sum and of the points."""
     place_points(panel, x, points, weights)
     registers[slot] = points
     execute(code, registers)
-    return apply_rules(panel, registers[outputs[0]], weights, fine, coarse)
+    values = registers[outputs[0]]
+    weigh(values, weights)
+    return apply_rules(panel, weights, fine, coarse, rules, edges) + position_error(panel, values, points)
 
 
 def worst_of(panels, count):
@@ -120,8 +207,9 @@ def halve(panels, worst, count):
 def refine(code, constants, n_registers, outputs, place, others, panels, count, absolute, relative, limit):
     """Bisect the panel with the largest error until the sum of errors is within tolerance, or `limit` panels exist.
 
-    `panels` (capacity, 8), `count` of them in use: left and right in u, value, error, whether still to be evaluated,
-    kind, origin, |K21 - G10|. Kind 0: x = u; 1 and -1: x = origin ± (1/u - 1), u in (0, 1], for a range to ±∞.
+    `panels` (capacity, 9), `count` of them in use: left and right in u, value, error, whether still to be evaluated,
+    kind, origin, the rules' disagreement, by how much the bisection that made it changed the value. Kind 0: x = u;
+    1 and -1: x = origin ± (1/u - 1), u in (0, 1], for a range to ±∞.
     `others` are the program's inputs, of which `place` is x. Gives the number of panels, a status (0 within tolerance,
     1 limit reached, 2 a panel became too narrow) and how many points were evaluated.
     Source: Piessens et al., QUADPACK (QAG, QAGI; the 21-point pair).
@@ -129,6 +217,8 @@ def refine(code, constants, n_registers, outputs, place, others, panels, count, 
     x = nodes()
     fine = kronrod()
     coarse = gauss()
+    rules = null_rules(x, fine)
+    edges = edge_weights(x)
     first = constants.shape[0]
     registers = np.zeros((n_registers, 24))
     points = np.zeros(24)
@@ -141,7 +231,9 @@ def refine(code, constants, n_registers, outputs, place, others, panels, count, 
     evaluations = 0
     for p in range(count):
         if panels[p, 4] != 0.0:
-            rounding = evaluate(panels[p], code, registers, outputs, slot, x, fine, coarse, points, weights)
+            rounding = evaluate(
+                panels[p], code, registers, outputs, slot, x, fine, coarse, rules, edges, points, weights
+            )
             judge(panels[p], 0.0, 0.0, rounding)
             evaluations += 21
     while True:
@@ -161,8 +253,8 @@ def refine(code, constants, n_registers, outputs, place, others, panels, count, 
         whole = panels[worst, 2]
         before = panels[worst, 7]
         halve(panels, worst, count)
-        left = evaluate(panels[worst], code, registers, outputs, slot, x, fine, coarse, points, weights)
-        right = evaluate(panels[count], code, registers, outputs, slot, x, fine, coarse, points, weights)
+        left = evaluate(panels[worst], code, registers, outputs, slot, x, fine, coarse, rules, edges, points, weights)
+        right = evaluate(panels[count], code, registers, outputs, slot, x, fine, coarse, rules, edges, points, weights)
         moved = abs(whole - panels[worst, 2] - panels[count, 2])
         judge(panels[worst], moved, before, left)
         judge(panels[count], moved, before, right)

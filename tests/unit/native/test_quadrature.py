@@ -63,6 +63,20 @@ def test_the_error_bound_holds_for_algebraic_singularities(power, place, toleran
         assert abs(made.value - exact) <= made.error + 4e-15 * exact
 
 
+@given(st.floats(0.0, 1.0), st.sampled_from([1e-3, 1e-6, 1e-9]), st.sampled_from(["jump", "kink", "end"]))
+def test_the_error_bound_holds_where_the_integrand_is_not_smooth(place, tolerance, kind):
+    text, exact = {
+        "jump": (f"where(x < {place!r}, 1, 3)", 3 - 2 * place),
+        "kink": (f"abs(x - {place!r})", (place**2 + (1 - place) ** 2) / 2),
+        "end": (f"where(x < {place!r}, exp(x), 0)", math.expm1(place)),
+    }[kind]
+    made = integrate(text, 0.0, 1.0, epsabs=tolerance, epsrel=0.0)
+    assert made.status == quadrature.CONVERGED
+    # a jump nearer to the end of the first panels than any point is the one thing that cannot be seen
+    hidden = 1e-10 if kind != "kink" else 0.0
+    assert abs(made.value - exact) <= made.error + 4e-15 * exact + hidden
+
+
 @pytest.mark.parametrize(
     ("text", "edges", "rule"),
     [
