@@ -36,6 +36,7 @@ _ON_EMBEDDED = {
     "fetch.wait.max.ms": 10,  # the mock cluster answers a waiting fetch at its end, not when a record comes
 }
 _COMMIT_EVERY_S = 0.2
+_PAUSE_AFTER_S = 1.0
 _REVOKE_BUDGET_S = 5.0
 
 
@@ -90,6 +91,7 @@ class Intake(Service):
         self._handed: Future[Any] | None = None
         self._failure: Exception | None = None
         self._paused = False
+        self._full_since: float | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -154,12 +156,13 @@ class Intake(Service):
         commit_at = time.monotonic() + _COMMIT_EVERY_S
         try:
             while not self._stopping.is_set():
-                first = consumer.poll(0.001 if self._pending else 0.05)
+                first = None
+                if not self._must_wait(consumer):
+                    first = consumer.poll(0.001 if self._pending else 0.05)
                 if first is not None:
                     # consume(n, timeout) would wait its whole timeout for n: only what is here already
                     self._receive([first, *consumer.consume(BATCH_LIMIT - 1, 0)])
                 self._hand_out()
-                self._hold_back(consumer)
                 if time.monotonic() >= commit_at:
                     self._commit(consumer)
                     commit_at = time.monotonic() + _COMMIT_EVERY_S
@@ -199,19 +202,35 @@ class Intake(Service):
         put = self._channel.put(cast("faust.EventT[Any]", batch))
         self._handed = asyncio.run_coroutine_threadsafe(put, self._loop)
 
-    def _hold_back(self, consumer: Consumer) -> None:
-        """Pause every partition at the bound, read on at half of it; polling goes on, so no rebalance follows."""
+    def _must_wait(self, consumer: Consumer) -> bool:
+        """Wait a moment at the bound; when that lasts, pause every partition and go on polling until there is room.
+
+        A pause discards what librdkafka has fetched ahead, so it is for long waits alone; without one, a consumer that
+        does not poll is put out of its group in the end.
+        """
         with self._lock:
             load = max(
                 sum(frontier.in_flight for frontier in self._frontiers.values()) / self._limit,
                 sum(self._large.values()) / self._bytes_limit,
             )
-        if not self._paused and load >= 1.0:
+        if load < 1.0:
+            self._full_since = None
+            if self._paused and load <= 0.5:
+                self._resume(consumer)
+            return False
+        if self._paused:
+            return False
+        now = time.monotonic()
+        self._full_since = now if self._full_since is None else self._full_since
+        if now - self._full_since > _PAUSE_AFTER_S:
             consumer.pause(consumer.assignment())
             self._paused = True
-        elif self._paused and load <= 0.5:
-            consumer.resume(consumer.assignment())
-            self._paused = False
+            return False
+        return not self._stopping.wait(0.001)
+
+    def _resume(self, consumer: Consumer) -> None:
+        consumer.resume(consumer.assignment())
+        self._paused = False
 
     def _commit(self, consumer: Consumer, partitions: Iterable[Partition] | None = None) -> None:
         with self._lock:
@@ -246,7 +265,7 @@ class Intake(Service):
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
-        self._paused = False
+        self._resume(consumer)  # all of them: the next round pauses them again where that is still due
         _log.info("partitions_assigned", partitions=_names(partitions))
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
