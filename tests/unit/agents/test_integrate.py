@@ -7,7 +7,6 @@ import pytest
 from agents import integrate
 from agents.outcome import Problem
 
-
 SPLIT = 2 * (3**-0.5 + (2 / 3) ** 0.5)
 
 
