@@ -35,6 +35,7 @@ _ON_EMBEDDED = {
     "group.protocol": "consumer",  # joins at once, where the classic protocol of the mock cluster takes 3 s
     "fetch.wait.max.ms": 10,  # the mock cluster answers a waiting fetch at its end, not when a record comes
 }
+_GATHER_S = 0.003
 _COMMIT_EVERY_S = 0.2
 _PAUSE_AFTER_S = 1.0
 _REVOKE_BUDGET_S = 5.0
@@ -89,6 +90,7 @@ class Intake(Service):
         self._large: dict[tuple[Partition, int], int] = {}
         self._pending: list[Record] = []
         self._handed: Future[Any] | None = None
+        self._handed_at = 0.0
         self._failure: Exception | None = None
         self._paused = False
         self._full_since: float | None = None
@@ -160,6 +162,8 @@ class Intake(Service):
                 if not self._must_wait(consumer):
                     first = consumer.poll(0.001 if self._pending else 0.05)
                 if first is not None:
+                    # one alone goes at once; in a stream of them, each batch takes what a few milliseconds bring
+                    self._stopping.wait(max(0.0, self._handed_at + _GATHER_S - time.monotonic()))
                     # consume(n, timeout) would wait its whole timeout for n: only what is here already
                     self._receive([first, *consumer.consume(BATCH_LIMIT - 1, 0)])
                 self._hand_out()
@@ -199,6 +203,7 @@ class Intake(Service):
             return
         batch = RecordBatch(self._pending[:BATCH_LIMIT])
         del self._pending[:BATCH_LIMIT]
+        self._handed_at = time.monotonic()
         put = self._channel.put(cast("faust.EventT[Any]", batch))
         self._handed = asyncio.run_coroutine_threadsafe(put, self._loop)
 
