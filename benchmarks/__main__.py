@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import latency, throughput
+from benchmarks import ensemble, latency, throughput
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # where the container is made
 
@@ -30,19 +30,34 @@ def _kafka() -> Iterator[str]:
 
 
 ON_KAFKA: dict[str, Callable[[str], object]] = {"throughput": throughput.measure, "latency": latency.measure}
+ALONE: dict[str, Callable[[], object]] = {"ensemble": ensemble.measure}
 
 
 def main() -> None:
     """Run what was asked for."""
+    names = [*ALONE, *ON_KAFKA]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(ON_KAFKA)}; all when none is given")
-    names = parser.parse_args().names or list(ON_KAFKA)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(names)}; all when none is given")
+    asked = parser.parse_args().names or names
+    if unknown := set(asked) - set(names):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     found: dict[str, object] = {}
-    with _kafka() as bootstrap:
-        for name in names:
-            print(f"--- {name}: {sys.modules[ON_KAFKA[name].__module__].__doc__}".rstrip(), flush=True)
-            found[name] = ON_KAFKA[name](bootstrap)
+    for name in asked:
+        if name in ALONE:
+            _announce(name, ALONE[name])
+            found[name] = ALONE[name]()
+    if set(asked) & set(ON_KAFKA):
+        with _kafka() as bootstrap:
+            for name in asked:
+                if name in ON_KAFKA:
+                    _announce(name, ON_KAFKA[name])
+                    found[name] = ON_KAFKA[name](bootstrap)
     print(json.dumps(found))
+
+
+def _announce(name: str, measure: Callable[..., object]) -> None:
+    about = sys.modules[measure.__module__].__doc__ or ""
+    print(f"--- {name}: {about.partition(chr(10))[0]}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
-"""The Lorenz ensemble beside a loop over `scipy.integrate.solve_ivp`, at the same tolerance; prints one JSON line.
+"""The Lorenz ensemble beside a loop over `scipy.integrate.solve_ivp`, at the same tolerance, on one core.
 
 The loop runs over a sample of the members and its time is scaled to all of them. That "the same tolerance" is honest is
 shown by the errors of both against a reference at a much tighter tolerance (SciPy's DOP853).
 """
 
-import json
 import time
 
 import numpy as np
-import typer
 from scipy.integrate import solve_ivp
 
 from agents import ode_ensemble
@@ -46,8 +44,8 @@ def run_loop(initial: np.ndarray, method: str, rtol: float, atol: float) -> tupl
     return time.perf_counter() - started, np.array(final)
 
 
-def main(members: int = 10_000, sample: int = 100, rtol: float = 1e-6, atol: float = 1e-9) -> None:
-    """Compare and print."""
+def measure(members: int = 10_000, sample: int = 100, rtol: float = 1e-6, atol: float = 1e-9) -> dict[str, object]:
+    """Measure both, print the figures, and give them with the ratio."""
     if not ode.COMPILED:
         raise SystemExit("the kernels are not compiled: python hatch_build.py")
     initial = np.random.default_rng(7).uniform([-10, -10, 10], [10, 10, 40], (members, 3))
@@ -66,17 +64,11 @@ def main(members: int = 10_000, sample: int = 100, rtol: float = 1e-6, atol: flo
     print(f"solve_ivp     {scaled:8.1f} s, {sample / loop:10.1f} members/s   scaled from a loop over {sample} members")
     for name, error in errors.items():
         print(f"error of {name:10} median {np.median(error):.1e}, largest {error.max():.1e}, over {sample} members")
-    print(
-        json.dumps({
-            "benchmark": "ensemble", "members": members, "sample": sample, "rtol": rtol, "atol": atol,
-            "native_s": round(ours, 4), "solve_ivp_s_scaled": round(scaled, 2), "ratio": round(scaled / ours, 1),
-            "native_error_median": float(np.median(errors["native"])),
-            "solve_ivp_error_median": float(np.median(errors["solve_ivp"])),
-            "native_error_max": float(errors["native"].max()),
-            "solve_ivp_error_max": float(errors["solve_ivp"].max()),
-        })
-    )  # fmt: skip
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    return {
+        "members": members, "sample": sample, "rtol": rtol, "atol": atol,
+        "native_s": round(ours, 4), "solve_ivp_s_scaled": round(scaled, 2), "ratio": round(scaled / ours, 1),
+        "native_error_median": float(np.median(errors["native"])),
+        "solve_ivp_error_median": float(np.median(errors["solve_ivp"])),
+        "native_error_max": float(errors["native"].max()),
+        "solve_ivp_error_max": float(errors["solve_ivp"].max()),
+    }  # fmt: skip

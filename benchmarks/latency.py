@@ -72,8 +72,8 @@ def _quantiles(bootstrap: str, prefix: str, name: str, rate: int, seconds: float
         if arrived.all():
             complete.set()
 
-    # idempotent: at most 5 requests in flight. Without that bound a client floods the broker with requests of one message,
-    # and what is measured is the queue in its socket
+    # idempotent: at most 5 requests in flight. Without that bound a client floods the broker with requests of one
+    # message, and what is measured is the queue in its socket
     producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "enable.idempotence": True})
     topic = f"{prefix}compute.requests"
     with running(name, bootstrap, prefix), Tail(bootstrap, [f"{prefix}compute.results"], on_records, start="end"):

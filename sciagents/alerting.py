@@ -64,6 +64,11 @@ def default_config() -> Path:
     return shipped.folder("config") / "alerting.yaml"
 
 
+def check(file: Path) -> None:
+    """Look whether a configuration can be used; raises `ConfigError`."""
+    configuration.load(file, os.environ)
+
+
 def run(settings: AlertingSettings) -> None:
     """Run until SIGTERM or SIGINT; raises `ConfigError` before anything else when the configuration is wrong."""
     config = configuration.load(settings.config, os.environ)

@@ -97,8 +97,9 @@ def run(listen: str) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with await relay(host or "127.0.0.1", int(port), upstream):
-            print(f"kafka {host or '127.0.0.1'}:{port} (embedded)\nready", flush=True)  # noqa: T201 - its output
+        async with await relay(host or "127.0.0.1", int(port), upstream) as server:
+            bound = server.sockets[0].getsockname()[1]  # for port 0, the one that was free
+            print(f"kafka {host or '127.0.0.1'}:{bound} (embedded)\nready", flush=True)  # noqa: T201 - its output
             await stop.wait()
 
     with EmbeddedBroker() as broker:

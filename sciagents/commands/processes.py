@@ -77,10 +77,12 @@ def alerting(
     """Run the alerting stream until it is stopped: from events and results to incidents that reach people."""
     from sciagents import alerting as process  # noqa: PLC0415 - as above
 
+    file = config or process.default_config()
+    process.check(file)  # first: a mistake in it is told where no broker answers, too
     embedded = _is_embedded(kafka, embedded)
     process.run(
         process.AlertingSettings(
-            kafka=kafka, embedded=embedded, prefix=prefix, config=config or process.default_config(),
+            kafka=kafka, embedded=embedded, prefix=prefix, config=file,
             metrics_listen=metrics_listen, log_level=log_level, log_file=log_file, log_format=log_format,
             directory=directory,
         )
