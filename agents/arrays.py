@@ -39,14 +39,19 @@ def number(value: Any, field: str, *, infinite: bool = False) -> float:
     if isinstance(value, str) and value in {"Infinity", "-Infinity"} and infinite:
         return math.inf if value == "Infinity" else -math.inf
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Problem("invalid_input", f"expected a number, got {type(value).__name__}", field=field)
+        kind = "null" if value is None else type(value).__name__
+        raise Problem("invalid_input", f"expected a number, got {kind}", field=field, hint=_numbers(infinite))
     try:
         found = float(value)
     except OverflowError:
         found = math.inf
     if math.isnan(found) or (math.isinf(found) and not infinite):
-        raise Problem("invalid_input", "not a finite number", field=field)
+        raise Problem("invalid_input", "not a finite number", field=field, hint=_numbers(infinite))
     return found
+
+
+def _numbers(infinite: bool) -> str:
+    return 'a number, "Infinity" or "-Infinity"' if infinite else "a finite number; booleans and strings are none"
 
 
 def _from_lists(value: Any, field: str) -> Array:

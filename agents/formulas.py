@@ -10,6 +10,8 @@ from native.formula import FormulaError, Program, compile_program, is_name
 
 _NAME = "a letter or _, then letters, digits and _; no function, constant or word of the grammar"
 
+_GRAMMAR = "numbers, names, + - * / ** %, comparisons, and, or, not, where(c, a, b), and functions such as sin(x)"
+
 
 def numbers(values: Mapping[str, Any], field: str) -> dict[str, float]:
     """Read named finite numbers."""
@@ -59,4 +61,4 @@ def compiled(
 
 def problem_of(error: FormulaError) -> Problem:
     """A formula's error as a problem: `invalid_formula`, with the column in its message."""
-    return Problem("invalid_formula", str(error), field=error.name or None, hint=error.hint)
+    return Problem("invalid_formula", str(error), field=error.name or None, hint=error.hint or _GRAMMAR)

@@ -22,7 +22,8 @@ _PANELS_LIMIT = 100_000
 class QuadInputs(msgspec.Struct, forbid_unknown_fields=True):
     """The integral of `integrand`, a formula of `variable` and `parameters`, over `bounds`.
 
-    `bounds` are [low, high]: numbers, "Infinity" or "-Infinity"; in the other order the integral is the negative.
+    `bounds` are [low, high]: numbers, "Infinity", "-Infinity", or null for an open end; in the other order the integral
+    is the negative.
     `breakpoints` lie between them: where the integrand is singular, jumps, or has a narrow peak. Outputs: `value` and
     `error_estimate`, which bounds the error; what is so narrow that no point falls on it is not seen.
     """
@@ -91,7 +92,10 @@ def _check_options(options: QuadOptions) -> None:
 def _read_bounds(bounds: Any) -> tuple[float, float]:
     if not isinstance(bounds, list) or len(bounds) != 2:
         raise Problem("invalid_input", "not bounds", field="inputs.bounds", hint='[low, high], also "Infinity"')
-    low, high = (arrays.number(one, f"inputs.bounds[{i}]", infinite=True) for i, one in enumerate(bounds))
+    low, high = (
+        arrays.number(open_end if one is None else one, f"inputs.bounds[{i}]", infinite=True)
+        for i, (one, open_end) in enumerate(zip(bounds, ("-Infinity", "Infinity"), strict=True))
+    )
     if math.isinf(high - low) and not (math.isinf(low) or math.isinf(high)):
         raise Problem("invalid_input", "the range is too long", field="inputs.bounds", hint="use infinite bounds")
     return low, high

@@ -31,6 +31,8 @@ def solve(integrand, bounds, **rest):
         ("exp(-x**2)", ["-Infinity", "Infinity"], {}, math.sqrt(math.pi), "both infinite"),
         ("exp(-x**2)", ["Infinity", "-Infinity"], {}, -math.sqrt(math.pi), "both infinite, reversed"),
         ("exp(-x**2)", ["Infinity", "Infinity"], {}, 0.0, "equal infinite bounds"),
+        ("exp(-x)", [0, None], {}, 1.0, "an open upper end"),
+        ("exp(-x**2)", [None, None], {}, math.sqrt(math.pi), "both ends open"),
         ("a*x**n", [0, 1], {"parameters": {"a": 3, "n": 2}}, 1.0, "parameters"),
         ("abs(x - 1/3)**-0.5", [0, 1], {"breakpoints": [1 / 3], "options": {"epsrel": 1e-7}}, SPLIT, "a breakpoint"),
         ("1", [1, 3], {}, 2.0, "a constant"),
