@@ -28,7 +28,7 @@ from alerting.engine import Engine
 from alerting.stream import Batch, CaughtUp, Stream
 from sciagents import shipped
 from sciagents.tail import Tail, read_all
-from streams import declare, telemetry
+from streams import declare, process, telemetry
 from streams.contracts import Command, Incident, Notification, Severity
 from streams.emit import Emitter, Outgoing
 from streams.topics import names
@@ -81,7 +81,7 @@ def run(settings: AlertingSettings) -> None:
         host, _, port = settings.metrics_listen.rpartition(":")
         start_http_server(int(port), host or "127.0.0.1")
     app = make_app(settings, config)
-    faust.Worker(app, loglevel=settings.log_level, override_logging=False, quiet=True).execute_from_commandline()
+    process.run(app, settings.log_level)
 
 
 def make_app(settings: AlertingSettings, config: Config) -> faust.App:

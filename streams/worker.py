@@ -4,7 +4,6 @@ intake → channel of record batches → agent `compute` → `Compute` (threads)
 """
 
 import asyncio
-import gc
 import os
 import socket
 import uuid
@@ -17,7 +16,7 @@ import msgspec
 import structlog
 from prometheus_client import start_http_server
 
-from streams import declare, telemetry
+from streams import declare, process, telemetry
 from streams.cancels import Cancels
 from streams.compute import Compute
 from streams.contracts import Control
@@ -57,11 +56,7 @@ def run(settings: WorkerSettings) -> None:
         start_http_server(int(port), host or "127.0.0.1")
     app, intake = make_app(settings)
     intake.begin()  # its group is joined while Faust starts and joins its own
-    # messages make no cycles: looking for some at every 700th new object would take half of the hot path's time
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
-    faust.Worker(app, loglevel=settings.log_level, override_logging=False, quiet=True).execute_from_commandline()
+    process.run(app, settings.log_level)
 
 
 def make_app(settings: WorkerSettings) -> tuple[faust.App, Intake]:
