@@ -2,6 +2,7 @@
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS build
+LABEL sci-agents.stage=build
 WORKDIR /src
 COPY . .
 RUN python3 -m venv /pip && python3 -m venv --without-pip /opt/sci-agents

@@ -29,7 +29,7 @@ _SUITE = "bookworm"
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _SUITE_PYTHON = "3.11"
 _REGISTRY_TIMEOUT_S = 15
-_OURS = {"sci-agents.tests": "image"}
+_LABEL = "sci-agents.tests"
 _SOURCES = ("sciagents", "streams", "agents", "native", "alerting", "config", "examples")
 _BUILD_FILES = ("pyproject.toml", "hatch_build.py", "README.md")
 _MADE = {".so", ".pyc", ".stamp"}
@@ -128,15 +128,15 @@ def _present(name: str) -> bool:
 
 
 def _build(folder: Path, tag: str, base: str) -> None:
-    """Build an image and drop the earlier ones of its name that no container uses."""
-    labels = [argument for name, value in _OURS.items() for argument in ("--label", f"{name}={value}")]
-    _run("docker", "build", "--quiet", "--build-arg", f"BASE={base}", *labels, "--tag", tag, str(folder),
-         env=os.environ | {"DOCKER_BUILDKIT": "0"})  # fmt: skip
+    """Build an image; drop the earlier ones of its name that no container uses, and what only the build needed."""
+    arguments = ["--build-arg", f"BASE={base}", "--label", _LABEL, "--tag", tag, str(folder)]
+    _run("docker", "build", "--quiet", *arguments, env=os.environ | {"DOCKER_BUILDKIT": "0"})
     with contextlib.closing(docker.from_env()) as client:
-        for earlier in client.images.list(tag.partition(":")[0], filters={"label": [*_OURS]}):
+        for earlier in client.images.list(tag.partition(":")[0], filters={"label": _LABEL}):
             for name in set(earlier.tags) - {tag}:
                 with contextlib.suppress(APIError):
                     client.images.remove(name)
+        client.images.prune({"dangling": True, "label": "sci-agents.stage"})
 
 
 @contextlib.contextmanager
