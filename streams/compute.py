@@ -6,9 +6,9 @@ that it costs much, goes to the long threads one by one. Nothing raises out of h
 
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any, cast
 
 import msgspec
@@ -49,44 +49,37 @@ class Compute:
         self._defaults = defaults or {}
         self._cancels = cancels
         self._timeout_s = timeout_s
-        # one thread: decoding and encoding hold the interpreter's lock, so a second one would only take turns
-        self._fast = ThreadPoolExecutor(1, "compute")
         self._long = ThreadPoolExecutor(max_workers, "compute-long")
-        self._lock = threading.Lock()
-        self._waiting: deque[RecordBatch] = deque()
-        self._draining = False
+        self._waiting: SimpleQueue[RecordBatch | None] = SimpleQueue()
+        # one thread: decoding and encoding hold the interpreter's lock, so a second one would only take turns
+        self._fast = threading.Thread(target=self._run, name="compute", daemon=True)
+        self._fast.start()
 
     def submit(self, batch: RecordBatch) -> None:
-        """Let the fast thread process a batch, together with those that came while it was busy."""
-        with self._lock:
-            self._waiting.append(batch)
-            if self._draining:
-                return
-            self._draining = True
-        self._fast.submit(self._drain)
+        """Let the fast thread process a batch, together with those that come while it is busy."""
+        self._waiting.put(batch)
 
     def close(self) -> None:
         """Take no more work; what runs in the long threads is given up and repeated by whoever reads it next."""
-        for pool in (self._fast, self._long):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._waiting.put(None)
+        self._long.shutdown(wait=False, cancel_futures=True)
 
-    def _drain(self) -> None:
-        # a small batch costs more to pass from thread to thread than to compute: under load, larger ones form here
-        while records := self._take():
+    def _run(self) -> None:
+        while (batch := self._waiting.get()) is not None:
+            records = list(batch.records)
+            # a small batch costs more to pass from thread to thread than to compute: under load, larger ones form here
+            while len(records) < BATCH_LIMIT and not self._waiting.empty():
+                more = self._waiting.get()
+                if more is None:
+                    self._waiting.put(None)
+                    break
+                records += more.records
             try:
                 self._process(records)
             except Exception as error:
                 # every foreseen failure is an answer; after this one the process ends, and its offsets are read again
                 _log.exception("batch_failed", records=len(records))
                 self._desk.give_up(error)
-
-    def _take(self) -> list[Record]:
-        with self._lock:
-            records: list[Record] = []
-            while self._waiting and len(records) + len(self._waiting[0].records) <= BATCH_LIMIT:
-                records += self._waiting.popleft().records
-            self._draining = bool(records)
-            return records
 
     def _process(self, records: Sequence[Record]) -> None:
         telemetry.RECORDS.inc(len(records))

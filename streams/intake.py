@@ -35,7 +35,7 @@ _ON_EMBEDDED = {
     "group.protocol": "consumer",  # joins at once, where the classic protocol of the mock cluster takes 3 s
     "fetch.wait.max.ms": 10,  # the mock cluster answers a waiting fetch at its end, not when a record comes
 }
-_GATHER_S = 0.003
+_GATHER_S = 0.005
 _COMMIT_EVERY_S = 0.2
 _PAUSE_AFTER_S = 1.0
 _REVOKE_BUDGET_S = 5.0

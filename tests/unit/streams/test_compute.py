@@ -68,10 +68,12 @@ class Stage:
         self.cancels = Cancels()
         self.compute = Compute(desk, self.cancels)
 
-    def take(self, *values):
+    def take(self, *values, wait=True):
+        """Process a batch; every one of its records is answered, sooner or later."""
         records = [(Record(value), PARTITION, offset) for offset, value in enumerate(values)]
         self.compute.submit(stage.RecordBatch(records))
-        self.compute._fast.submit(int).result(30)  # behind the batch, in the same thread
+        with self.emitter.changed:
+            assert not wait or self.emitter.changed.wait_for(lambda: len(self.emitter.sent) >= len(values), 30)
 
     def results(self, count):
         with self.emitter.changed:
@@ -199,7 +201,7 @@ def test_a_request_cancelled_while_it_waits_is_not_begun(monkeypatch):
 
     _task(monkeypatch, compute, cost=1e12)
     one = Stage()
-    one.take(_solve("first"), _solve("second"), _solve("third"))  # two threads: the third waits
+    one.take(_solve("first"), _solve("second"), _solve("third"), wait=False)  # two threads: the third waits
     one.cancels.add("third")
     gate.set()
     assert one.results(3)["third"]["status"] == "cancelled"
