@@ -3,17 +3,17 @@
 What a client, the HTTP API and the command line read results, progress and incidents with.
 """
 
+import logging
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Self
 
-import stamina
-import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-_log = structlog.get_logger(__name__)
+# the standard library's, since this runs in users' programs too: silent there unless they want it
+_log = logging.getLogger(__name__)
 
 Start = Literal["beginning", "end"] | float
 """Where to begin; a number is epoch seconds: the first record from then on (not on the embedded broker)."""
@@ -21,11 +21,8 @@ _TIMEOUT_S = 20.0
 _BATCH = 1_000
 
 
-def _has_no_leader(error: Exception) -> bool:
-    """Whether a partition has no leader yet: it was made a moment ago, or moves."""
-    return isinstance(error, KafkaException) and error.args[0].name() in {
-        "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"
-    }  # fmt: skip
+_NO_LEADER = {"NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"}
+"""What a partition answers that was made a moment ago, or moves."""
 
 
 class Tail:
@@ -91,9 +88,15 @@ class Tail:
             raise KafkaException(found.error)
         return list(found.partitions)
 
-    @stamina.retry(on=_has_no_leader, attempts=None, timeout=_TIMEOUT_S, wait_initial=0.05, wait_max=0.5)
     def _watermarks(self, partition: TopicPartition) -> tuple[int, int]:
-        return self._consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_S)
+        deadline = time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                return self._consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_S)
+            except KafkaException as error:
+                if error.args[0].name() not in _NO_LEADER or time.monotonic() > deadline:
+                    raise
+            self._stopping.wait(0.1)
 
     def _begin(self, partition: TopicPartition, low: int, high: int) -> int:
         if isinstance(self._start, str):
@@ -112,7 +115,7 @@ class Tail:
                 if self._behind:
                     self._look_behind()
         except Exception as failure:
-            _log.exception("tail_failed", topics=self._topics)
+            _log.exception("tail_failed: %s", ", ".join(self._topics))
             self.failure = failure
             self._on_failure(failure)
         finally:
@@ -122,7 +125,7 @@ class Tail:
         records = [message for message in messages if message.error() is None]
         for message in messages:
             if (error := message.error()) is not None:
-                _log.warning("consume_error", error=str(error))
+                _log.warning("consume_error: %s", error)
         if records:
             self._on_records(records)
 
