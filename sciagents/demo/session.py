@@ -20,7 +20,7 @@ from sciagents import shipped
 from sciagents.demo.receivers import mail_server, mail_text, slack_endpoint, slack_text
 from sciagents.demo.screen import Screen
 from sciagents.demo.seen import Seen
-from sciagents.errors import BrokerError, SciAgentsError
+from sciagents.errors import BrokerError, NoAnswerError, SciAgentsError
 from sciagents.tail import Tail
 from sciagents.up import System, UpSettings
 from streams.contracts import Incident, OpsEvent, Result
@@ -98,7 +98,13 @@ class Session:
         topic = _TOPICS["compute.requests"]
         emitter = Emitter(self.system.kafka)
         emitter.send([Outgoing(topic, key.encode(), value, []) for key, value in requests], report)
-        if (failure := await asyncio.wait_for(confirmed, _RESULTS_WITHIN_S)) is not None:
+        try:
+            # not `wait_for`: before Python 3.12 it swallows an interrupt that comes together with what it waits for
+            async with asyncio.timeout(_RESULTS_WITHIN_S):
+                failure = await confirmed
+        except TimeoutError:
+            raise NoAnswerError(f"requests are not confirmed within {_RESULTS_WITHIN_S:g} s") from None
+        if failure is not None:
             raise BrokerError(f"the broker refuses requests: {failure}")
         emitter.close(1.0)
 
