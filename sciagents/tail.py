@@ -42,7 +42,8 @@ class Tail:
                 "auto.offset.reset": "earliest",
                 "fetch.message.max.bytes": 12 * 1024 * 1024,
                 "fetch.wait.max.ms": 100,
-            }
+            },
+            logger=logging.getLogger("librdkafka"),
         )
         self._topics = list(topics)
         self._on_records = on_records

@@ -1,5 +1,6 @@
 """What leaves: one librdkafka producer, whose delivery reports say when a batch is really out."""
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -55,7 +56,8 @@ class Emitter:
                 "queue.buffering.max.messages": 500_000,
                 "compression.type": "none",
                 "partitioner": "murmur2_random",
-            }
+            },
+            logger=logging.getLogger("librdkafka"),
         )
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="emit", daemon=True)

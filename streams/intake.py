@@ -4,6 +4,7 @@ Offsets are received into a frontier per partition before a batch is handed out,
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections import defaultdict
@@ -153,7 +154,7 @@ class Intake(Service):
             loop.call_soon_threadsafe(lambda: loop.create_task(self.crash(failure)))
 
     def _read(self) -> None:
-        consumer = Consumer(self._config)
+        consumer = Consumer(self._config, logger=logging.getLogger("librdkafka"))
         consumer.subscribe(self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         commit_at = time.monotonic() + _COMMIT_EVERY_S
         try:
