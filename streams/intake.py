@@ -200,7 +200,10 @@ class Intake(Service):
 
     def _hand_out(self) -> None:
         """Put a batch on the channel once it has taken the one before: under load, larger batches form here."""
-        if not self._pending or self._loop is None or (self._handed is not None and not self._handed.done()):
+        if self._handed is not None and self._handed.done():
+            self._handed.result()  # raises what went wrong: those records were handed to nobody
+            self._handed = None
+        if not self._pending or self._handed is not None or self._loop is None:
             return
         batch = RecordBatch(self._pending[:BATCH_LIMIT])
         del self._pending[:BATCH_LIMIT]
