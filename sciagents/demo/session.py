@@ -216,13 +216,17 @@ def run(directory: str) -> None:
     folder = Path(directory) / "demo"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    asyncio.run(_run(folder))
+    try:
+        asyncio.run(_run(folder))
+    except asyncio.CancelledError:
+        raise SciAgentsError("interrupted: everything is stopped") from None
 
 
 async def _run(folder: Path) -> None:
     task = asyncio.current_task()
     if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell's `&` has had SIGINT ignored
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with Screen(STEPS) as screen:
         async with contextlib.AsyncExitStack() as stack:
             session = await stack.enter_async_context(_session(screen, folder))

@@ -77,14 +77,15 @@ def test_twice_in_a_row_it_tells_the_whole_story(place):
         place.assert_clean()
 
 
-def test_interrupted_it_leaves_nothing(place):
-    """SIGINT in the middle stops all that it has started."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_nothing(place, number):
+    """A signal in the middle stops all that it has started, and the demo says so."""
     process = place.start()
     for line in process.stdout:
         if line.startswith("[ 1/"):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             break
-    process.stdout.read()
+    assert process.stdout.read().endswith("error: interrupted: everything is stopped\n")
     process.stdout.close()
-    assert process.wait(_TIMEOUT_S) != 0
+    assert process.wait(_TIMEOUT_S) == 1
     place.assert_clean()
