@@ -97,6 +97,16 @@ class Control(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     action: Literal["cancel"]
 
 
+_NEEDED_BY_KIND = {
+    "metric": ("name", "value"),
+    "log": ("level", "message"),
+    "heartbeat": ("ttl_s",),
+    "deploy": ("version",),
+    "test_run": ("passed", "failed"),
+    "fault": ("what",),
+}
+
+
 class OpsEvent(msgspec.Struct, kw_only=True):
     """Something that happened to a machine or a service (`ops.events`); which fields are set depends on `kind`."""
 
@@ -118,6 +128,16 @@ class OpsEvent(msgspec.Struct, kw_only=True):
     skipped: int | None = None
     suite: str | None = None
     what: str | None = None
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The fields that an event of its kind has to have."""
+        return _NEEDED_BY_KIND[self.kind]
+
+    @property
+    def missing(self) -> list[str]:
+        """Those of them that are not set."""
+        return [name for name in self.needed if getattr(self, name) is None]
 
 
 class EscalationState(msgspec.Struct, kw_only=True):

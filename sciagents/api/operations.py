@@ -107,16 +107,6 @@ def _incident(service: Service, incident_id: str) -> Incident:
     return found
 
 
-_NEEDED = {
-    "metric": ("name", "value"),
-    "log": ("level", "message"),
-    "heartbeat": ("ttl_s",),
-    "deploy": ("version",),
-    "test_run": ("passed", "failed"),
-    "fault": ("what",),
-}
-
-
 def _checked_event(value: bytes, where: str) -> OpsEvent:
     event: OpsEvent = _decode(_event, value, where)
     dot = f"{where}." if where else ""
@@ -124,12 +114,9 @@ def _checked_event(value: bytes, where: str) -> OpsEvent:
         if not 0 < len(getattr(event, field)) <= 256:
             raise HttpProblem(400, "invalid_message", f"{field} must have 1 to 256 characters", field=dot + field)
     _instant(event.time, f"{dot}time")
-    for field in _NEEDED[event.kind]:
-        if getattr(event, field) is None:
-            needed = ", ".join(_NEEDED[event.kind])
-            raise HttpProblem(
-                400, "invalid_message", f"{field!r} is missing", field=dot + field, hint=f"{event.kind} needs {needed}"
-            )
+    for field in event.missing:
+        hint = f"{event.kind} needs {', '.join(event.needed)}"
+        raise HttpProblem(400, "invalid_message", f"{field!r} is missing", field=dot + field, hint=hint)
     return event
 
 

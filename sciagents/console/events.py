@@ -11,14 +11,6 @@ from sciagents.errors import UsageError
 from sciagents.publish import publish as send
 from streams.contracts import OpsEvent
 
-_NEEDED = {
-    "metric": ("name", "value"),
-    "log": ("level", "message"),
-    "heartbeat": ("ttl_s",),
-    "deploy": ("version",),
-    "test_run": ("passed", "failed"),
-    "fault": ("what",),
-}
 _decoder = msgspec.json.Decoder(OpsEvent)
 
 
@@ -49,9 +41,8 @@ def checked(value: bytes) -> OpsEvent:
     except RecursionError:
         raise ValueError("nested too deep") from None
     instants.parse(event.time)
-    missing = [name for name in _NEEDED[event.kind] if getattr(event, name) is None]
-    if missing:
-        raise ValueError(f"a {event.kind} event needs {', '.join(missing)}")
+    if event.missing:
+        raise ValueError(f"a {event.kind} event needs {', '.join(event.missing)}")
     if not event.source:
         raise ValueError("source is empty")
     return event

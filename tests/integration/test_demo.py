@@ -7,11 +7,11 @@ import subprocess
 import sys
 import uuid
 
+import marked
 import psutil
 import pytest
 
 _TIMEOUT_S = 150.0
-_MARK = "SCI_AGENTS_TEST_MARK"
 
 
 class Place:
@@ -23,7 +23,7 @@ class Place:
         for name in ("home", "tmp"):
             (folder / name).mkdir()
         self.environment = {
-            **os.environ, _MARK: self.mark, "HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp"),
+            **os.environ, marked.MARK: self.mark, "HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp"),
         }  # fmt: skip
 
     def start(self):
@@ -34,14 +34,7 @@ class Place:
 
     def processes(self):
         """All processes with the mark."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get(_MARK) == self.mark:
-                    found.append(process)
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
-        return found
+        return marked.processes(self.mark)
 
     def assert_clean(self):
         """No process, so no port either, and no file but in `var/`."""

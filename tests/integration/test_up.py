@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 
 import httpx
+import marked
 import msgspec
 import psutil
 import pytest
@@ -19,7 +20,6 @@ from sciagents import health, reach
 from sciagents.tail import Tail
 
 _TIMEOUT_S = 90.0
-_MARK = "SCI_AGENTS_TEST_MARK"
 
 
 class Up:
@@ -30,7 +30,7 @@ class Up:
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sciagents", "up", "--listen", "127.0.0.1:0", "--dir", str(folder), *arguments],
-            stdout=subprocess.PIPE, text=True, env={**os.environ, _MARK: self.mark},
+            stdout=subprocess.PIPE, text=True, env={**os.environ, marked.MARK: self.mark},
         )  # fmt: skip
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read)
@@ -54,14 +54,7 @@ class Up:
 
     def family(self):
         """All processes with the mark, the first one too."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get(_MARK) == self.mark:
-                    found.append(process)
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
-        return found
+        return marked.processes(self.mark)
 
     def named(self, command):
         """The process that runs one of our commands."""
