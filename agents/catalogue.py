@@ -6,12 +6,46 @@ from typing import Any
 
 import msgspec
 
-from agents import integrate, linalg, ode
+from agents import (
+    analyze,
+    integrate,
+    inverse,
+    linalg,
+    ode,
+    optimize,
+    pde,
+    physics_ml,
+    profile,
+    select,
+    special,
+    surrogate,
+    uq,
+    validate,
+    workflow,
+)
 from agents.outcome import Problem
 from agents.task import Task
 
 TASKS: Mapping[tuple[str, str], Task] = {
-    (task.agent, task.name): task for task in (*ode.TASKS, *linalg.TASKS, *integrate.TASKS)
+    (task.agent, task.name): task
+    for agent in (
+        ode,
+        pde,
+        linalg,
+        optimize,
+        integrate,
+        special,
+        uq,
+        surrogate,
+        inverse,
+        physics_ml,
+        analyze,
+        select,
+        validate,
+        profile,
+        workflow,
+    )
+    for task in agent.TASKS
 }
 AGENTS: tuple[str, ...] = tuple(dict.fromkeys(agent for agent, _ in TASKS))
 

@@ -1,5 +1,6 @@
 """What a task gives back: an outcome, or a problem that says what is wrong, where, and what would do."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -52,7 +53,10 @@ NOTHING_TO_SAY = Diagnostics()
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """A computed answer (`outputs` may hold NumPy arrays) or, when `problem` is set, why there is none."""
+    """A computed answer (`outputs` may hold NumPy arrays) or, when `problem` is set, why there is none.
+
+    `keep` is what later requests may refer to by its id, such as a fitted surrogate: it is kept before the answer goes.
+    """
 
     outputs: dict[str, Any] | None
     kernel: str
@@ -60,3 +64,4 @@ class Outcome(msgspec.Struct, frozen=True):
     diagnostics: Diagnostics = NOTHING_TO_SAY
     warnings: list[str] = []
     problem: Problem | None = None
+    keep: Mapping[str, bytes] = {}

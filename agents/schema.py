@@ -1,5 +1,6 @@
 """From a request's plain mapping to a task's struct: unknown keys name the nearest valid one."""
 
+import math
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -22,15 +23,48 @@ def read(values: Mapping[str, Any], shape: type[T], where: str) -> T:
             hint=_nearest(unknown, shape),
         )
     try:
-        return msgspec.convert(values, shape)
+        found = msgspec.convert(values, shape)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$")
-        field = where + path.rstrip("`")
+        message, path = _parted(error)
+        if _SOME_KEY in path:
+            path = _named(values, shape, path)
+        field = where + path
         if "missing required field" in message:
             name = message.split("`")[1]
-            field = f"{where}{path.rstrip('`')}.{name}"
+            field = f"{field}.{name}"
             message = f"{name!r} is missing"
         raise Problem("invalid_input", message, field=field, hint=f"keys: {', '.join(sorted(_names(shape)))}") from None
+    for name in shape.__struct_fields__:  # msgpack has them; in JSON they are strings
+        value = getattr(found, name)
+        if type(value) is float and not math.isfinite(value):
+            raise Problem("invalid_input", "not a finite number", field=f"{where}.{name}", hint="a finite number")
+    return found
+
+
+_SOME_KEY = "[...]"
+"""What msgspec writes for the key of a mapping."""
+_KEYS_TRIED = 1000
+
+
+def _parted(error: msgspec.ValidationError) -> tuple[str, str]:
+    message, _, path = str(error).partition(" - at `$")
+    return message, path.rstrip("`")
+
+
+def _named(values: Mapping[str, Any], shape: type[msgspec.Struct], path: str) -> str:
+    """Say which key of a mapping is wrong, by reading the mapping one key at a time."""
+    before, _, after = path.partition(_SOME_KEY)
+    name = before.lstrip(".")
+    inner = values.get(name)
+    if not isinstance(inner, Mapping):
+        return path
+    for key in list(inner)[:_KEYS_TRIED]:
+        try:
+            msgspec.convert({**values, name: {key: inner[key]}}, shape)
+        except msgspec.ValidationError as error:
+            _, again = _parted(error)
+            return f"{before}.{str(key)[:80]}{again.removeprefix(before).removeprefix(_SOME_KEY)}"
+    return before + after
 
 
 _NAMES: dict[type[msgspec.Struct], frozenset[str]] = {}

@@ -2,11 +2,17 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from agents.outcome import Outcome
+
+
+class TaskOptions(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What the options of every task have: `arrays` forces the form of arrays in the result."""
+
+    arrays: Literal["list", "base64"] | None = None
 
 
 class Watch(Protocol):

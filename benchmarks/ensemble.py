@@ -9,7 +9,7 @@ import time
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from agents import ode_ensemble
+from agents.ode import ensemble as ode_ensemble
 from native import ode
 
 SIGMA, RHO, BETA = 10.0, 28.0, 8.0 / 3.0

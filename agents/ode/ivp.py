@@ -1,4 +1,4 @@
-"""The agent `ode`: initial value problems, one by one (`ivp`) and as ensembles (`ensemble`)."""
+"""The task `ode.ivp`: initial value problems, each with a second integration that bounds its error."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from agents import formulas, ode_ensemble, schema
+from agents import formulas, schema
 from agents.arrays import Array
-from agents.ode_system import (
+from agents.ode.system import (
     OdeOptions,
     System,
     check_options,
@@ -170,15 +170,12 @@ def _reached(plan: IvpPlan, made: Trajectories, lane: int) -> int:
     return int(np.searchsorted(plan.grid * way, made.time[lane] * way, side="right"))
 
 
-TASKS = (
-    Task(
-        agent="ode", name="ivp", summary="Solve an initial value problem of ordinary differential equations.",
-        inputs=IvpInputs, options=OdeOptions, methods=("auto", "dopri5", "rodas4"),
-        example={
-            "equations": {"x": "v", "v": "-k*x"}, "parameters": {"k": 1}, "initial": {"x": 1, "v": 0},
-            "t_span": [0, 10], "n_points": 11,
-        },
-        prepare=prepare_ivp, compute=compute_ivp,
-    ),
-    ode_ensemble.TASK,
+TASK = Task(
+    agent="ode", name="ivp", summary="Solve an initial value problem of ordinary differential equations.",
+    inputs=IvpInputs, options=OdeOptions, methods=("auto", "dopri5", "rodas4"),
+    example={
+        "equations": {"x": "v", "v": "-k*x"}, "parameters": {"k": 1}, "initial": {"x": 1, "v": 0},
+        "t_span": [0, 10], "n_points": 11,
+    },
+    prepare=prepare_ivp, compute=compute_ivp,
 )  # fmt: skip

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from agents import integrate
+from agents.integrate import quad
 from agents.outcome import Problem
 
 SPLIT = 2 * (3**-0.5 + (2 / 3) ** 0.5)
@@ -17,7 +17,7 @@ def no_watch(fraction, stage):
 def solve(integrand, bounds, **rest):
     options = rest.pop("options", {})
     inputs = {"integrand": integrand, "variable": "x", "bounds": bounds, **rest}
-    return integrate.compute_quad([integrate.prepare_quad(inputs, options, 0)], no_watch)[0]
+    return quad.compute_quad([quad.prepare_quad(inputs, options, 0)], no_watch)[0]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_an_integrand_that_is_seen_as_zero_everywhere_is_warned_of():
 )
 def test_what_is_wrong_is_refused_with_its_place(change, options, code, field, rule):
     with pytest.raises(Problem) as caught:
-        integrate.prepare_quad({"integrand": "x", "variable": "x", "bounds": [0, 1], **change}, options, 0)
+        quad.prepare_quad({"integrand": "x", "variable": "x", "bounds": [0, 1], **change}, options, 0)
     assert (caught.value.code, caught.value.field) == (code, field), rule
 
 
@@ -95,9 +95,9 @@ def test_the_watch_is_heard_between_chunks():
     def stop(fraction, stage):
         raise Problem("cancelled", "stop")
 
-    plan = integrate.prepare_quad(
+    plan = quad.prepare_quad(
         {"integrand": "sin(1/x)/x", "bounds": [0, 1]}, {"epsabs": 0, "epsrel": 1e-13}, 0
     )  # fmt: skip
     with pytest.raises(Problem) as caught:
-        integrate.compute_quad([plan], stop)
+        quad.compute_quad([plan], stop)
     assert caught.value.code == "cancelled"

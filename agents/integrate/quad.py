@@ -1,4 +1,4 @@
-"""The agent `integrate`: integrals of formulas."""
+"""The task `integrate.quad`: integrals of formulas of one variable."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from agents import arrays, formulas, schema
 from agents.arrays import Array
 from agents.outcome import Check, Diagnostics, Outcome, Problem
-from agents.task import Task, Watch
+from agents.task import Task, TaskOptions, Watch
 from native import quadrature
 from native.formula import Program
 
@@ -35,14 +35,13 @@ class QuadInputs(msgspec.Struct, forbid_unknown_fields=True):
     parameters: dict[str, Any] = {}
 
 
-class QuadOptions(msgspec.Struct, forbid_unknown_fields=True):
+class QuadOptions(TaskOptions, kw_only=True):
     """The error is to be at most max(`epsabs`, `epsrel` |value|); `limit` is the most panels the range is cut into."""
 
     method: Literal["auto", "gauss_kronrod"] = "auto"
     epsabs: float = 1e-10
     epsrel: float = 1e-8
     limit: int = 2000
-    arrays: Literal["list", "base64"] | None = None
 
 
 @dataclass(slots=True)
@@ -143,11 +142,9 @@ def _outcome(value: float, error: float, panels: int, evaluations: int, *, unsee
     return Outcome(outputs, quadrature.KERNEL, quadrature.COMPILED, diagnostics, [text] if unseen else [])
 
 
-TASKS = (
-    Task(
-        agent="integrate", name="quad", summary="Integrate a formula of one variable, also over infinite ranges.",
-        inputs=QuadInputs, options=QuadOptions, methods=("gauss_kronrod",),
-        example={"integrand": "exp(-x**2)", "variable": "x", "bounds": ["-Infinity", "Infinity"]},
-        prepare=prepare_quad, compute=compute_quad,
-    ),
+TASK = Task(
+    agent="integrate", name="quad", summary="Integrate a formula of one variable, also over infinite ranges.",
+    inputs=QuadInputs, options=QuadOptions, methods=("gauss_kronrod",),
+    example={"integrand": "exp(-x**2)", "variable": "x", "bounds": ["-Infinity", "Infinity"]},
+    prepare=prepare_quad, compute=compute_quad,
 )  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents import ode_ensemble
+from agents.ode import ensemble
 from agents.outcome import Problem
 
 DECAY = {"equations": {"x": "-k*x"}, "initial": {"x": 1}, "t_span": [0, 1], "samples": {"k": [0.5, 1, 2, 4]}}
@@ -15,7 +15,7 @@ def no_watch(fraction, stage):
 
 
 def solve(inputs, **options):
-    return ode_ensemble.compute_ensemble([ode_ensemble.prepare_ensemble(inputs, options, 0)], no_watch)[0]
+    return ensemble.compute_ensemble([ensemble.prepare_ensemble(inputs, options, 0)], no_watch)[0]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def solve(inputs, **options):
 )  # fmt: skip
 def test_what_is_wrong_is_refused_with_its_place(change, code, field, rule):
     with pytest.raises(Problem) as caught:
-        ode_ensemble.prepare_ensemble({**DECAY, **change}, {}, 0)
+        ensemble.prepare_ensemble({**DECAY, **change}, {}, 0)
     assert (caught.value.code, caught.value.field) == (code, field), rule
 
 

@@ -1,4 +1,4 @@
-"""The agent `linalg`: dense linear systems."""
+"""The task `linalg.solve`: dense systems of linear equations."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -9,7 +9,7 @@ import numpy as np
 
 from agents import arrays, schema
 from agents.outcome import Check, Diagnostics, Outcome, Problem
-from agents.task import Quick, Task, Watch
+from agents.task import Quick, Task, TaskOptions, Watch
 from native import dense
 
 _ILL = float(1.0 / np.finfo(float).eps)
@@ -22,11 +22,10 @@ class SolveInputs(msgspec.Struct, forbid_unknown_fields=True):
     b: Any
 
 
-class SolveOptions(msgspec.Struct, forbid_unknown_fields=True):
+class SolveOptions(TaskOptions, kw_only=True):
     """`arrays` forces the form of arrays in the result."""
 
     method: Literal["auto", "lu"] = "auto"
-    arrays: Literal["list", "base64"] | None = None
 
 
 class SolvePlan(msgspec.Struct, frozen=True):
@@ -132,11 +131,9 @@ def _outcome(
     )  # fmt: skip
 
 
-TASKS = (
-    Task(
-        agent="linalg", name="solve", summary="Solve a dense system of linear equations a x = b.",
-        inputs=SolveInputs, options=SolveOptions, methods=("lu",),
-        example={"a": [[3, 1], [1, 2]], "b": [9, 8]}, prepare=prepare_solve, compute=compute_solve,
-        quick=Quick(msgspec.json.Decoder(SmallSystem).decode, plan_small),
-    ),
+TASK = Task(
+    agent="linalg", name="solve", summary="Solve a dense system of linear equations a x = b.",
+    inputs=SolveInputs, options=SolveOptions, methods=("lu",),
+    example={"a": [[3, 1], [1, 2]], "b": [9, 8]}, prepare=prepare_solve, compute=compute_solve,
+    quick=Quick(msgspec.json.Decoder(SmallSystem).decode, plan_small),
 )  # fmt: skip

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import msgspec
 import numpy as np
 
 from agents import arrays, formulas
 from agents.arrays import Array
 from agents.outcome import Problem
+from agents.task import TaskOptions
 from native import ode
 from native.formula import Program
 from native.ode import Members, Trajectories
@@ -19,7 +19,7 @@ _TIME = "the independent variable"
 _BLOWN_UP = 1e8
 
 
-class OdeOptions(msgspec.Struct, forbid_unknown_fields=True):
+class OdeOptions(TaskOptions, kw_only=True):
     """How to integrate.
 
     `auto` begins with dopri5 (Dormand–Prince 5(4)) and goes on with rodas4 (Rosenbrock, exact Jacobian) once the steps
@@ -32,7 +32,6 @@ class OdeOptions(msgspec.Struct, forbid_unknown_fields=True):
     atol: float = 1e-9
     max_step: float | None = None
     max_steps: int = 100_000
-    arrays: Literal["list", "base64"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

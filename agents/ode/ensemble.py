@@ -10,7 +10,7 @@ import numpy as np
 
 from agents import arrays, schema
 from agents.arrays import Array
-from agents.ode_system import (
+from agents.ode.system import (
     OdeOptions,
     System,
     check_options,

@@ -1,0 +1,99 @@
+"""Requests that are computed by themselves: a validated piece of work, and how its failures become outcomes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from agents import schema
+from agents.outcome import Check, Outcome, Problem
+from agents.task import Task, Watch
+
+Work = Callable[[Watch, Mapping[str, bytes]], Outcome]
+"""Computes; takes the watch and what was asked for by `Alone.needs`. A `Problem` it raises is the request's failure."""
+
+_STOPPED = {"timed_out", "cancelled"}
+_FINITE = Check("finite", passed=True)
+
+Inputs = TypeVar("Inputs", bound=msgspec.Struct)
+Options = TypeVar("Options", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Alone:
+    """A plan that shares no call with others.
+
+    `kernel` says what computes; `cost` is the estimate in floating-point operations; `needs` are the ids of what was
+    kept by earlier requests. With `finite` an output that is not finite is a failure.
+    """
+
+    kernel: str
+    work: Work
+    cost: float
+    needs: tuple[str, ...] = ()
+    compiled: bool = True
+    finite: bool = True
+
+    @property
+    def group(self) -> "Alone":
+        """Its own."""
+        return self
+
+
+def task(
+    *, agent: str, name: str, summary: str, inputs: type[Inputs], options: type[Options], methods: tuple[str, ...],
+    example: Mapping[str, Any], prepare: Callable[[Inputs, Options, int], Alone],
+) -> Task:  # fmt: skip
+    """Make a task whose requests are computed one by one; `prepare` takes inputs and options as they are declared."""
+
+    def read(given: Mapping[str, Any], how: Mapping[str, Any], seed: int) -> Alone:
+        wanted = schema.read(how, options, "options")
+        return prepare(schema.read(given, inputs, "inputs"), wanted, seed)
+
+    return Task(agent, name, summary, inputs, options, methods, example, read, compute)
+
+
+def compute(plans: Sequence[Alone], watch: Watch) -> list[Outcome]:
+    """Compute each plan, without anything kept."""
+    return [run(plan, watch, {}) for plan in plans]
+
+
+def run(plan: Alone, watch: Watch, kept: Mapping[str, bytes]) -> Outcome:
+    """Compute one plan; raises what the watch raises to stop it, and nothing else that is foreseen."""
+    try:
+        with np.errstate(all="ignore"):
+            outcome = plan.work(watch, kept)
+    except Problem as problem:
+        if problem.code in _STOPPED:
+            raise
+        return _failed(plan, problem)
+    except MemoryError:
+        return _failed(plan, Problem("budget_exceeded", "not enough memory", field="inputs", hint="a smaller problem"))
+    if outcome.problem is not None or not plan.finite:
+        return outcome
+    place = _not_finite(outcome.outputs, "outputs")
+    if place is not None:
+        return _failed(plan, Problem("non_finite", f"{place} is not finite", field="inputs", hint="scale the problem"))
+    diagnostics = msgspec.structs.replace(outcome.diagnostics, checks=[_FINITE, *outcome.diagnostics.checks])
+    return msgspec.structs.replace(outcome, diagnostics=diagnostics)
+
+
+def _failed(plan: Alone, problem: Problem) -> Outcome:
+    return Outcome(None, plan.kernel, plan.compiled, problem=problem)
+
+
+def _not_finite(value: Any, place: str) -> str | None:
+    """Find the first number that is not finite; gives its place."""
+    if isinstance(value, np.ndarray):
+        return None if value.dtype.kind not in "fc" or np.isfinite(value).all() else place
+    if isinstance(value, float | complex | np.floating):
+        return None if np.isfinite(value) else place
+    if isinstance(value, Mapping):
+        found = (_not_finite(item, f"{place}.{name}") for name, item in value.items())
+    elif isinstance(value, list | tuple):
+        found = (_not_finite(item, f"{place}[{i}]") for i, item in enumerate(value))
+    else:
+        return None
+    return next((one for one in found if one is not None), None)

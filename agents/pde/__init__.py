@@ -1,0 +1,5 @@
+"""The agent `pde`: partial differential equations on boxes of one to three dimensions."""
+
+from agents.task import Task
+
+TASKS: tuple[Task, ...] = ()

@@ -1,0 +1,5 @@
+"""The agent `uq`: what uncertain inputs do to a model."""
+
+from agents.task import Task
+
+TASKS: tuple[Task, ...] = ()
