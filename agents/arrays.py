@@ -14,6 +14,7 @@ SIZE_LIMIT = 10_000_000
 """Most elements in one array."""
 _KINDS = "fiu"
 _DEPTH = 8
+_SHAPES = "1 for a vector: [1, 2]; 2 for a matrix: [[1, 2], [3, 4]]"
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -24,9 +25,9 @@ def gate(value: Any, field: str, *, ndim: int | tuple[int, ...]) -> Array:
     wanted = (ndim,) if isinstance(ndim, int) else ndim
     if array.ndim not in wanted:
         expected = " or ".join(str(n) for n in wanted)
-        raise Problem("invalid_input", f"{array.ndim} dimensions, expected {expected}", field=field)
+        raise Problem("invalid_input", f"{array.ndim} dimensions, expected {expected}", field=field, hint=_SHAPES)
     if array.size > SIZE_LIMIT:
-        raise Problem("budget_exceeded", f"{array.size} elements, the limit is {SIZE_LIMIT}", field=field)
+        raise _too_many(array.size, field)
     if not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         path = "".join(f"[{i}]" for i in where)
@@ -48,6 +49,11 @@ def number(value: Any, field: str, *, infinite: bool = False) -> float:
     if math.isnan(found) or (math.isinf(found) and not infinite):
         raise Problem("invalid_input", "not a finite number", field=field, hint=_numbers(infinite))
     return found
+
+
+def _too_many(size: int, field: str) -> Problem:
+    text = f"{size} elements, the limit is {SIZE_LIMIT}"
+    return Problem("budget_exceeded", text, field=field, hint="split the request")
 
 
 def _numbers(infinite: bool) -> str:
@@ -86,7 +92,7 @@ def _only_numbers(value: list[Any], field: str) -> None:
         if not below:
             return
         level = below
-    raise Problem("invalid_input", f"more than {_DEPTH} dimensions", field=field)
+    raise Problem("invalid_input", f"more than {_DEPTH} dimensions", field=field, hint=_SHAPES)
 
 
 def _name(value: Any) -> str:
@@ -105,16 +111,17 @@ def _from_object(value: Mapping[str, Any], field: str) -> Array:
         raise Problem("invalid_input", "unknown dtype", field=f"{field}.dtype", hint="such as <f8, <f4, <i8, <u1")
     shape = value["shape"]
     if not isinstance(shape, list) or not all(type(n) is int and 0 <= n <= SIZE_LIMIT for n in shape) or len(shape) > 8:
-        raise Problem("invalid_input", "shape must be a list of sizes", field=f"{field}.shape")
+        raise Problem("invalid_input", "not a list of sizes", field=f"{field}.shape", hint="such as [100, 3]")
     size = math.prod(shape)
     if size > SIZE_LIMIT:
-        raise Problem("budget_exceeded", f"{size} elements, the limit is {SIZE_LIMIT}", field=f"{field}.shape")
+        raise _too_many(size, f"{field}.shape")
     raw = value.get("data")
     if raw is None:
         try:
             raw = base64.b64decode(value["base64"], validate=True)
         except (binascii.Error, TypeError, ValueError):
-            raise Problem("invalid_input", "not base64", field=f"{field}.base64") from None
+            hint = "RFC 4648, with its padding, of the little-endian bytes"
+            raise Problem("invalid_input", "not base64", field=f"{field}.base64", hint=hint) from None
     if not isinstance(raw, bytes | bytearray | memoryview) or len(raw) != size * dtype.itemsize:
         raise Problem(
             "invalid_input", f"the bytes do not fill shape {shape} of {dtype.str}", field=f"{field}.shape",
