@@ -6,7 +6,7 @@ from typing import Any
 
 from agents import arrays
 from agents.outcome import Problem
-from native.formula import FormulaError, Program, compile_program, is_name
+from native.formula import Derivatives, FormulaError, Program, compile_program, is_name
 
 _NAME = "a letter or _, then letters, digits and _; no function, constant or word of the grammar"
 
@@ -48,13 +48,18 @@ def check_same(names: Collection[str], wanted: Collection[str], field: str) -> N
 
 
 def compiled(
-    formulas: Mapping[str, str], variables: Collection[str], parameters: Collection[str], *, jacobian: bool = False
-) -> Program:
-    """Compile formulas, named by their fields; a program compiled lately is not compiled again."""
+    formulas: Mapping[str, str], variables: Collection[str], parameters: Collection[str], *,
+    derivatives: Derivatives | None = None, jacobian: bool = False,
+) -> Program:  # fmt: skip
+    """Compile formulas, named by their fields; a program compiled lately is not compiled again.
+
+    `derivatives` are added as the table in `native.formula.program` says; `jacobian` is the same as "gradient".
+    """
     try:
         return compile_program(
-            tuple(formulas.values()), tuple(variables), tuple(parameters), jacobian=jacobian, names=tuple(formulas)
-        )
+            tuple(formulas.values()), tuple(variables), tuple(parameters), derivatives=derivatives, jacobian=jacobian,
+            names=tuple(formulas),
+        )  # fmt: skip
     except FormulaError as error:
         raise problem_of(error) from None
 

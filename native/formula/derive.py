@@ -1,133 +1,115 @@
-"""Exact derivatives of a graph: forward mode, node by node; at a kink the derivative of one side is taken."""
+"""Exact derivatives of a graph, added to it: forward mode, reverse mode, and which of the two costs less."""
 
-# ruff: noqa: ARG005 - the rules in the table have one signature
-
-import math
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping, Sequence
 
 from native.formula.graph import Graph
+from native.formula.masks import Masks
+from native.formula.rules import CHOICES, FLAT, partial, taken
 
-_FLAT = frozenset({"const", "input", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "sign", "floor", "ceil"})
+Row = dict[int, int]
+"""The derivatives of one node that are not 0: {place of an input: node}."""
 
 
-def derivatives(graph: Graph, outputs: list[int], places: int) -> list[dict[int, int]]:
-    """Add the derivatives of `outputs` by the first inputs to `graph`: for each output {place: node}, where not 0."""
-    last = max(outputs, default=-1)
-    found: dict[int, dict[int, int]] = {}
-    for index in range(last + 1):  # operands come before what uses them
+def jacobian(graph: Graph, outputs: Sequence[int], places: int) -> list[Row]:
+    """Add the derivatives of `outputs` by the first inputs; by forward or reverse mode, whichever adds fewer nodes."""
+    if _reverse_is_cheaper(graph, outputs, places):
+        return [reverse(graph, [(output, graph.constant(1.0))], places) for output in outputs]
+    one = graph.constant(1.0)
+    return forward(graph, outputs, {place: {place: one} for place in range(places)})
+
+
+def forward(graph: Graph, outputs: Sequence[int], seeds: Mapping[int, Row]) -> list[Row]:
+    """Forward mode: `seeds` are the derivatives of the inputs; gives those of the outputs."""
+    found: dict[int, Row] = {}
+    for index in _ancestors(graph, outputs):
         op, operands, value = graph.nodes[index]
-        if op == "input" and int(value) < places:
-            found[index] = {int(value): graph.constant(1.0)}
-        elif op not in _FLAT:
-            parts = [found.get(operand, {}) for operand in operands]
-            whole: dict[int, int] = {}
-            for place in dict.fromkeys(place for part in parts for place in part):
-                made = _rule(graph, index, op, operands, [part.get(place) for part in parts])
-                if made is not None:
-                    whole[place] = made
-            if whole:
-                found[index] = whole
+        if op == "input" and int(value) in seeds:
+            found[index] = dict(seeds[int(value)])
+        elif op in CHOICES:
+            found[index] = _choose(graph, index, found)
+        elif op not in FLAT:
+            whole: Row = {}
+            for place, operand in enumerate(operands):
+                for slot, factor in found.get(operand, {}).items():
+                    _add(graph, whole, slot, partial(graph, index, place, factor))
+            found[index] = whole
     return [found.get(output, {}) for output in outputs]
 
 
-def _rule(g: Graph, whole: int, op: str, operands: tuple[int, ...], parts: list[int | None]) -> int | None:
-    if len(operands) == 1:
-        inner = parts[0]
-        outer = _CHAIN[op](g, operands[0], whole)
-        return None if inner is None else g.apply("mul", outer, inner)
-    if op == "where":
-        zero = g.constant(0.0)
-        then, other = parts[1], parts[2]
-        if then is None and other is None:
-            return None
-        return g.apply("where", operands[0], zero if then is None else then, zero if other is None else other)
-    return _binary(g, whole, op, operands, parts)
+def _choose(graph: Graph, index: int, found: Mapping[int, Row]) -> Row:
+    condition, first, second = taken(graph, index)
+    one, other = found.get(first, {}), found.get(second, {})
+    zero = graph.constant(0.0)
+    return {
+        slot: graph.apply("where", condition, one.get(slot, zero), other.get(slot, zero))
+        for slot in dict.fromkeys((*one, *other))
+    }
 
 
-def _binary(  # noqa: PLR0911 - one return a rule
-    g: Graph, whole: int, op: str, operands: tuple[int, ...], parts: list[int | None]
-) -> int | None:
-    a, b = operands
-    da, db = parts
-    if op == "add":
-        return _sum(g, da, db)
-    if op == "sub":
-        return _sum(g, da, _neg(g, db))
-    if op == "mul":
-        return _sum(g, _times(g, b, da), _times(g, a, db))
-    if op == "div":
-        left = None if da is None else g.apply("div", da, b)
-        return _sum(g, left, _neg(g, None if db is None else g.apply("div", g.apply("mul", whole, db), b)))
-    if op == "mod":
-        return _sum(g, da, _neg(g, _times(g, g.apply("floor", g.apply("div", a, b)), db)))
-    if op == "pow":
-        left = None
-        if da is not None:
-            lower = g.apply("pow", a, g.apply("sub", b, g.constant(1.0)))
-            left = g.apply("mul", g.apply("mul", b, lower), da)
-        return _sum(g, left, _times(g, g.apply("mul", whole, g.apply("log", a)), db))
-    if op == "atan2":
-        square = g.apply("add", g.apply("mul", a, a), g.apply("mul", b, b))
-        top = _sum(g, _times(g, b, da), _neg(g, _times(g, a, db)))
-        return None if top is None else g.apply("div", top, square)
-    zero = g.constant(0.0)  # min, max
-    first = g.apply("le" if op == "min" else "ge", a, b)
-    return g.apply("where", first, zero if da is None else da, zero if db is None else db)
+def reverse(graph: Graph, seeds: Sequence[tuple[int, int]], places: int) -> Row:
+    """Reverse mode: the gradient of the sum of output × weight over `seeds`, by the first inputs.
+
+    Costs a small multiple of the graph, however many inputs there are. Where a choice did not take an operand, what
+    flows back to it is masked and not multiplied by 0, so that a NaN or an infinity in there does not come through.
+    """
+    masks = Masks(graph)
+    depends = _depends(graph, [output for output, _ in seeds], places)
+    flows: dict[int, list[tuple[int, int | None]]] = {}
+    for output, weight in seeds:
+        flows.setdefault(output, []).append((weight, None))
+    gradient: Row = {}
+    for index in sorted(depends, reverse=True):
+        op, operands, value = graph.nodes[index]
+        if index not in flows or not depends[index]:
+            continue
+        flow, mask = masks.merge(flows.pop(index))
+        if op == "input":
+            gradient[int(value)] = masks.close(flow, mask)
+        elif op in CHOICES:
+            condition, first, second = taken(graph, index)
+            flows.setdefault(first, []).append((flow, masks.both(mask, condition)))
+            flows.setdefault(second, []).append((flow, masks.both(mask, graph.apply("not", condition))))
+        elif op not in FLAT:
+            for place, operand in enumerate(operands):
+                if depends[operand]:
+                    flows.setdefault(operand, []).append((partial(graph, index, place, flow), mask))
+    return dict(sorted(gradient.items()))
 
 
-def _sum(g: Graph, left: int | None, right: int | None) -> int | None:
-    if left is None or right is None:
-        return right if left is None else left
-    return g.apply("add", left, right)
+def _add(graph: Graph, row: Row, slot: int, node: int) -> None:
+    row[slot] = graph.apply("add", row[slot], node) if slot in row else node
 
 
-def _neg(g: Graph, node: int | None) -> int | None:
-    return None if node is None else g.apply("neg", node)
+def _ancestors(graph: Graph, outputs: Iterable[int]) -> list[int]:
+    """Every node that the outputs need, operands first."""
+    needed = set(outputs)
+    waiting = list(needed)
+    while waiting:
+        for operand in graph.nodes[waiting.pop()].operands:
+            if operand not in needed:
+                needed.add(operand)
+                waiting.append(operand)
+    return sorted(needed)
 
 
-def _times(g: Graph, factor: int, node: int | None) -> int | None:
-    return None if node is None else g.apply("mul", factor, node)
+def _depends(graph: Graph, outputs: Iterable[int], places: int) -> dict[int, int]:
+    """On which of the first inputs each node depends with a derivative: a bit for each."""
+    depends: dict[int, int] = {}
+    for index in _ancestors(graph, outputs):
+        op, operands, value = graph.nodes[index]
+        bits = 1 << int(value) if op == "input" and value < places else 0
+        if op not in FLAT:
+            for operand in operands[op == "where" :]:
+                bits |= depends[operand]
+        depends[index] = bits
+    return depends
 
 
-def _over(g: Graph, node: int) -> int:
-    return g.apply("div", g.constant(1.0), node)
-
-
-def _square(g: Graph, node: int) -> int:
-    return g.apply("mul", node, node)
-
-
-def _scaled(g: Graph, factor: float, node: int) -> int:
-    return g.apply("mul", g.constant(factor), node)
-
-
-def _one_minus(g: Graph, node: int) -> int:
-    return g.apply("sub", g.constant(1.0), node)
-
-
-_BELL = 2.0 / math.sqrt(math.pi)
-_CHAIN: dict[str, Callable[[Graph, int, int], int]] = {
-    "neg": lambda g, x, y: g.constant(-1.0),
-    "sin": lambda g, x, y: g.apply("cos", x),
-    "cos": lambda g, x, y: g.apply("neg", g.apply("sin", x)),
-    "tan": lambda g, x, y: g.apply("add", g.constant(1.0), _square(g, y)),
-    "asin": lambda g, x, y: _over(g, g.apply("sqrt", _one_minus(g, _square(g, x)))),
-    "acos": lambda g, x, y: g.apply("neg", _over(g, g.apply("sqrt", _one_minus(g, _square(g, x))))),
-    "atan": lambda g, x, y: _over(g, g.apply("add", g.constant(1.0), _square(g, x))),
-    "sinh": lambda g, x, y: g.apply("cosh", x),
-    "cosh": lambda g, x, y: g.apply("sinh", x),
-    "tanh": lambda g, x, y: _one_minus(g, _square(g, y)),
-    "exp": lambda g, x, y: y,
-    "expm1": lambda g, x, y: g.apply("add", y, g.constant(1.0)),
-    "log": lambda g, x, y: _over(g, x),
-    "log1p": lambda g, x, y: _over(g, g.apply("add", g.constant(1.0), x)),
-    "log2": lambda g, x, y: _over(g, _scaled(g, math.log(2.0), x)),
-    "log10": lambda g, x, y: _over(g, _scaled(g, math.log(10.0), x)),
-    "sqrt": lambda g, x, y: _over(g, _scaled(g, 2.0, y)),
-    "cbrt": lambda g, x, y: _over(g, _scaled(g, 3.0, _square(g, y))),
-    "abs": lambda g, x, y: g.apply("sign", x),
-    "erf": lambda g, x, y: _scaled(g, _BELL, g.apply("exp", g.apply("neg", _square(g, x)))),
-    "erfc": lambda g, x, y: _scaled(g, -_BELL, g.apply("exp", g.apply("neg", _square(g, x)))),
-    "gamma": lambda g, x, y: g.apply("mul", y, g.apply("digamma", x)),
-    "lgamma": lambda g, x, y: g.apply("digamma", x),
-}  # fmt: skip
+def _reverse_is_cheaper(graph: Graph, outputs: Sequence[int], places: int) -> bool:
+    depends = _depends(graph, outputs, places)
+    budget = sum(bits.bit_count() for bits in depends.values())
+    for output in outputs:
+        budget -= sum(1 for index in _ancestors(graph, [output]) if depends[index])
+        if budget < 0:
+            return False
+    return True

@@ -75,7 +75,23 @@ class Graph:
             return operands[0]
         if op == "pow" and known[1] is not None:
             return self._power(operands[0], known[1])
+        return self._simplify_signs(op, operands)
+
+    def _simplify_signs(self, op: str, operands: tuple[int, ...]) -> int | None:
+        """Signs are exact: - -a is a, a - -b is a + b, a + -b is a - b."""
+        inner = [self._negated(operand) for operand in operands]
+        if op == "neg":
+            return inner[0]
+        if op in {"add", "sub"} and inner[1] is not None:
+            return self.apply("sub" if op == "add" else "add", operands[0], inner[1])
+        if op == "add" and inner[0] is not None:
+            return self.apply("sub", operands[1], inner[0])
         return None
+
+    def _negated(self, node: int) -> int | None:
+        """The operand of a negation."""
+        op, operands, _ = self.nodes[node]
+        return operands[0] if op == "neg" else None
 
     def _power(self, base: int, exponent: float) -> int | None:
         if exponent == 0.0:
