@@ -1,0 +1,171 @@
+"""The last steps of a least-squares problem: full Newton iterations, the test of a minimum, the bound of the error.
+
+Coordinates z with p = p0 + back z, in which the Jacobian's columns are orthonormal: the Hessian there is I + S, where S
+is what Gauss and Newton leave out. Source: Björck, Numerical methods for least squares problems (1996), 9.1–9.2; the
+criterion is the relative offset of Bates & Watts (1981).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.linalg import lapack
+
+from agents.arrays import Array
+from agents.optimize.residuals import EPS, Residuals
+
+Indices = np.ndarray[Any, np.dtype[np.integer[Any]]]
+
+_STEPS = 12
+_CLOUD = 4
+_RELATIVE = 1e-4
+_OFFSET = 1e-6
+_SAFETY = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """The Jacobian's singular value decomposition with columns scaled to length 1: J back = u, u orthonormal."""
+
+    u: Array
+    back: Array
+    condition: float
+    null: Array
+    """The direction, in units of the scaled parameters, that changes the residuals least."""
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """Where the iteration ended.
+
+    `minimum` is whether the Hessian is positive definite there, `settled` whether the gradient is zero to rounding or
+    the offset is small; `error` bounds the distance of each parameter to the minimum's.
+    """
+
+    p: Array
+    r: Array
+    jacobian: Array
+    geometry: Geometry
+    settled: bool
+    minimum: bool
+    error: Array
+    steps: int
+
+    @property
+    def cost(self) -> float:
+        """The sum of squares."""
+        return float(self.r @ self.r)
+
+    @property
+    def singular(self) -> bool:
+        """Whether the residuals do not tell the parameters apart, to working precision."""
+        return is_singular(self.geometry, len(self.r))
+
+
+def is_singular(geometry: Geometry, m: int) -> bool:
+    """Whether a Jacobian of m rows has columns that depend on each other, to working precision."""
+    return not geometry.condition < 1.0 / (EPS * 20 * (1 + m) ** 0.5)
+
+
+def geometry_of(jacobian: Array) -> Geometry:
+    """Decompose; a column of zeros gives an infinite condition."""
+    scale = np.sqrt(np.einsum("ij,ij->j", jacobian, jacobian))
+    if not scale.all():
+        n = jacobian.shape[1]
+        return Geometry(np.zeros((len(jacobian), n)), np.zeros((n, n)), np.inf, (scale == 0.0).astype(np.float64))
+    q, r = np.linalg.qr(jacobian / scale)
+    left, values, right, _ = lapack.dgesdd(r)
+    condition = np.inf if values[-1] == 0.0 else float(values[0] / values[-1])
+    with np.errstate(all="ignore"):
+        back = (right.T / values) / scale[:, None]
+    return Geometry(q @ left, back, condition, right[-1])
+
+
+def refine(residuals: Residuals, p: Array, free: Indices) -> Point:
+    """Iterate Newton's method from near a minimum over the `free` parameters (indices); the others stay."""
+    best: tuple[float, Array] | None = None
+    for step in range(_STEPS + 1):
+        r, whole = residuals.at(p)
+        geometry = geometry_of(whole[:, free])
+        norm = float(np.linalg.norm(r))
+        if is_singular(geometry, len(r)):
+            return Point(p, r, whole, geometry, False, False, np.full(len(p), np.inf), step)
+        gradient = geometry.u.T @ r
+        hessian, noise = _second_order(residuals, p, free, geometry, r, gradient, norm)
+        lowest = float(np.linalg.eigvalsh(hessian)[0])
+        minimum = bool(lowest > 1e-8)
+        z = -np.linalg.solve(hessian, gradient) if minimum else -gradient
+        length = float(np.linalg.norm(z))
+        floor = float(np.linalg.norm(noise))
+        if best is not None and (length >= 0.5 * best[0] or step == _STEPS):
+            if length > best[0]:  # the step before was the last that helped
+                p = best[1]
+                r, whole = residuals.at(p)
+                geometry = geometry_of(whole[:, free])
+                gradient = geometry.u.T @ r
+                hessian, noise = _second_order(residuals, p, free, geometry, r, gradient, norm)
+                minimum = bool(np.linalg.eigvalsh(hessian)[0] > 1e-8)
+            break
+        if minimum and length <= 0.25 * floor:
+            break
+        best = length, p
+        moved = p.copy()
+        moved[free] += geometry.back @ z
+        p = moved
+    return _judged(residuals, p, free, r, whole, geometry, gradient, hessian, noise, minimum, step)
+
+
+def _judged(
+    residuals: Residuals, p: Array, free: Indices, r: Array, whole: Array, geometry: Geometry, gradient: Array,
+    hessian: Array, noise: Array, minimum: bool, steps: int,
+) -> Point:  # fmt: skip
+    m, n = residuals.m, len(free)
+    error = np.zeros(len(p))
+    if not minimum:
+        return Point(p, r, whole, geometry, False, False, np.full(len(p), np.inf), steps)
+    inverse = np.linalg.inv(hessian)
+    z = np.abs(inverse @ gradient)
+    spread = np.abs(inverse) @ noise
+    offset = float(np.linalg.norm(z)) * max(m - n, 1) ** 0.5
+    settled = bool(offset <= _OFFSET * np.linalg.norm(r) or (z <= 4.0 * spread + 1e-300).all())
+    error[free] = 2.0 * (np.abs(geometry.back) @ (z + spread)) + EPS * np.abs(p[free])
+    return Point(p, r, whole, geometry, settled, True, error, steps)
+
+
+def _second_order(
+    residuals: Residuals, p: Array, free: Indices, geometry: Geometry, r: Array, gradient: Array, norm: float
+) -> tuple[Array, Array]:
+    """Return the Hessian I + S in z by differences of the exact gradient, and how exact the gradient is."""
+    n = len(free)
+    back = geometry.back
+    rows = np.sqrt(np.einsum("ij,ij->i", back, back))
+    size = max(residuals.size, norm, 1e-300)
+    typical = np.abs(p[free]) + rows * norm / residuals.m**0.5 + 1e-6 * rows * size
+    h = _RELATIVE / np.max(np.abs(back) / typical[:, None], axis=0)
+    points = np.repeat(p[None, :], 2 * n, axis=0)
+    points[:n, free] += (back * h).T
+    points[n:, free] -= (back * h).T
+    _, there = residuals.many(points)
+    turned = np.tensordot(there[:, :, free], r, axes=(1, 0))  # (2n, n): gradients by p with r held
+    s = ((turned[:n] - turned[n:]) / (2.0 * h[:, None])) @ back
+    hessian = np.eye(n) + 0.5 * (s + s.T)
+    if not np.isfinite(hessian).all():
+        hessian = np.eye(n)
+    return hessian, _noise(residuals, p, free, geometry, gradient, hessian, norm)
+
+
+def _noise(
+    residuals: Residuals, p: Array, free: Indices, geometry: Geometry, gradient: Array, hessian: Array, norm: float
+) -> Array:
+    """Estimate how exact the gradient is: what it jumps by where parameters and data change in their last place."""
+    turns = np.arange(_CLOUD)[:, None] * 7 + np.arange(len(free))[None, :] * 3
+    points = np.repeat(p[None, :], _CLOUD, axis=0)
+    points[:, free] *= 1.0 + EPS * np.where((turns * 2654435761) % 97 < 48, -1.0, 1.0)
+    r, there = residuals.near(points)
+    gradients = np.einsum("kmn,km->kn", there[:, :, free], r) @ geometry.back
+    scale = np.sqrt(np.einsum("ij,ij->j", there[0][:, free], there[0][:, free]))
+    moved = (geometry.u.T @ there[0][:, free]) @ (points[:, free] - p[free]).T
+    jumps = np.abs(gradients - gradient - (hessian @ moved).T)
+    floor = EPS * (norm + 1e-3 * float(scale @ np.abs(p[free])))
+    noise: Array = _SAFETY * jumps.max(axis=0) + floor
+    return noise
