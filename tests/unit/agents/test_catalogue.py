@@ -27,7 +27,7 @@ def test_the_descriptions_are_json_and_have_schemas():
     for row in json.loads(json.dumps(catalogue.describe())):
         assert row["inputs"]["$ref"]
         assert row["summary"].endswith(".")
-    assert {row["task"] for row in catalogue.describe("ode")} == {"ivp", "ensemble"}
+    assert {row["task"] for row in catalogue.describe("ode")} == {"ivp", "ensemble", "bvp", "stability"}
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_the_descriptions_are_json_and_have_schemas():
     [
         ("od", "ivp", "unknown_agent", "did you mean 'ode'?"),
         ("ode", "ivq", "unknown_task", "did you mean 'ivp'?"),
-        ("ode", "zzz", "unknown_task", "valid: ivp, ensemble"),
+        ("ode", "zzz", "unknown_task", "valid: ivp, ensemble, bvp, stability"),
     ],
 )
 def test_the_nearest_agent_or_task_is_named(agent, task, code, hint):
