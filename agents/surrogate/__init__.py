@@ -1,5 +1,10 @@
-"""The agent `surrogate`: models fitted to samples, which stand in for what made them."""
+"""The agent `surrogate`: models fitted to samples, which stand in for what made them.
 
+A task fits, `model` makes plain data of what was fitted, and `predict` reads it again; `kernel_model` is what Gaussian
+processes, kriging and radial basis functions share.
+"""
+
+from agents.surrogate import gaussian_process, predict
 from agents.task import Task
 
-TASKS: tuple[Task, ...] = ()
+TASKS: tuple[Task, ...] = (gaussian_process.TASK, predict.TASK)
