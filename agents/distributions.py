@@ -38,6 +38,10 @@ class Distribution:
         """Quantiles of probabilities inside (0, 1)."""
         return np.asarray(self._frozen.ppf(probability), dtype=np.float64)
 
+    def upper_quantile(self, probability: Array) -> Array:
+        """Quantiles of probabilities inside (0, 1) counted from above: exact far out in the upper tail."""
+        return np.asarray(self._frozen.isf(probability), dtype=np.float64)
+
     def log_density(self, x: Array) -> Array:
         """Logarithm of the density; -inf outside the support."""
         return np.asarray(self._frozen.logpdf(x), dtype=np.float64)

@@ -1,5 +1,9 @@
-"""The agent `inverse`: causes from effects: parameters and states from observations."""
+"""The agent `inverse`: from observations back to what made them, and how well it is known.
 
+`gaussian` is exact for linear models; `posterior`, `modes` and `hmc` sample any other.
+"""
+
+from agents.inverse import bayesian
 from agents.task import Task
 
-TASKS: tuple[Task, ...] = ()
+TASKS: tuple[Task, ...] = (bayesian.TASK,)

@@ -1,0 +1,74 @@
+"""Inverse problems whose answers have a closed form, or are an integral of one variable."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from sciagents.accuracy.case import Case
+
+_T = np.linspace(0.0, 5.0, 20)
+_Y = 2.0 + 0.7 * _T + 0.3 * np.sin(13.0 * _T)
+
+
+def cases() -> Iterator[Case]:
+    """Iterate over the cases."""
+    yield from _bayesian()
+
+
+def _values(outputs: dict[str, Any]) -> Any:
+    return np.array(list(outputs["mean"].values()))
+
+
+def _bayesian() -> Iterator[Case]:
+    a = np.stack([np.ones(20), _T], axis=1)
+    truth = np.linalg.solve(a.T @ a / 0.09 + np.eye(2), a.T @ _Y / 0.09)
+    yield Case(
+        name="a line, exactly", agent="inverse", task="bayesian", source="conjugate posterior, normal equations",
+        inputs={"matrix": a.tolist(), "observations": _Y.tolist(), "prior_covariance": 1, "noise_covariance": 0.09},
+        pick=lambda outputs: outputs["mean"], truth=truth,
+    )  # fmt: skip
+    prior = {"distribution": "norm", "loc": 0, "scale": 1}
+    yield Case(
+        name="a line, sampled", agent="inverse", task="bayesian", source="conjugate posterior, normal equations",
+        inputs={
+            "model": "a + b*t", "prior": {"a": prior, "b": prior}, "data": {"t": _T.tolist(), "y": _Y.tolist()},
+            "observed": "y", "noise": 0.3,
+        },
+        pick=_values, truth=truth,
+    )  # fmt: skip
+    hilbert = 1.0 / (1.0 + np.add.outer(np.arange(8.0), np.arange(8.0)))
+    yield Case(
+        name="a Hilbert matrix that only the prior makes regular", agent="inverse", task="bayesian",
+        source="mpmath, 40 digits: (AᵀA/σ² + I)⁻¹ Aᵀy/σ²",
+        inputs={
+            "matrix": hilbert.tolist(), "observations": [1.0] * 8, "prior_covariance": 1, "noise_covariance": 1e-6,
+        },
+        pick=lambda outputs: outputs["mean"], truth=np.array(_HILBERT),
+    )  # fmt: skip
+    for name, distribution, mean in _QUADRATURE:
+        yield Case(
+            name=f"tanh(a x) with a {name} prior", agent="inverse", task="bayesian",
+            source="mpmath, quadrature of 30 digits", seed=2,
+            inputs={
+                "model": "tanh(a*x)", "prior": {"a": distribution}, "observed": "y", "noise": 0.2,
+                "data": {"x": [0.5, 1.0, 2.0], "y": [0.4, 0.5, 1.1]},
+            },
+            pick=_values, truth=np.array([mean]),
+        )  # fmt: skip
+    yield Case(
+        name="two separate maxima", agent="inverse", task="bayesian", source="a² = 4", problem="not_converged",
+        inputs={"model": "a**2", "prior": {"a": {"distribution": "norm", "scale": 3}}, "data": {"y": [4.0]},
+                "observed": "y", "noise": 0.1},
+        options={"n_draws": 100},
+    )  # fmt: skip
+
+
+_HILBERT = (
+    -1.6000404061343963, 17.785101575720934, -19.815165350847988, -21.965337209857598, -10.070429158973897,
+    5.2451575188707081, 19.956116556020659, 32.761973429784439,
+)  # fmt: skip
+_QUADRATURE: tuple[tuple[str, dict[str, Any], float], ...] = (
+    ("beta", {"distribution": "beta", "a": 2, "b": 5}, 0.55611039345901342),
+    ("gamma", {"distribution": "gamma", "a": 2.5}, 0.97880218101953778),
+)
