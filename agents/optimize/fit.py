@@ -77,10 +77,15 @@ def _ends(
 
 def _marquardt(function: _Function, start: Array, limit: int) -> Array:
     """MINPACK's lmder, to working precision (Moré 1978)."""
+
+    def value(p: Array) -> Array:
+        return function.at(p)[0]
+
+    def slope(p: Array) -> Array:
+        return _finite(function.at(p)[1])
+
     try:
-        found = optimize.leastsq(
-            lambda p: function.at(p)[0], start, Dfun=lambda p: _finite(function.at(p)[1]), ftol=1e-15, xtol=1e-15, gtol=0.0, maxfev=limit,
-        )  # fmt: skip
+        found = optimize.leastsq(value, start, Dfun=slope, ftol=1e-15, xtol=1e-15, gtol=0.0, maxfev=limit)
     except _NotFiniteError:
         return start
     return np.asarray(found[0], dtype=np.float64)
