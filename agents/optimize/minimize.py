@@ -171,8 +171,6 @@ TASK = alone.task(
     agent="optimize", name="minimize", summary="Find a local minimum of a formula, with bounds and constraints.",
     inputs=MinimizeInputs, options=MinimizeOptions,
     methods=("l_bfgs_b", "newton", "newton_cg", "slsqp", "trust_constr"),
-    example={
-        "objective": "(1 - x)**2 + 100*(y - x**2)**2", "initial": {"x": -1.2, "y": 1}, "constraints": ["x + y <= 1.5"],
-    },
+    example={"objective": "(1 - x)**2 + 100*(y - x**2)**2", "initial": {"x": -1.2, "y": 1}},
     prepare=prepare,
 )  # fmt: skip
