@@ -14,6 +14,7 @@ _Y = 2.0 + 0.7 * _T + 0.3 * np.sin(13.0 * _T)
 def cases() -> Iterator[Case]:
     """Iterate over the cases."""
     yield from _bayesian()
+    yield from _regularized()
 
 
 def _values(outputs: dict[str, Any]) -> Any:
@@ -61,6 +62,43 @@ def _bayesian() -> Iterator[Case]:
         inputs={"model": "a**2", "prior": {"a": {"distribution": "norm", "scale": 3}}, "data": {"y": [4.0]},
                 "observed": "y", "noise": 0.1},
         options={"n_draws": 100},
+    )  # fmt: skip
+
+
+def _regularized() -> Iterator[Case]:
+    def x(outputs: dict[str, Any]) -> Any:
+        return outputs["x"]
+
+    hilbert = 1.0 / (1.0 + np.add.outer(np.arange(8.0), np.arange(8.0)))
+    yield Case(
+        name="Tikhonov, a Hilbert matrix", agent="inverse", task="regularized", source="mpmath, 40 digits",
+        inputs={"a": hilbert.tolist(), "b": [1.0] * 8, "alpha": 1e-6}, options={"method": "tikhonov"},
+        pick=x, truth=np.array(_HILBERT),
+    )  # fmt: skip
+    angle = 0.3
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    seen = turn.T @ np.array([2.0, -0.5])
+    yield Case(
+        name="l1, an orthonormal matrix", agent="inverse", task="regularized", source="soft threshold of aᵀb",
+        inputs={"a": turn.tolist(), "b": [2.0, -0.5], "alpha": 1.0}, options={"method": "l1"},
+        pick=x, truth=np.sign(seen) * np.maximum(np.abs(seen) - 0.5, 0.0),
+    )  # fmt: skip
+    yield Case(
+        name="tv, a step", agent="inverse", task="regularized", source="each level moves by alpha/(2 its length)",
+        inputs={"b": [0.0] * 5 + [1.0] * 10, "alpha": 0.5}, options={"method": "tv"},
+        pick=x, truth=np.array([0.05] * 5 + [0.975] * 10),
+    )  # fmt: skip
+    square = np.zeros((8, 8))
+    square[2:5, 2:6] = 1.0
+    smooth = np.where(square > 0.0, 1.0 - 0.5 * 14.0 * 0.1 / 12.0, 0.5 * 14.0 * 0.1 / 52.0)
+    yield Case(
+        name="tv, a rectangle in a plane", agent="inverse", task="regularized",
+        source="each level moves by alpha perimeter/(2 area)", pick=x, truth=smooth.ravel(),
+        inputs={"b": square.ravel().tolist(), "alpha": 0.1, "shape": [8, 8]}, options={"method": "tv"},
+    )  # fmt: skip
+    yield Case(
+        name="no penalty and two equal columns", agent="inverse", task="regularized", source="rank 1",
+        inputs={"a": [[1, 1], [2, 2]], "b": [1, 2], "alpha": 0}, problem="singular",
     )  # fmt: skip
 
 
