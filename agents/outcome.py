@@ -55,6 +55,7 @@ NOTHING_TO_SAY = Diagnostics()
 class Outcome(msgspec.Struct, frozen=True):
     """A computed answer (`outputs` may hold NumPy arrays) or, when `problem` is set, why there is none.
 
+    A problem stands beside outputs where these say how far it came, as the steps of a workflow do.
     `keep` is what later requests may refer to by its id, such as a fitted surrogate: it is kept before the answer goes.
     """
 

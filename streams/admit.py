@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from agents import catalogue
+from agents.alone import Alone
 from agents.outcome import Problem
 from agents.task import Task
 from streams import instants
@@ -41,8 +42,15 @@ class Job(msgspec.Struct):
         """What is computed in one native call."""
         return (id(self.task), self.plan.group)
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What of earlier requests' artifacts the plan needs."""
+        return self.plan.needs if isinstance(self.plan, Alone) else ()
 
-_CARRIED = ("traceparent", "tracestate")
+
+STEP_HEADER = "workflow-step"
+"""Names the workflow that a request is a step of: its result is written in the journal too."""
+_CARRIED = ("traceparent", "tracestate", STEP_HEADER)
 _CARRIED_PREFIXES = ("ce_", "x-")
 PLAIN: tuple[str, Headers] = (JSON, [])
 """What `carried` gives for a record without headers: JSON needs none."""

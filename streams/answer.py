@@ -18,12 +18,12 @@ def error_of(problem: Problem) -> Error:
 
 
 def computed(job: Job, outcome: Outcome, provenance: Provenance, completed_at: str) -> Result:
-    """Answer with what was computed, or with what was found wrong while computing."""
+    """Answer with what was computed, or with what was found wrong while computing (a workflow: with both)."""
     problem, request = outcome.problem, job.request
     return Result(
         id=request.id, agent=request.agent, task=request.task,
         status="succeeded" if problem is None else _STATUS.get(problem.code, "failed"),
-        outputs=outcome.outputs if problem is None else None,
+        outputs=outcome.outputs,
         error=None if problem is None else error_of(problem),
         warnings=outcome.warnings, diagnostics=outcome.diagnostics, provenance=provenance,
         labels=request.labels, completed_at=completed_at,

@@ -6,7 +6,7 @@ that it costs much, goes to the long threads one by one. Nothing raises out of h
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any, cast
@@ -15,9 +15,12 @@ import msgspec
 import structlog
 from confluent_kafka import Message
 
+from agents import alone
 from agents.outcome import Outcome, Problem
+from agents.workflow.document import Workflow
 from streams import telemetry
 from streams.admit import PLAIN, Defaults, Job, Origin, admit, carried
+from streams.artifacts import Shelf
 from streams.cancels import Cancels
 from streams.codec import Refusal
 from streams.contracts import Progress
@@ -31,6 +34,7 @@ _log = structlog.get_logger(__name__)
 SLICE_S = 0.05
 LONG_COST = 2e8
 """Estimated operations above which a plan goes to the long threads at once: about 50 ms of dense algebra."""
+_NOTHING: Mapping[str, bytes] = {}
 
 
 class Compute:
@@ -44,10 +48,12 @@ class Compute:
         timeout_s: float = 3600.0,
         max_workers: int = 2,
         defaults: Defaults | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self._desk = desk
         self._defaults = defaults or {}
         self._cancels = cancels
+        self._shelf = shelf
         self._timeout_s = timeout_s
         self._long = ThreadPoolExecutor(max_workers, "compute-long")
         self._waiting: SimpleQueue[RecordBatch | None] = SimpleQueue()
@@ -91,7 +97,9 @@ class Compute:
             job = self._admit(record, _origin_of(record, partition, offset), now, replies)
             if job is None:
                 continue
-            if job.plan.cost > LONG_COST:
+            if isinstance(job.plan, Workflow):
+                replies.forward(job, record.value() or b"")
+            elif job.plan.cost > LONG_COST or job.needs:
                 self._long.submit(self._run_long, job)
             else:
                 groups.setdefault(job.group, []).append(job)
@@ -128,7 +136,8 @@ class Compute:
         vigil = Vigil(job.request.id, job.timeout_s, self._cancels, self._tell)
         try:
             vigil(0.0, "waiting")  # it may have been cancelled while it waited
-            outcomes = compute_group([job], vigil)
+            kept = self._shelf.find(job.needs, vigil) if self._shelf is not None and job.needs else {}
+            outcomes = compute_group([job], vigil, kept)
         except Problem as problem:
             outcomes = [Outcome(None, f"{job.task.agent}.{job.task.name}", compiled=False, problem=problem)]
         try:
@@ -138,6 +147,9 @@ class Compute:
             self._desk.give_up(error)
 
     def _answer(self, jobs: list[Job], outcomes: list[Outcome], run_s: float) -> None:
+        if self._shelf is not None:
+            for outcome in outcomes:
+                self._shelf.put(outcome.keep)
         telemetry.RUN_SECONDS.labels(jobs[0].task.agent, jobs[0].task.name).observe(run_s)
         replies = Replies(self._desk, len(jobs), run_s)
         replies.compute(jobs, outcomes)
@@ -148,10 +160,12 @@ class Compute:
         self._desk.emitter.send([Outgoing(topic, progress.id.encode(), value, [])], lambda _: None)
 
 
-def compute_group(jobs: list[Job], watch: Slice | Vigil) -> list[Outcome]:
+def compute_group(jobs: list[Job], watch: Slice | Vigil, kept: Mapping[str, bytes] = _NOTHING) -> list[Outcome]:
     """Run one group; whatever a task raises against its promise becomes each job's `internal` failure."""
     task = jobs[0].task
     try:
+        if jobs[0].needs:
+            return [alone.run(job.plan, watch, kept) for job in jobs]
         return task.compute([job.plan for job in jobs], watch)
     except (Problem, Demoted):
         raise

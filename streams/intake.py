@@ -28,11 +28,11 @@ BATCH_LIMIT = 2_000
 """Most records in one batch: about 20 ms of small requests, so that a batch is never long work by itself."""
 _LARGE = 16 * 1024
 """Records above this are counted in bytes too; the others are bounded by their number."""
-_ON_KAFKA = {
+GROUP_ON_KAFKA = {
     "partition.assignment.strategy": "cooperative-sticky",
     "session.timeout.ms": 10_000,  # a killed worker's partitions wait no longer than this
 }
-_ON_EMBEDDED = {
+GROUP_ON_EMBEDDED = {
     "group.protocol": "consumer",  # joins at once, where the classic protocol of the mock cluster takes 3 s
     "fetch.wait.max.ms": 10,  # the mock cluster answers a waiting fetch at its end, not when a record comes
 }
@@ -83,7 +83,7 @@ class Intake(Service):
             "auto.offset.reset": "earliest",
             "fetch.message.max.bytes": 12 * 1024 * 1024,
             "queued.max.messages.kbytes": 64 * 1024,
-            **(_ON_EMBEDDED if embedded else _ON_KAFKA),
+            **(GROUP_ON_EMBEDDED if embedded else GROUP_ON_KAFKA),
         }
         self._lock = threading.Lock()
         self._frontiers: dict[Partition, Frontier] = {}

@@ -10,8 +10,8 @@ import structlog
 from confluent_kafka import Message
 
 from agents.outcome import Outcome, Problem
-from streams import answer, instants, telemetry
-from streams.admit import Job, Origin
+from streams import answer, artifacts, instants, journal, telemetry
+from streams.admit import STEP_HEADER, Job, Origin
 from streams.codec import INLINE_LIMIT, Received, Refusal, encode_result
 from streams.contracts import Provenance, Result
 from streams.emit import Emitter, Headers, Outgoing
@@ -52,6 +52,7 @@ class Replies:
         self._begun_ms = int((now - run_s) * 1000)
         self._at = instants.to_text(now)
         self._messages: list[Outgoing] = []
+        self._artifacts: list[Outgoing] = []
         self._offsets: list[tuple[Partition, int]] = []
         self._counts: Counter[tuple[str, str, str]] = Counter()
 
@@ -59,12 +60,19 @@ class Replies:
         """Answer jobs with their outcomes."""
         for job, outcome in zip(jobs, outcomes, strict=True):
             result = answer.computed(job, outcome, self._provenance(job.origin, job, outcome), self._at)
+            if outcome.keep:
+                self._keep(result, outcome.keep)
             try:
                 self._add(result, job.origin, job.request.options.get("arrays"))
             except Exception as error:  # an outcome that no encoder takes: a mistake of the task
                 _log.exception("result_not_encodable", id=result.id, agent=result.agent, task=result.task)
                 self._fail(result, Problem("internal", f"{type(error).__name__} while encoding", hint="report it"))
                 self._add(result, job.origin)
+
+    def forward(self, job: Job, value: bytes) -> None:
+        """Put a workflow in the journal: whoever owns its partition there runs it and answers."""
+        self._messages.append(journal.start(self._desk.topics[journal.TOPIC], value, job))
+        self._offsets.append((job.origin.partition, job.origin.offset))
 
     def reject(self, request: Received, problem: Problem, origin: Origin) -> None:
         """Answer a request that is not computed."""
@@ -105,7 +113,15 @@ class Replies:
             for labels, count in counts.items():
                 telemetry.RESULTS.labels(*labels).inc(count)
 
-        if self._messages:
+        def kept(failure: Exception | None) -> None:
+            if failure is not None:
+                desk.give_up(failure)
+            else:
+                desk.emitter.send(self._messages, confirmed)
+
+        if self._artifacts:  # first: a result may name them
+            desk.emitter.send(self._artifacts, kept)
+        elif self._messages:
             desk.emitter.send(self._messages, confirmed)
 
     def _provenance(self, origin: Origin, job: Job | None = None, outcome: Outcome | None = None) -> Provenance:
@@ -124,10 +140,30 @@ class Replies:
             value = encode_result(result, origin.content_type)
         self._messages.append(Outgoing(self._desk.topics["compute.results"], result.id.encode(), value, origin.headers))
         self._offsets.append((origin.partition, origin.offset))
+        if len(origin.headers) > 1:
+            self._tell_workflow(value, origin)
         if result.status == "rejected":  # names from outside would make series without bound
             self._counts["", "", "rejected"] += 1
         else:
             self._counts[result.agent or "", result.task or "", result.status] += 1
+
+    def _tell_workflow(self, value: bytes, origin: Origin) -> None:
+        """Write the result of a workflow's step in the journal too."""
+        workflow = next((found for name, found in origin.headers if name == STEP_HEADER), None)
+        if workflow:
+            name = workflow.decode("utf-8", "replace") if isinstance(workflow, bytes) else workflow
+            topic = self._desk.topics[journal.TOPIC]
+            self._messages.append(journal.answer(topic, name, value, origin.content_type))
+
+    def _keep(self, result: Result, kept: Mapping[str, bytes]) -> None:
+        """Put what later requests may refer to in front of the result; what is too large to be kept is a failure."""
+        largest = max(map(len, kept.values()))
+        if largest > RESULT_LIMIT:
+            text = f"what later requests need of it has {largest} bytes, the limit is {RESULT_LIMIT}"
+            self._fail(result, Problem("too_large", text, hint="fewer points or terms"))
+        else:
+            topic = self._desk.topics[artifacts.TOPIC]
+            self._artifacts += [Outgoing(topic, name.encode(), value, []) for name, value in kept.items()]
 
     @staticmethod
     def _fail(result: Result, problem: Problem) -> None:

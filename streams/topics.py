@@ -16,13 +16,14 @@ DLQ_MESSAGE_LIMIT = TOPIC_MESSAGE_LIMIT + _HEADERS_LIMIT
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """What a topic is to look like on a broker."""
+    """What a topic is to look like on a broker; an `internal` one is between workers, and no contract with anybody."""
 
     name: str
     cleanup_policy: str
     retention_ms: int
     partitions: int = 4
     message_limit: int = TOPIC_MESSAGE_LIMIT
+    internal: bool = False
 
     def config(self) -> dict[str, str]:
         """Topic-level configuration, as Kafka names it."""
@@ -40,6 +41,8 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("compute.progress", "delete", _DAY_MS),
     TopicSpec("compute.control", "delete", _DAY_MS),
     TopicSpec("compute.dlq", "delete", 30 * _DAY_MS, message_limit=DLQ_MESSAGE_LIMIT),
+    TopicSpec("compute.workflows", "delete", _DAY_MS, message_limit=DLQ_MESSAGE_LIMIT, internal=True),
+    TopicSpec("compute.artifacts", "compact,delete", 7 * _DAY_MS, message_limit=DLQ_MESSAGE_LIMIT, internal=True),
     TopicSpec("ops.events", "delete", 7 * _DAY_MS),
     TopicSpec("ops.alerts", "delete", 7 * _DAY_MS),
     TopicSpec("ops.incidents", "compact", -1),

@@ -1,6 +1,7 @@
 """The worker process: a Faust app whose intake feeds record batches to the agent `compute`. Start reading here.
 
 intake → channel of record batches → agent `compute` → `Compute` (threads) → emitter → intake.done → commit
+a workflow: `Compute` → the journal → `Conductor` → its steps as requests → their results in the journal → its result
 """
 
 import asyncio
@@ -16,9 +17,11 @@ import msgspec
 import structlog
 from prometheus_client import start_http_server
 
-from streams import declare, process, telemetry
+from streams import artifacts, declare, process, telemetry
+from streams.artifacts import Shelf
 from streams.cancels import Cancels
 from streams.compute import Compute
+from streams.conductor import Conductor
 from streams.contracts import Control
 from streams.emit import Emitter
 from streams.intake import Intake
@@ -86,9 +89,15 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, Intake]:
         version=version("sci-agents"), worker=name, emitter=emitter, done=intake.done, give_up=intake.fail,
         topics=topics, inline_limit=settings.inline_limit,
     )  # fmt: skip
+    shelf = Shelf(settings.kafka, topics[artifacts.TOPIC])
     compute = Compute(
-        desk, cancels, timeout_s=settings.timeout_s, max_workers=settings.max_workers, defaults=settings.defaults
-    )
+        desk, cancels, timeout_s=settings.timeout_s, max_workers=settings.max_workers, defaults=settings.defaults,
+        shelf=shelf,
+    )  # fmt: skip
+    conductor = Conductor(
+        desk, cancels, settings.kafka, f"{settings.prefix}{settings.group_id}-workflows", embedded=settings.embedded,
+        defaults=settings.defaults,
+    )  # fmt: skip
     telemetry.IN_FLIGHT.set_function(lambda: intake.in_flight)
 
     async def compute_batches(stream: Any) -> None:
@@ -109,12 +118,15 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, Intake]:
     app.agent(controls, name="control")(obey_controls)
 
     async def start(_app: object) -> None:
+        conductor.begin()
         await app.add_runtime_dependency(intake)
         _log.info("worker_ready", worker=name, kafka=settings.kafka)
 
     async def stop(_app: Any, /, *_: Any, signal: Any, **__: Any) -> None:  # noqa: ARG001 - as mode calls it
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, conductor.close)  # its steps may be what the intake drains
         await intake.stop()  # drains while agents and emitter still run
-        await asyncio.get_running_loop().run_in_executor(None, emitter.close)
+        await loop.run_in_executor(None, emitter.close)
         compute.close()
 
     app.task(start)

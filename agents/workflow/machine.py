@@ -7,7 +7,7 @@ state rebuilt from the facts that were kept (`begin`, then every answer) goes on
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -74,7 +74,6 @@ class Cancel:
 class Finish:
     """All is said: what became of each step, and the problem when not every step that had to has succeeded."""
 
-    status: Literal["succeeded", "failed", "expired", "cancelled"]
     steps: Mapping[str, dict[str, Any]]
     problem: Problem | None
     ran: int
@@ -164,15 +163,15 @@ def advance(state: State, event: Event, now: float) -> tuple[State, list[Command
         case Sent(ids):
             state = replace(state, sent=state.sent.union(ids))
         case Cancelled():
-            return _stop(state, Problem("cancelled", "the workflow was cancelled"))
+            return stop(state, Problem("cancelled", "the workflow was cancelled"))
         case Tick():
             pass
     if now >= state.expires_at:
-        return _stop(state, Problem("expired", "it was to be answered before expires_at", field="expires_at"))
+        return stop(state, Problem("expired", "it was to be answered before expires_at", field="expires_at"))
     if now >= state.timed_out_at:
         text = f"not finished in time ({len(state.settled)} of {len(state.workflow.nodes)} steps are)"
         hint = "allow more time, fewer items, or timeout_s for single steps"
-        return _stop(state, Problem("timed_out", text, field="timeout_s", hint=hint))
+        return stop(state, Problem("timed_out", text, field="timeout_s", hint=hint))
     return _Round(state).decide()
 
 
@@ -199,11 +198,11 @@ class _Round:
             self.settled[name] = found
             self.sources[name] = _source(found.answer)
             if found.fatal:
-                return _stop(self._kept(), _problem(node, found), "failed")
+                return stop(self._kept(), _problem(node, found))
         state = self._kept()
         state = replace(state, sent=state.sent.union(one.id for one in self.submits))
         if len(self.settled) == len(state.workflow.nodes):
-            finish = _finish(state, "succeeded", None)
+            finish = _finish(state, None)
             return replace(state, finished=finish), [finish]
         return state, list(self.submits)
 
@@ -323,7 +322,7 @@ def _problem(node: Node, settled: Settled) -> Problem:
     return Problem(error.get("code", "internal"), text, field=field, hint=error.get("hint"))
 
 
-def _stop(state: State, problem: Problem, status: str | None = None) -> tuple[State, list[Command]]:
+def stop(state: State, problem: Problem) -> tuple[State, list[Command]]:
     """End now: what runs is cancelled, what has not begun never will."""
     running = tuple(sorted(one for one in state.sent if one not in state.answers))
     settled = dict(state.settled)
@@ -336,15 +335,12 @@ def _stop(state: State, problem: Problem, status: str | None = None) -> tuple[St
         settled[name] = Settled(
             Answer(id=name, agent=node.step.agent, task=node.step.task, status="cancelled", error=answers.error_of(why))
         )
-    ends: dict[str, Literal["failed", "expired", "cancelled"]] = {"expired": "expired", "cancelled": "cancelled"}
-    finish = _finish(replace(state, settled=settled), "failed" if status else ends.get(problem.code, "failed"), problem)
+    finish = _finish(replace(state, settled=settled), problem)
     ended = replace(state, finished=finish)
     return ended, [*([Cancel(running)] if running else []), finish]
 
 
-def _finish(
-    state: State, status: Literal["succeeded", "failed", "expired", "cancelled"], problem: Problem | None
-) -> Finish:
+def _finish(state: State, problem: Problem | None) -> Finish:
     steps, ran, warnings = {}, 0, []
     flags: list[bool] = []
     for node in sorted(state.workflow.nodes, key=lambda node: node.place):
@@ -359,4 +355,4 @@ def _finish(
         if flag is not None:
             flags.append(bool(flag))
     converged = all(flags) if flags and problem is None else False if flags else None
-    return Finish(status, steps, problem, ran, converged, warnings[:100])
+    return Finish(steps, problem, ran, converged, warnings[:100])

@@ -45,6 +45,11 @@ class Answers:
                 f"after {timeout_s:g} s: {sorted(self.by_id)[:30]} answered, {len(self.dead)} dead letters"
             )
 
+    def pause(self, timeout_s: float) -> None:
+        """Wait for the next answer, or as long."""
+        with self._changed:
+            self._changed.wait(timeout_s)
+
     def one(self, request_id: str, timeout_s: float = 60.0) -> dict:
         self.wait(lambda answers: request_id in answers.by_id, timeout_s)
         return self.by_id[request_id][0]

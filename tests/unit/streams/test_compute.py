@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from agents import catalogue
+from agents.alone import Alone
 from agents.outcome import Outcome, Problem
 from streams import compute as stage
 from streams.cancels import Cancels
@@ -59,14 +60,14 @@ class Confirming:
 class Stage:
     """A compute stage with what it wrote and what it marked done."""
 
-    def __init__(self, **changes):
+    def __init__(self, *, shelf=None, **changes):
         self.emitter, self.done, self.given_up = Confirming(), [], []
         desk = Desk(
             version="0", worker="w", emitter=self.emitter, done=self.done.extend, give_up=self.given_up.append,
             topics=names(), **changes,
         )  # fmt: skip
         self.cancels = Cancels()
-        self.compute = Compute(desk, self.cancels)
+        self.compute = Compute(desk, self.cancels, shelf=shelf)
 
     def take(self, *values, wait=True):
         """Process a batch; every one of its records is answered, sooner or later."""
@@ -206,3 +207,80 @@ def test_a_request_cancelled_while_it_waits_is_not_begun(monkeypatch):
     gate.set()
     assert one.results(3)["third"]["status"] == "cancelled"
     assert len(begun) == 2
+
+
+def _workflow(request_id):
+    step = {"id": "s", "agent": "linalg", "task": "solve", "inputs": {"a": [[1]], "b": [1]}}
+    return json.dumps({"id": request_id, "agent": "workflow", "task": "run", "inputs": {"steps": [step]}}).encode()
+
+
+def test_a_workflow_is_put_in_the_journal_and_done_once_it_is_there():
+    one = Stage()
+    one.take(_workflow("w"))
+    (message,) = one.emitter.sent
+    assert (message.topic, message.key, message.value) == ("compute.workflows", b"w", _workflow("w"))
+    assert one.done == []
+    one.emitter.confirm()
+    assert one.done == [(PARTITION, 0)]
+
+
+def test_the_result_of_a_step_is_written_in_the_journal_too():
+    """By the header that its request has; the two messages are confirmed together."""
+    one = Stage()
+    record = Record(_solve("w/a"))
+    record.headers = lambda: [("workflow-step", b"w")]
+    one.compute.submit(stage.RecordBatch([(record, PARTITION, 0)]))
+    one.results(1)
+    answered, told = one.emitter.sent
+    assert (answered.topic, told.topic, told.key) == ("compute.results", "compute.workflows", b"w")
+    assert told.value == answered.value
+    assert len(one.emitter.waiting) == 1
+
+
+def test_what_a_result_refers_to_is_confirmed_before_the_result_is_sent(monkeypatch):
+    outcome = Outcome({"surrogate_id": "s-1"}, "k", compiled=False, keep={"s-1": b"fitted"})
+    _task(monkeypatch, lambda plans, watch: [outcome for _ in plans])
+    one = Stage()
+    one.take(_solve("a"))
+    (kept,) = one.emitter.sent
+    assert (kept.topic, kept.key, kept.value) == ("compute.artifacts", b"s-1", b"fitted")
+    one.emitter.waiting.pop(0)(None)
+    assert one.results(1)["a"]["outputs"] == {"surrogate_id": "s-1"}
+    assert one.done == []
+    one.emitter.confirm()
+    assert one.done == [(PARTITION, 0)]
+
+
+def test_what_is_too_large_to_be_kept_is_a_failure(monkeypatch):
+    outcome = Outcome({"surrogate_id": "s-1"}, "k", compiled=False, keep={"s-1": bytes(11_000_000)})
+    _task(monkeypatch, lambda plans, watch: [outcome for _ in plans])
+    one = Stage()
+    one.take(_solve("a"))
+    assert one.results(1)["a"]["error"]["code"] == "too_large"
+
+
+def test_a_plan_that_needs_artifacts_is_given_them(monkeypatch):
+    """In the long threads; one that is not there is simply not given: the task says what that means."""
+    seen = []
+
+    class Shelf:
+        def find(self, names, watch):
+            return {name: b"fitted" for name in names if name != "gone"}
+
+        def put(self, kept):
+            pass
+
+    def prepare(inputs, options, seed):
+        def work(watch, kept):
+            seen.append(dict(kept))
+            return Outcome({"n": len(kept)}, "k", compiled=False)
+
+        return Alone("k", work, 1.0, needs=("s-1", "gone"))
+
+    plain = catalogue.TASKS["linalg", "solve"]
+    changed = {**catalogue.TASKS, ("linalg", "solve"): replace(plain, prepare=prepare, quick=None)}
+    monkeypatch.setattr(catalogue, "TASKS", changed)
+    one = Stage(shelf=Shelf())
+    one.take(_solve("a"))
+    assert one.results(1)["a"]["outputs"] == {"n": 1}
+    assert seen == [{"s-1": b"fitted"}]
