@@ -1,6 +1,6 @@
 """The agent `optimize`: minima, roots, least squares, linear and integer programs, and fits of curves."""
 
-from agents.optimize import curve_fit, minimize
+from agents.optimize import curve_fit, least_squares, minimize, root
 from agents.task import Task
 
-TASKS: tuple[Task, ...] = (minimize.TASK, curve_fit.TASK)
+TASKS: tuple[Task, ...] = (minimize.TASK, root.TASK, least_squares.TASK, curve_fit.TASK)

@@ -26,7 +26,18 @@ def read(texts: list[str], field: str) -> list[Constraint]:
     return [_read(text, f"{field}[{i}]") for i, text in enumerate(texts)]
 
 
-def _read(text: str, field: str) -> Constraint:
+def equation(text: str, field: str) -> str:
+    """Read what is to be zero: a formula, or two with == between them; raises `Problem`."""
+    if not _signs(text):
+        return text
+    one = _read(text, field)
+    if not one.equality:
+        raise Problem("invalid_formula", "an inequality is no equation", field=field, hint='"x**2 + y - 1", or with ==')
+    return one.formula
+
+
+def _signs(text: str) -> list[re.Match[str]]:
+    """Comparisons and logical words outside parentheses."""
     depth = 0
     found: list[re.Match[str]] = []
     for sign in _SIGN.finditer(text):
@@ -34,6 +45,11 @@ def _read(text: str, field: str) -> Constraint:
             depth += 1 if sign[0] == "(" else -1
         elif depth == 0:
             found.append(sign)
+    return found
+
+
+def _read(text: str, field: str) -> Constraint:
+    found = _signs(text)
     if len(found) != 1 or found[0][0] in {"and", "or", "not", "!="}:
         what = "no comparison" if not found else "not one comparison"
         raise Problem("invalid_formula", what, field=field, hint=_HINT)

@@ -85,7 +85,9 @@ def _marquardt(function: _Function, start: Array, limit: int) -> Array:
         return _finite(function.at(p)[1])
 
     try:
-        found = optimize.leastsq(value, start, Dfun=slope, ftol=1e-15, xtol=1e-15, gtol=0.0, maxfev=limit)
+        found = optimize.leastsq(
+            value, start, Dfun=slope, full_output=True, ftol=1e-15, xtol=1e-15, gtol=0.0, maxfev=limit
+        )
     except _NotFiniteError:
         return start
     return np.asarray(found[0], dtype=np.float64)

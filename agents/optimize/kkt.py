@@ -13,6 +13,7 @@ from scipy import optimize
 
 from agents.arrays import Array
 from agents.optimize.functions import Functions, ulps
+from agents.optimize.newton import TINY
 from agents.optimize.refine import Indices
 from agents.optimize.residuals import EPS
 
@@ -85,14 +86,15 @@ class _Local:
 
 def polish(functions: Functions, x: Array, box: Box) -> Stationary:
     """Iterate from near a solution; what is found there is told by the flags of the result."""
-    start = x
+    start = x  # steps that shrink by a constant ratio, as at a singular Hessian, leave the rest of their series
     local = _conditions(functions, x, box)
-    best, shortest, steps = local, np.inf, 0
+    best, shortest, ratio, steps = local, np.inf, 0.0, 0
     for steps in range(_STEPS):  # noqa: B007 - told
         move = _solve(local.system, local.right)[: len(local.free)]
         length = float(np.abs(move).max(initial=0.0))
         if not length < 0.85 * shortest:
             break
+        ratio = length / shortest if 0 < shortest < np.inf else 0.0
         best, shortest = local, length
         if length <= 0.5 * EPS * float(np.abs(x).max(initial=0.0)):
             break
@@ -101,7 +103,7 @@ def polish(functions: Functions, x: Array, box: Box) -> Stationary:
         local = _conditions(functions, box.clip(moved), box)
         if not np.isfinite(local.right).all():
             break
-    return _judge(functions, best, box, start, steps)
+    return _judge(functions, best, box, start, steps, 2.0 / (1.0 - ratio))
 
 
 def _conditions(functions: Functions, x: Array, box: Box) -> _Local:
@@ -177,7 +179,7 @@ def _solve(system: Array, right: Array) -> Array:
     return np.asarray(found)
 
 
-def _judge(functions: Functions, local: _Local, box: Box, start: Array, steps: int) -> Stationary:
+def _judge(functions: Functions, local: _Local, box: Box, start: Array, steps: int, factor: float) -> Stationary:
     n, nf = functions.n, len(local.free)
     x, values, slopes = local.x, local.values, local.slopes
     weights = np.concatenate([[1.0], -local.multipliers])
@@ -194,7 +196,7 @@ def _judge(functions: Functions, local: _Local, box: Box, start: Array, steps: i
         step = np.abs(inverse @ local.right)[:nf]
         spread = (np.abs(inverse) @ noise)[:nf]
         error = np.zeros(n)
-        error[local.free] = 2.0 * (step + spread)
+        error[local.free] = factor * (step + spread)
         error += EPS * np.abs(x) * (box.low < box.high)
         size = max(float(np.abs(x).max(initial=0.0)), float(np.abs(x - start).max(initial=0.0)))
         left = np.abs(local.right - local.system @ (inverse @ local.right))
@@ -247,5 +249,5 @@ def _noise(functions: Functions, local: _Local, weights: Array) -> Array:
     jumps = np.abs(there + local.right - moved)
     terms = np.abs(weights) @ np.abs(local.slopes)
     floor = EPS * np.concatenate([terms[local.free], 0.0 * local.active])
-    found: Array = _SAFETY * jumps.max(axis=0, initial=0.0) + floor
+    found: Array = _SAFETY * jumps.max(axis=0, initial=0.0) + floor + TINY
     return found

@@ -5,18 +5,20 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 
-from agents import alone, formulas
+from agents import alone, draws, formulas
 from agents.optimize import boxes, constraints
 from agents.optimize.descent import Descent
 from agents.optimize.functions import Functions
 from agents.optimize.isolation import radius
 from agents.optimize.kkt import Box, Stationary
 from agents.optimize.residuals import Pace
+from agents.optimize.structure import is_smooth
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.task import TaskOptions, Watch
 
 VARIABLES_LIMIT = 2000
 VALUES_LIMIT = 500_000
+_LOOKED_AT = 256
 KERNEL = "native.formula.evaluate + scipy.optimize"
 
 
@@ -129,6 +131,8 @@ def outcome(descent: Descent, point: Stationary, inputs: Any, signs: Any) -> Out
         estimate = None
     if not (settled and point.feasible and (isolated or point.flat)):
         raise _not_converged(point)
+    if not is_smooth(functions.program, functions.n) and not _lowest_nearby(descent, point, error):
+        raise _not_converged(point)
     if estimate is None:
         warnings.append("the minimum is not one point, or cannot be told from its neighbours by rounding")
     names = functions.names
@@ -152,6 +156,18 @@ def outcome(descent: Descent, point: Stationary, inputs: Any, signs: Any) -> Out
     )  # fmt: skip
     del inputs
     return Outcome(outputs, KERNEL, True, diagnostics, warnings)
+
+
+def _lowest_nearby(descent: Descent, point: Stationary, error: float) -> bool:
+    """Whether a few hundred feasible points nearby are all as high: at steps and kinks derivatives say too little."""
+    size = max(1.0, float(np.abs(point.x).max()))
+    u = 2.0 * draws.uniforms(descent.seed, 0, _LOOKED_AT, len(point.x), stream=2) - 1.0
+    reach = size * np.repeat([1e-10, 1e-8, 1e-6, 1e-4], _LOOKED_AT // 4) + (error if np.isfinite(error) else 0.0)
+    points = np.array([descent.box.clip(one) for one in point.x + reach[:, None] * u])
+    values = descent.functions.many(points)[0]
+    slack = np.where(descent.box.equality, -np.abs(values[:, 1:]), values[:, 1:])
+    allowed = (slack >= 0.0).all(axis=1)
+    return bool((values[allowed, 0] >= point.values[0] - 1e-12 * max(1.0, abs(float(point.values[0])))).all())
 
 
 def _not_converged(point: Stationary) -> Problem:
