@@ -8,10 +8,13 @@ import pytest
 import native
 from native import ode, quadrature
 from native.formula import compile_program
-from native.kernels import dense, dopri5, formula, rodas4
+from native.kernels import dense, dopri5, formula, multigrid, rodas4, stencil
 from native.kernels import quadrature as quadrature_kernel
 
-_COMPILED = {"dense": dense, "dopri5": dopri5, "formula": formula, "quadrature": quadrature_kernel, "rodas4": rodas4}
+_COMPILED = {
+    "dense": dense, "dopri5": dopri5, "formula": formula, "multigrid": multigrid, "quadrature": quadrature_kernel,
+    "rodas4": rodas4, "stencil": stencil,
+}  # fmt: skip
 
 
 def _dense(kernel):
@@ -96,7 +99,51 @@ def _quadrature(kernel):
     return found
 
 
-_CASES = {"dense": _dense, "dopri5": _dopri5, "formula": _formula, "quadrature": _quadrature, "rodas4": _rodas4}
+_GRIDS = [
+    ((1, 1, 9), [0.0, 0.0, 7.0], [0, 0, 0, 0, 1, 2]), ((1, 6, 8), [0.0, 3.0, 7.0], [0, 0, 0, 0, 2, 1]),
+    ((5, 6, 7), [2.0, 3.0, 7.0], [1, 2, 2, 2, 0, 0]),
+]  # fmt: skip
+"""Shapes, weights and kinds of the ends: each dimension, each kind."""
+
+
+def _stencil(kernel):
+    rng = np.random.default_rng(3)
+    found = []
+    for shape, weights, ends in _GRIDS:
+        u, d = rng.standard_normal((2, *shape))
+        for fill, coefficient in ((kernel.diffuse, d), (kernel.laplace, 0.7)):
+            out = np.full(shape, np.nan)
+            fill(u, coefficient, out, np.array(weights), np.array(ends))
+            found.append(out)
+        kernel.advect(u, d, out, 1.3, ends[4], ends[5]) if shape[1] == 1 else kernel.advect(u, d, out, 1.3, *ends[2:4])
+    rows = rng.standard_normal((6, 20))
+    kernel.leap(rows[0], rows[1], rows[2], 0.1, 0.2, 0.9)
+    kernel.combine(rows[5], *rows[:5], np.arange(5.0))
+    return [*found, rows]
+
+
+def _multigrid(kernel):
+    rng = np.random.default_rng(4)
+    found = []
+    for shape, weights, ends in _GRIDS:
+        u, f = rng.standard_normal((2, *shape))
+        d, out = 1.0 + rng.random(shape), np.full(shape, np.nan)
+        for colour in (0, 1):
+            kernel.relax(u, d, f, 0.3, np.array(weights), np.array(ends), colour)
+        kernel.defect(u, d, f, out, 0.3, np.array(weights), np.array(ends))
+        found += [u, out]
+    low, share = np.array([0, 0, 1, 1, 2]), np.array([0.0, 0.6, 0.1, 0.7, 1.0])
+    coarse, fine = rng.standard_normal((2, 4, 3)), rng.standard_normal((2, 5, 3))
+    made, back = np.full(fine.shape, np.nan), np.full(coarse.shape, np.nan)
+    kernel.interpolate(coarse, low, low + 1, share, made)
+    kernel.gather(fine, low, low + 1, share, np.full(5, 0.2), np.full(4, 3.0), back)
+    return [*found, made, back]
+
+
+_CASES = {
+    "dense": _dense, "dopri5": _dopri5, "formula": _formula, "multigrid": _multigrid, "quadrature": _quadrature,
+    "rodas4": _rodas4, "stencil": _stencil,
+}  # fmt: skip
 
 
 def test_every_kernel_is_compared():

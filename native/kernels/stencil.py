@@ -1,0 +1,170 @@
+"""Explicit updates on grids of up to three axes: diffusion, advection, and the sums that time steps are made of."""
+
+from native.kernels._grid import add_row, before, behind
+
+# pythran export diffuse(float64[:,:,:], float64[:,:,:], float64[:,:,:], float64[:], int64[:])
+# pythran export laplace(float64[:,:,:], float64, float64[:,:,:], float64[:], int64[:])
+# pythran export advect(float64[:,:,:], float64[:,:,:], float64[:,:,:], float64, int64, int64)
+# pythran export leap(float64[:], float64[:], float64[:], float64, float64, float64)
+# pythran export combine(float64[:], float64[:], float64[:], float64[:], float64[:], float64[:], float64[:])
+
+
+def first(end):
+    """The first node of an axis that moves: a node with a given value (end 1) does not."""
+    return 1 if end == 1 else 0
+
+
+def last(n, end):
+    """One behind the last node of an axis that moves."""
+    return n - 1 if end == 1 else n
+
+
+def set_row(out, u, d, w, low, high):
+    """Set a row to the flux difference along itself."""
+    n = out.shape[0]
+    for k in range(1, n - 1):
+        out[k] = w * ((d[k] + d[k + 1]) * (u[k + 1] - u[k]) - (d[k] + d[k - 1]) * (u[k] - u[k - 1]))
+    for k in (0, n - 1):
+        m = before(k, n, low)
+        p = behind(k, n, high)
+        out[k] = w * ((d[k] + d[p]) * (u[p] - u[k]) - (d[k] + d[m]) * (u[k] - u[m]))
+
+
+def add_plain(out, u, um, up, w):
+    """As `add_row` for one diffusivity."""
+    for k in range(out.shape[0]):
+        out[k] += w * (up[k] - 2.0 * u[k] + um[k])
+
+
+def set_plain(out, u, w, low, high):
+    """As `set_row` for one diffusivity."""
+    n = out.shape[0]
+    for k in range(1, n - 1):
+        out[k] = w * (u[k + 1] - 2.0 * u[k] + u[k - 1])
+    for k in (0, n - 1):
+        out[k] = w * (u[behind(k, n, high)] - 2.0 * u[k] + u[before(k, n, low)])
+
+
+def clear_ends(out, low, high):
+    """What has a given value does not move."""
+    if low == 1:
+        out[0] = 0.0
+    if high == 1:
+        out[out.shape[0] - 1] = 0.0
+
+
+def diffuse(u, d, out, weights, ends):
+    """Set `out` to div(d grad u), all (n0, n1, n2); d at a face is the mean of its two nodes.
+
+    `weights` (3) are 1 / h², `ends` (6) the kind of each end, low and high, axis by axis: 0 periodic, 1 a given value
+    (out is 0 there), 2 a given slope (taken as 0 here, the caller adds it). An axis of one node is no axis; the last
+    has at least three. Goes through memory once: the neighbouring rows stay in the cache.
+    """
+    half = 0.5 * weights
+    for i in range(u.shape[0]):
+        im = before(i, u.shape[0], ends[0])
+        ip = behind(i, u.shape[0], ends[1])
+        for j in range(u.shape[1]):
+            row = out[i, j]
+            if i < first(ends[0]) or i >= last(u.shape[0], ends[1]):
+                row[:] = 0.0
+                continue
+            if j < first(ends[2]) or j >= last(u.shape[1], ends[3]):
+                row[:] = 0.0
+                continue
+            set_row(row, u[i, j], d[i, j], half[2], ends[4], ends[5])
+            if u.shape[1] > 1:
+                jm = before(j, u.shape[1], ends[2])
+                jp = behind(j, u.shape[1], ends[3])
+                add_row(row, u[i, j], u[i, jm], u[i, jp], d[i, j], d[i, jm], d[i, jp], half[1])
+            if u.shape[0] > 1:
+                add_row(row, u[i, j], u[im, j], u[ip, j], d[i, j], d[im, j], d[ip, j], half[0])
+            clear_ends(row, ends[4], ends[5])
+
+
+def laplace(u, scale, out, weights, ends):
+    """As `diffuse` with the same diffusivity `scale` everywhere."""
+    w = scale * weights
+    for i in range(u.shape[0]):
+        im = before(i, u.shape[0], ends[0])
+        ip = behind(i, u.shape[0], ends[1])
+        for j in range(u.shape[1]):
+            row = out[i, j]
+            if i < first(ends[0]) or i >= last(u.shape[0], ends[1]):
+                row[:] = 0.0
+                continue
+            if j < first(ends[2]) or j >= last(u.shape[1], ends[3]):
+                row[:] = 0.0
+                continue
+            set_plain(row, u[i, j], w[2], ends[4], ends[5])
+            if u.shape[1] > 1:
+                jm = before(j, u.shape[1], ends[2])
+                jp = behind(j, u.shape[1], ends[3])
+                add_plain(row, u[i, j], u[i, jm], u[i, jp], w[1])
+            if u.shape[0] > 1:
+                add_plain(row, u[i, j], u[im, j], u[ip, j], w[0])
+            clear_ends(row, ends[4], ends[5])
+
+
+def biased(v, a, b, c, d, e):
+    """Six times h times v du/dx by the third-order upwind-biased differences of five nodes in order."""
+    if v > 0.0:
+        return v * (2.0 * d + 3.0 * c - 6.0 * b + a)
+    return v * (6.0 * d - 3.0 * c - 2.0 * b - e)
+
+
+def advect_node(u, v, out, p, i, w, low, high):
+    """Near the ends: central at the last but one, one-sided for outflow at a given slope, 0 for inflow there."""
+    n = u.shape[1]
+    for q in range(u.shape[2]):
+        one = v[p, i, q]
+        if low == 0:
+            out[p, i, q] -= w * biased(
+                one, u[p, (i - 2 + n) % n, q], u[p, (i - 1 + n) % n, q], u[p, i, q], u[p, (i + 1) % n, q],
+                u[p, (i + 2) % n, q],
+            )  # fmt: skip
+        elif i == 0:
+            if low == 2 and one < 0.0:
+                out[p, i, q] -= 3.0 * w * one * (4.0 * u[p, 1, q] - 3.0 * u[p, 0, q] - u[p, 2, q])
+        elif i == n - 1:
+            if high == 2 and one > 0.0:
+                out[p, i, q] -= 3.0 * w * one * (3.0 * u[p, i, q] - 4.0 * u[p, i - 1, q] + u[p, i - 2, q])
+        else:
+            out[p, i, q] -= 3.0 * w * one * (u[p, i + 1, q] - u[p, i - 1, q])
+
+
+def advect(u, v, out, weight, low, high):
+    """Take v du/dx along the middle axis from `out`, all (a, n, b); `weight` is 1 / h, n is at least 5.
+
+    Third order, upwind-biased (Hundsdorfer & Verwer 2003, I.3.2, kappa = 1/3); second order beside the ends. Nodes with
+    given values on other axes are the caller's to clear.
+    """
+    w = weight / 6.0
+    n = u.shape[1]
+    for p in range(u.shape[0]):
+        for i in range(n):
+            if i < 2 or i > n - 3:
+                advect_node(u, v, out, p, i, w, low, high)
+            else:
+                for q in range(u.shape[2]):
+                    out[p, i, q] -= w * biased(
+                        v[p, i, q], u[p, i - 2, q], u[p, i - 1, q], u[p, i, q], u[p, i + 1, q], u[p, i + 2, q]
+                    )
+
+
+def leap(u, v, a, kick, drift, damping):
+    """One kick of v by `a`, then a drift of u, in place: v = damping v + kick a; u = u + drift v."""
+    for i in range(u.shape[0]):
+        v[i] = damping * v[i] + kick * a[i]
+        u[i] += drift * v[i]
+
+
+def combine(out, y0, y1, y2, f0, f1, c):
+    """Set `out` to c0 y0 + c1 y1 + c2 y2 + c3 f0 + c4 f1, in one pass; `out` may be y2."""
+    c0 = c[0]
+    c1 = c[1]
+    c2 = c[2]
+    c3 = c[3]
+    c4 = c[4]
+    for i in range(out.shape[0]):
+        out[i] = c0 * y0[i] + c1 * y1[i] + c2 * y2[i] + c3 * f0[i] + c4 * f1[i]
