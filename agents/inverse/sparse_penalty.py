@@ -44,12 +44,13 @@ class Penalised:
 
     def __init__(self, a: Any, b: Array, penalty: Penalty, shape: tuple[int, ...]) -> None:
         self.a, self.b, self.penalty = a, b, penalty
+        self._sparse = bool(sparse.issparse(a))
         n = a.shape[1]
         self.d: Any = sparse.identity(n, format="csr") if penalty == "l1" else differences(shape)
         self._line = penalty == "tv" and sum(size > 1 for size in shape) <= 1
-        self._gram: Any = (a.T @ a).tocsc() if sparse.issparse(a) else a.T @ a
+        self._gram: Any = (a.T @ a).tocsc() if self._sparse else a.T @ a
         self._right = np.asarray(a.T @ b)
-        if sparse.issparse(a):
+        if self._sparse:
             self.sigma = 1.0
         else:
             least = float(linalg.eigvalsh(self._gram, subset_by_index=[0, 0], check_finite=False)[0])
@@ -98,7 +99,7 @@ class Penalised:
             self.u *= self._rho / rho
         self._rho = rho
         penalty = rho * (self.d.T @ self.d)
-        if sparse.issparse(self.a):
+        if self._sparse:
             self._factor = sparse_linalg.splu((2.0 * self._gram + penalty).tocsc()).solve
             return
         factor = _factorize(2.0 * self._gram + penalty.toarray())
@@ -137,7 +138,7 @@ class Penalised:
             return np.zeros(basis.shape[0])
         right = basis.T @ (self._right - 0.5 * alpha * (self.d.T @ signs))
         gram: Any = basis.T @ self._gram @ basis
-        if sparse.issparse(gram):
+        if self._sparse:
             made = basis @ sparse_linalg.spsolve(gram.tocsc(), right).reshape(-1)
         else:
             made = basis @ linalg.lstsq(gram, right, check_finite=False, lapack_driver="gelsy")[0]
@@ -199,7 +200,7 @@ class Penalised:
             return -np.inf
         pull = self.d.T @ np.clip(self._rho * self.u, -alpha, alpha)
         right = self._right - 0.5 * pull
-        x = right if sparse.issparse(self.a) else linalg.solve(self._gram, right, assume_a="pos", check_finite=False)
+        x = right if self._sparse else linalg.solve(self._gram, right, assume_a="pos", check_finite=False)
         rest = self.a @ x - self.b
         return float(rest @ rest) + float(pull @ x)
 
@@ -219,7 +220,7 @@ class Penalised:
         if basis.shape[1] == 0:
             return 0.0
         gram: Any = basis.T @ self._gram @ basis
-        values = gram.diagonal() if sparse.issparse(gram) else linalg.eigvalsh(gram, check_finite=False)
+        values = gram.diagonal() if self._sparse else linalg.eigvalsh(gram, check_finite=False)
         if values.min() <= 1e-14 * values.max():
             return None
         size = float(np.abs(x).max()) + float(np.abs(self._right).max()) / float(values.max())

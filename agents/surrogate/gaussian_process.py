@@ -30,7 +30,7 @@ class GaussianProcessInputs(msgspec.Struct, forbid_unknown_fields=True):
     the closed-form leave-one-out residuals), `loo_residuals`, `surrogate_id` (for the task `predict`).
 
     `error_estimate` bounds the error of `mean` for functions like the samples: the largest `std` times
-    `confidence_factor`, which is 3 or 1.5 times the largest standardised leave-one-out residual if that is more, plus
+    `confidence_factor`, which is 4 or 1.5 times the largest standardised leave-one-out residual if that is more, plus
     the rounding error. What the samples do not show, it cannot know. It is null without `predict_at`.
     """
 

@@ -21,7 +21,7 @@ from agents.task import Watch
 
 _CHUNK = 4_000_000
 """Kernel entries between two looks at the watch."""
-_CONFIDENCE = 3.0
+_CONFIDENCE = 4.0
 """Standard deviations, where the residuals do not ask for more."""
 _SAFETY = 1.5
 _EPS = float(np.finfo(np.float64).eps)
@@ -110,7 +110,7 @@ class Fit:
 
     @property
     def factor_of_confidence(self) -> float:
-        """Standard deviations that bound the error: 3, or 1.5 times the largest standardised residual."""
+        """Standard deviations that bound the error: 4, or 1.5 times the largest standardised residual."""
         deviations = np.maximum(self.deviations, 1e-300)
         return max(_CONFIDENCE, _SAFETY * float(np.abs(self.residuals / deviations).max()))
 
@@ -147,8 +147,12 @@ class Fit:
         return whole
 
     def bound(self, std: Array) -> float:
-        """Bound the error of `mean` at the stated confidence."""
-        return self.factor_of_confidence * float(std.max(initial=0.0)) + self.rounding
+        """Bound the error of `mean` at the stated confidence; without noise also by what leaving one out has missed."""
+        missed = 0.0 if self.model.kind == "gaussian_process" else float(np.abs(self.residuals).max())
+        uncertain = float(std.max(initial=0.0))
+        if uncertain <= 1e-6 * float(self.deviations.max()):
+            missed = 0.0
+        return max(self.factor_of_confidence * uncertain, missed) + self.rounding
 
 
 def fit(model: KernelModel, watch: Watch) -> Fit:

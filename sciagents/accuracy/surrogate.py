@@ -14,6 +14,7 @@ _HEIGHTS = np.array([1.0, -0.7, 0.4])
 def cases() -> Iterator[Case]:
     """Iterate over the cases."""
     yield from _gaussian_processes()
+    yield from _interpolants()
 
 
 def _mean(outputs: dict[str, Any]) -> Any:
@@ -55,3 +56,59 @@ def _gaussian_processes() -> Iterator[Case]:
         },
         pick=_mean, truth=np.array([2.0 * np.exp(-0.125) / (1.0 + np.exp(-0.5))]),
     )  # fmt: skip
+
+
+def _interpolants() -> Iterator[Case]:
+    half, whole = 1.0 - np.exp(-0.5), 1.0 - np.exp(-1.0)
+    yield Case(
+        name="middle of two samples, exponential variogram", agent="surrogate", task="kriging",
+        source="weights of a half, by hand", pick=_mean, truth=np.array([2.0]),
+        inputs={
+            "x": [0, 1], "y": [1, 3], "kernel": "exponential", "variogram": {"partial_sill": 1, "range": 1},
+            "predict_at": [0.5],
+        },
+    )  # fmt: skip
+    yield Case(
+        name="variance in the middle of two samples", agent="surrogate", task="kriging",
+        source="2 γ(½) - γ(1)/2, by hand", pick=lambda outputs: outputs["std"] ** 2,
+        truth=np.array([2.0 * half - 0.5 * whole]),
+        inputs={
+            "x": [0, 1], "y": [1, 3], "kernel": "exponential", "variogram": {"partial_sill": 1, "range": 1},
+            "predict_at": [0.5],
+        },
+    )  # fmt: skip
+    x, at = np.linspace(0.0, 6.0, 16), np.linspace(0.0, 6.0, 101)
+    for kernel in ("spherical", "gaussian"):
+        yield Case(
+            name=f"sine from 16 samples, {kernel} variogram", agent="surrogate", task="kriging", source="sin x",
+            inputs={"x": x.tolist(), "y": np.sin(x).tolist(), "kernel": kernel, "predict_at": at.tolist()},
+            pick=_mean, truth=np.sin(at),
+        )  # fmt: skip
+    grid = np.stack(np.meshgrid(np.linspace(0.0, 1.0, 7), np.linspace(0.0, 1.0, 7)), axis=-1).reshape(-1, 2)
+    inside = np.stack(np.meshgrid(np.linspace(0.05, 0.95, 10), np.linspace(0.05, 0.95, 10)), axis=-1).reshape(-1, 2)
+    for kernel in ("thin_plate_spline", "multiquadric", "gaussian", "quintic"):
+        yield Case(
+            name=f"Franke's function from 49 samples, {kernel}", agent="surrogate", task="rbf", source="Franke (1979)",
+            inputs={
+                "x": grid.tolist(), "y": _franke(grid).tolist(), "kernel": kernel, "predict_at": inside.tolist(),
+            },
+            pick=_mean, truth=_franke(inside),
+        )  # fmt: skip
+    yield Case(
+        name="a quadratic polynomial", agent="surrogate", task="rbf", source="reproduced by degree 2",
+        inputs={
+            "x": grid.tolist(), "y": (grid[:, 0] * grid[:, 1]).tolist(), "kernel": "cubic", "degree": 2,
+            "predict_at": inside.tolist(),
+        },
+        pick=_mean, truth=inside[:, 0] * inside[:, 1],
+    )  # fmt: skip
+
+
+def _franke(p: np.ndarray[Any, np.dtype[np.float64]]) -> Any:
+    x, y = 9.0 * p[:, 0], 9.0 * p[:, 1]
+    return (
+        0.75 * np.exp(-((x - 2.0) ** 2 + (y - 2.0) ** 2) / 4.0)
+        + 0.75 * np.exp(-((x + 1.0) ** 2) / 49.0 - (y + 1.0) / 10.0)
+        + 0.5 * np.exp(-((x - 7.0) ** 2 + (y - 3.0) ** 2) / 4.0)
+        - 0.2 * np.exp(-((x - 4.0) ** 2) - (y - 7.0) ** 2)
+    )

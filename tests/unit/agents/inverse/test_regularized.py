@@ -135,7 +135,7 @@ def test_above_the_largest_alpha_nothing_is_left():
     [
         ({"a": [[1, 1], [1, 1]], "b": [1, 2], "alpha": 0}, {}, "singular", "inputs.alpha", "rank 1 without a penalty"),
         ({"b": [1, 2, 3]}, {}, "singular", "inputs.alpha", "nothing to choose alpha by"),
-        ({"a": [[1, -1], [2, -2]], "b": [1, 2], "alpha": 1, "method": "tv"}, {}, "singular", "inputs.a", "no constants"),
+        ({"a": [[1, -1], [2, -2]], "b": [1, 2], "alpha": 1, "method": "tv"}, {}, "singular", "inputs.a", "blind"),
         ({"b": [0, 0], "method": "l1"}, {}, "singular", "inputs.alpha", "nothing to penalise"),
         ({"a": WIDE.T.tolist(), "b": [1.0] * 60}, {"selection": "discrepancy", "noise_norm": 1e-9}, "infeasible",
          "options.noise_norm", "a residual out of reach"),
