@@ -1,6 +1,8 @@
 """The agent `optimize`: minima, roots, least squares, linear and integer programs, and fits of curves."""
 
-from agents.optimize import curve_fit, least_squares, minimize, root
+from agents.optimize import curve_fit, integer_program, least_squares, linear_program, minimize, root
 from agents.task import Task
 
-TASKS: tuple[Task, ...] = (minimize.TASK, root.TASK, least_squares.TASK, curve_fit.TASK)
+TASKS: tuple[Task, ...] = (
+    minimize.TASK, root.TASK, least_squares.TASK, curve_fit.TASK, linear_program.TASK, integer_program.TASK,
+)  # fmt: skip
