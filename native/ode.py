@@ -1,30 +1,48 @@
-"""Initial value problems: many members of one system of equations, integrated in blocks of lanes by two kernels."""
+"""Initial value problems: many members of one system of equations, integrated in blocks of lanes by the kernels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from native import is_compiled
 from native.formula import Program
 from native.formula.program import LANES, PACK, Array
-from native.kernels import dopri5, rodas4
 from native.ode_events import Crossings, EventLog
+from native.ode_kernels import (
+    COMPILED,
+    IMPLICIT,
+    METHODS,
+    RADAU_LIMIT,
+    Indices,
+    Kernel,
+    Method,
+    begin,
+    kernel_of,
+    resolve,
+)
 
-Method = Literal["auto", "dopri5", "rodas4"]
+__all__ = [
+    "COMPILED",
+    "METHODS",
+    "RADAU_LIMIT",
+    "Members",
+    "Method",
+    "Trajectories",
+    "integrate",
+    "output_bytes",
+    "resolve",
+]
+
 Watch = Callable[[float, str], None]
-Indices = np.ndarray[Any, np.dtype[np.int64]]
 
-COMPILED = is_compiled(dopri5) and is_compiled(rodas4)
-RUNNING, DONE, TOO_SMALL, TOO_MANY, STIFF, NOT_FINITE, STOPPED = range(7)
-"""Statuses of a member; `STOPPED`: by a terminal event."""
+RUNNING, DONE, TOO_SMALL, TOO_MANY, STIFF, NOT_FINITE, STOPPED, CALM = range(8)
+"""Statuses of a member; `STOPPED`: by a terminal event. `STIFF` and `CALM` ask for the other kind of method."""
 
 _TIME, _STEP, _ERROR, _END, _LARGEST, _RTOL, _ATOL = range(7)
-_STATUS, _ACCEPTED, _REJECTED, _PLACE, _STIFF, _CALM, _MOST, _ROW, _GRID = range(9)
+_STATUS, _ACCEPTED, _REJECTED, _PLACE, _STIFF, _CALM, _MOST, _ROW, _GRID, _EVALUATIONS = range(10)
 _CHUNK_OPERATIONS = 4_000_000
 """About 5 ms of work between two looks at the watch."""
-_BLOCK_NUMBERS = 8_000_000
 
 
 @dataclass(eq=False)
@@ -72,79 +90,36 @@ def output_bytes(members: int, equations: int, points: int) -> int:
 
 
 def integrate(
-    program: Program, jacobian: Callable[[], Program], members: Members, method: Method, watch: Watch,
+    program: Program, jacobian: Callable[[], Program], members: Members, methods: Sequence[str], watch: Watch,
     events: EventLog | None = None,
 ) -> Trajectories:  # fmt: skip
     """Integrate members of one system; a member's result does not depend on the others, nor on how many they are.
 
     `program` takes t, the n variables and the p parameters; `jacobian` gives the program of the n × (n + 1)
-    derivatives by t and the variables, asked for only when rodas4 runs. With `auto` a member begins with dopri5; once
-    its steps are limited by stability it goes on with rodas4 from where it is. `watch` is called every few
-    milliseconds and may raise.
+    derivatives by t and the variables, asked for only when an implicit method runs. `methods` are those of `resolve`:
+    of two, a member begins with the first, goes on with the second from where its steps are limited by stability, and
+    back once they no longer would be. `watch` is called every few milliseconds and may raise.
     """
     run = _Run(program, members, watch, events)
-    if method != "rodas4":
-        run.begin(order=5.0)
-        run.advance(_Dopri5(program, detect=method == "auto"), "integrate")
-        stiff = run.counts[_STATUS] == STIFF
-        run.counts[_STATUS, stiff] = RUNNING
-    else:
-        run.begin(order=4.0)
-        stiff = run.counts[_STATUS] == RUNNING
-    explicit = run.counts[_ACCEPTED] + run.counts[_REJECTED]
-    if stiff.any():
-        run.advance(_Rodas4(program, jacobian()), "integrate, stiff")
-    implicit = run.counts[_ACCEPTED] + run.counts[_REJECTED] - explicit
-    evaluations = 6 * implicit + (6 * explicit + 2 if method != "rodas4" else 2)
+    kernels: list[Kernel] = []
+    stiff = np.zeros(members.start.size, dtype=np.bool_)
+    turn = 0
+    while True:
+        if turn == len(kernels):
+            kernels.append(kernel_of(methods[turn], program, jacobian, detect=len(methods) > 1))
+            if turn == 0:
+                run.begin(kernels[0].order)
+        kernel = kernels[turn]
+        if kernel.name in IMPLICIT:
+            stiff |= run.counts[_STATUS] == RUNNING
+        run.advance(kernel, "integrate, stiff" if kernel.name in IMPLICIT else "integrate")
+        turn = 1 - turn
+        if not run.turn_over():
+            break
     return Trajectories(
         run.found, run.counts[_PLACE], run.state, run.lanes[_TIME], run.counts[_STATUS], run.counts[_ACCEPTED],
-        run.counts[_REJECTED], evaluations, stiff, events.crossings if events else [],
+        run.counts[_REJECTED], run.counts[_EVALUATIONS], stiff, events.crossings if events else [],
     )  # fmt: skip
-
-
-class _Dopri5:
-    """One call of the explicit kernel."""
-
-    def __init__(self, program: Program, *, detect: bool) -> None:
-        self._program = program
-        self._detect = int(detect)
-        n = len(program.outputs)
-        self.width = _width(program.n_registers + 21 * n)
-        self.cost = 7 * (len(program.code) + 10 * n)
-
-    def __call__(self, block: "_Block", grids: Array, found: Array, iterations: int, enough: int) -> int:
-        made: int = dopri5.advance(  # type: ignore[no-untyped-call]
-            *_parts(self._program), block.parameters, block.lanes, block.counts, block.state, block.slope, grids,
-            found, block.log, block.logged, self._detect, iterations, enough,
-        )  # fmt: skip
-        return made
-
-
-class _Rodas4:
-    """One call of the implicit kernel."""
-
-    def __init__(self, program: Program, jacobian: Program) -> None:
-        self._program = program
-        self._jacobian = jacobian
-        n = len(program.outputs)
-        self.width = _width(program.n_registers + jacobian.n_registers + 2 * n * (n + 10))
-        self.cost = 6 * (len(program.code) + 10 * n) + len(jacobian.code) + n * n * (n + 20)
-
-    def __call__(self, block: "_Block", grids: Array, found: Array, iterations: int, enough: int) -> int:
-        made: int = rodas4.advance(  # type: ignore[no-untyped-call]
-            *_parts(self._program), *_parts(self._jacobian), block.parameters, block.lanes, block.counts, block.state,
-            grids, found, block.log, block.logged, iterations, enough,
-        )  # fmt: skip
-        return made
-
-
-def _width(numbers: int) -> int:
-    """Lanes of a block, so that what a kernel keeps for it, so many numbers a lane, stays within bounds."""
-    return max(PACK, min(LANES, _BLOCK_NUMBERS // numbers // PACK * PACK))
-
-
-def _parts(program: Program) -> tuple[Any, Array, int, Indices]:
-    return program.code, program.constants, program.n_registers, program.outputs
 
 
 @dataclass(eq=False)
@@ -176,7 +151,7 @@ class _Run:
         self.lanes = np.stack([
             members.start, nothing, nothing, members.end, members.max_step, members.rtol, members.atol
         ])  # fmt: skip
-        self.counts = np.zeros((9, m), dtype=np.int64)
+        self.counts = np.zeros((10, m), dtype=np.int64)
         self.counts[_MOST] = members.max_steps
         self.counts[_ROW] = np.arange(m)
         self.counts[_GRID] = members.grid
@@ -185,21 +160,33 @@ class _Run:
     def begin(self, order: float) -> None:
         """Compute each member's slope at the start and first step."""
         for who in _pieces(self.state.shape[1]):
-            block = self._take(who, 0)
-            dopri5.begin(  # type: ignore[no-untyped-call]
-                *_parts(self._program), block.parameters, block.lanes, block.counts, block.state, block.slope, order
-            )
+            block = self._take(who, 0, 0)
+            begin(self._program, block, order)
             self._put(block)
+        self.counts[_EVALUATIONS] += 2
 
-    def advance(self, kernel: "_Dopri5 | _Rodas4", stage: str) -> None:
+    def turn_over(self) -> bool:
+        """Make the members run again that ask for the other kind of method; gives whether there are any."""
+        calm = np.flatnonzero(self.counts[_STATUS] == CALM)
+        if calm.size:  # the explicit kernels begin with the slope
+            inputs = [self.lanes[_TIME : _TIME + 1, calm], self.state[:, calm], self._members.parameters[:, calm]]
+            self._slope[:, calm] = self._program.evaluate(np.concatenate(inputs))
+            self.lanes[_ERROR, calm] = np.log(1e-4)
+        asking = (self.counts[_STATUS] == CALM) | (self.counts[_STATUS] == STIFF)
+        self.counts[_STATUS, asking] = RUNNING
+        self.counts[_STIFF, asking] = self.counts[_CALM, asking] = 0
+        return bool(asking.any())
+
+    def advance(self, kernel: Kernel, stage: str) -> None:
         """Advance all running members to their ends; blocks are filled up again as members finish."""
+        before = self.counts[_ACCEPTED] + self.counts[_REJECTED]
         waiting = np.flatnonzero(self.counts[_STATUS] == RUNNING)
         rest = waiting.size
         who = waiting[: kernel.width]
         waiting = waiting[kernel.width :]
         while who.size:
             iterations = max(1, min(500, _CHUNK_OPERATIONS // (kernel.cost * (who.size + PACK))))
-            block = self._take(who, iterations if self._events else 0)
+            block = self._take(who, iterations if self._events else 0, kernel.parts)
             # when this few lanes run, the others are worth being exchanged, or the block being made narrower
             enough = max(1, who.size * 7 // 8 if waiting.size else who.size // 2)
             running = who.size
@@ -212,6 +199,8 @@ class _Run:
             who = who[self.counts[_STATUS, who] == RUNNING]
             room = kernel.width - who.size
             who, waiting = np.concatenate([who, waiting[:room]]), waiting[room:]
+        steps = self.counts[_ACCEPTED] + self.counts[_REJECTED] - before
+        self.counts[_EVALUATIONS] += kernel.stages * steps
 
     def _fraction(self, block: _Block, finished: int, whole: int) -> float:
         past, end = block.lanes[_TIME], block.lanes[_END]
@@ -231,14 +220,14 @@ class _Run:
         block.logged[:] = 0
         return int((block.counts[_STATUS] == RUNNING).sum())
 
-    def _take(self, who: Indices, capacity: int) -> _Block:
+    def _take(self, who: Indices, capacity: int, parts: int) -> _Block:
         width = -(-who.size // PACK) * PACK
         lanes = np.concatenate([who, np.full(width - who.size, who[0])])
         n = self.state.shape[0]
         block = _Block(
             who, np.ascontiguousarray(self._members.parameters[:, lanes]), np.ascontiguousarray(self.lanes[:, lanes]),
             np.ascontiguousarray(self.counts[:, lanes]), np.ascontiguousarray(self.state[:, lanes]),
-            np.ascontiguousarray(self._slope[:, lanes]), np.zeros((capacity, width, 2 + 5 * n)),
+            np.ascontiguousarray(self._slope[:, lanes]), np.zeros((capacity, width, 2 + parts * n)),
             np.zeros(width, dtype=np.int64),
         )  # fmt: skip
         block.counts[_STATUS, who.size :] = DONE

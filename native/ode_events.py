@@ -44,7 +44,7 @@ class EventLog:
         self._before = [None] * self.members
 
     def look(self, member: int, steps: Array, parameters: Array) -> tuple[float, Array] | None:
-        """Note what happened in `steps` (k, 2 + 5 n), in order; gives time and state of the first terminal event."""
+        """Note what happened in `steps` (k, 2 + parts n), in order; gives time and state of a terminal one."""
         count = len(steps)
         at = np.tile(np.arange(1, _LOOKS + 1) / _LOOKS, count)
         which = np.repeat(np.arange(count), _LOOKS)
@@ -84,19 +84,25 @@ class EventLog:
             beyond = np.where(rising, value >= 0.0, value <= 0.0)
             low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
         times = step[:, 0] + high * step[:, 1]
-        states = _interpolate(step, high)
+        states = _interpolate(step, high, self._size(parameters))
         order = np.lexsort((high, which[place]))
         return [(int(event[i]), float(times[i]), states[:, i]) for i in order.tolist()]
+
+    def _size(self, parameters: Array) -> int:
+        return self.program.n_inputs - 1 - len(parameters)
 
     def _values(self, steps: Array, at: Array, parameters: Array) -> Array:
         times = steps[:, 0] + at * steps[:, 1]
         fixed = np.broadcast_to(parameters[:, None], (len(parameters), len(at)))
-        return self.program.evaluate(np.concatenate([times[None], _interpolate(steps, at), fixed]))
+        return self.program.evaluate(
+            np.concatenate([times[None], _interpolate(steps, at, self._size(parameters)), fixed])
+        )
 
 
-def _interpolate(steps: Array, at: Array) -> Array:
-    """States (n, k) at the fractions `at` (k) of `steps` (k, 2 + 5 n), as the kernels' `interpolate` has them."""
-    parts = steps[:, 2:].reshape(len(steps), 5, -1).transpose(1, 2, 0)
-    value = parts[2] + at * (parts[3] + (1.0 - at) * parts[4])
-    made: Array = parts[0] + at * (parts[1] + (1.0 - at) * value)
+def _interpolate(steps: Array, at: Array, n: int) -> Array:
+    """States (n, k) at the fractions `at` (k) of `steps` (k, 2 + parts n), as the kernels' `interpolate` has them."""
+    parts = steps[:, 2:].reshape(len(steps), -1, n).transpose(1, 2, 0)
+    made: Array = parts[-1]
+    for part in range(len(parts) - 2, -1, -1):
+        made = parts[part] + (at if part % 2 == 0 else 1.0 - at) * made
     return made

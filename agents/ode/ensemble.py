@@ -17,7 +17,10 @@ from agents.ode.system import (
     check_size,
     estimate_cost,
     failure,
+    kernel_name,
+    ran,
     read_grid,
+    read_methods,
     read_system,
 )  # fmt: skip
 from agents.outcome import Check, Diagnostics, Outcome, Problem
@@ -63,7 +66,7 @@ class EnsemblePlan:
     members: Members
     output: str
     quantiles: list[float]
-    method: ode.Method
+    methods: tuple[str, ...]
     group: Hashable
     cost: float
 
@@ -87,11 +90,10 @@ def prepare_ensemble(inputs: Mapping[str, Any], options: Mapping[str, Any], seed
         grid = read_grid(given.t_eval, given.n_points, system.start, system.end, _POINTS)
     limit = _MEMORY_LIMIT if given.output == "statistics" else arrays.SIZE_LIMIT
     check_size(count, len(system.names), max(1, grid.size), limit)
-    if how.method == "rodas4":
-        system.jacobian()
+    methods = read_methods(how, system)
     members = _members(system, samples, count, grid, how)
     cost = estimate_cost(system, count)
-    return EnsemblePlan(system, members, given.output, given.quantiles, how.method, object(), cost)
+    return EnsemblePlan(system, members, given.output, given.quantiles, methods, object(), cost)
 
 
 def _members(system: System, samples: Mapping[str, Array], count: int, grid: Array, how: OdeOptions) -> Members:
@@ -117,22 +119,22 @@ def compute_ensemble(plans: Sequence[EnsemblePlan], watch: Watch) -> list[Outcom
 
 def _compute(plan: EnsemblePlan, watch: Watch) -> Outcome:
     try:
-        made = ode.integrate(plan.system.program, plan.system.jacobian, plan.members, plan.method, watch)
+        made = ode.integrate(plan.system.program, plan.system.jacobian, plan.members, plan.methods, watch)
     except Problem as problem:
         if problem.code != "invalid_formula":  # the watch's; the Jacobian's is this request's failure
             raise
-        return Outcome(None, "native.ode.rodas4", ode.COMPILED, problem=problem)
-    stiff = int(made.stiff.sum())
-    kernel = "native.ode.rodas4" if stiff == made.stiff.size else "native.ode.dopri5"
+        return Outcome(None, kernel_name(plan.methods, True), ode.COMPILED, problem=problem)
+    stiff = bool(made.stiff.any())
+    kernel = kernel_name(plan.methods, bool(made.stiff.all()))
     failed = np.flatnonzero(made.status != ode.DONE)
     if failed.size == made.status.size:
         first = failure(plan.members, made, 0) or Problem("internal", "no member reached the end")
         first.message = f"all {failed.size} members failed; the first: {first.message}"
         return Outcome(None, kernel, ode.COMPILED, problem=first)
-    ran = plan.method if plan.method != "auto" else "dopri5, then rodas4" if stiff else "dopri5"
     diagnostics = Diagnostics(
         converged=not failed.size, iterations=int((made.accepted + made.rejected).sum()),
-        evaluations=int(made.evaluations.sum()), method=ran, checks=[_FINITE] if not failed.size else [],
+        evaluations=int(made.evaluations.sum()), method=ran(plan.methods, stiff),
+        checks=[_FINITE] if not failed.size else [],
     )  # fmt: skip
     outputs = {
         "n_members": made.status.size,
@@ -191,7 +193,7 @@ def _statistics(names: tuple[str, ...], values: Array, levels: list[float]) -> d
 
 TASK = Task(
     agent="ode", name="ensemble", summary="Solve one system for many parameters or initial values.",
-    inputs=EnsembleInputs, options=OdeOptions, methods=("auto", "dopri5", "rodas4"),
+    inputs=EnsembleInputs, options=OdeOptions, methods=ode.METHODS,
     example={
         "equations": {"x": "-k*x"}, "initial": {"x": 1}, "t_span": [0, 1], "samples": {"k": [0.5, 1, 2]},
     },

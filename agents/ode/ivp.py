@@ -16,7 +16,10 @@ from agents.ode.system import (
     check_size,
     estimate_cost,
     failure,
+    kernel_name,
+    ran,
     read_grid,
+    read_methods,
     read_system,
 )  # fmt: skip
 from agents.outcome import Check, Diagnostics, Outcome, Problem
@@ -72,6 +75,7 @@ class IvpPlan:
     options: OdeOptions
     events: tuple[Event, ...]
     event_program: Program | None
+    methods: tuple[str, ...]
     group: Hashable
     cost: float
 
@@ -84,8 +88,7 @@ def prepare_ivp(inputs: Mapping[str, Any], options: Mapping[str, Any], seed: int
     system = read_system(given.equations, given.parameters, given.initial, given.t_span)
     grid = read_grid(given.t_eval, given.n_points, system.start, system.end, _POINTS)
     check_size(1, len(system.names), grid.size)
-    if how.method == "rodas4":
-        system.jacobian()
+    methods = read_methods(how, system)
     if len(given.events) > _EVENTS_LIMIT:
         text = f"{len(given.events)} events"
         raise Problem("invalid_input", text, field="inputs.events", hint=f"at most {_EVENTS_LIMIT}")
@@ -94,8 +97,8 @@ def prepare_ivp(inputs: Mapping[str, Any], options: Mapping[str, Any], seed: int
     if events:
         texts = {f"inputs.events[{i}].formula": event.formula for i, event in enumerate(given.events)}
         program = formulas.compiled(texts, ("t", *system.names), system.parameters)
-    group = (system.program, program, events, grid.size, how.method)
-    return IvpPlan(system, grid, how, events, program, group, 3 * estimate_cost(system, 1))
+    group = (system.program, program, events, grid.size, methods)
+    return IvpPlan(system, grid, how, events, program, methods, group, 3 * estimate_cost(system, 1))
 
 
 def compute_ivp(plans: Sequence[IvpPlan], watch: Watch) -> list[Outcome]:
@@ -105,11 +108,11 @@ def compute_ivp(plans: Sequence[IvpPlan], watch: Watch) -> list[Outcome]:
     count = 2 * len(plans)
     log = None if first.event_program is None else EventLog(first.event_program, first.events, count)
     try:
-        made = ode.integrate(first.system.program, first.system.jacobian, members, first.options.method, watch, log)
+        made = ode.integrate(first.system.program, first.system.jacobian, members, first.methods, watch, log)
     except Problem as problem:
         if problem.code != "invalid_formula":  # the watch's; the Jacobian's is told as this group's failure
             raise
-        return [Outcome(None, "native.ode.rodas4", ode.COMPILED, problem=problem) for _ in plans]
+        return [Outcome(None, kernel_name(first.methods, True), ode.COMPILED, problem=problem) for _ in plans]
     return [_outcome(plan, members, made, i) for i, plan in enumerate(plans)]
 
 
@@ -135,7 +138,7 @@ def _members(plans: Sequence[IvpPlan]) -> Members:
 def _outcome(plan: IvpPlan, members: Members, made: Trajectories, i: int) -> Outcome:
     loose, tight = 2 * i, 2 * i + 1
     stiff = bool(made.stiff[tight])
-    kernel = "native.ode.rodas4" if stiff else "native.ode.dopri5"
+    kernel = kernel_name(plan.methods, stiff)
     problem = failure(members, made, tight) or failure(members, made, loose)
     if problem is not None:
         return Outcome(None, kernel, ode.COMPILED, problem=problem)
@@ -153,11 +156,10 @@ def _outcome(plan: IvpPlan, members: Members, made: Trajectories, i: int) -> Out
     }
     difference = float(np.abs(y - made.points[loose, :, :reached]).max(initial=0.0))
     rounding = 4.0 * float(np.finfo(float).eps) * float(np.abs(y).max(initial=0.0))
-    ran = plan.options.method if plan.options.method != "auto" else "dopri5, then rodas4" if stiff else "dopri5"
     diagnostics = Diagnostics(
         converged=True, iterations=int(made.accepted[tight] + made.rejected[tight]),
         evaluations=int(made.evaluations[loose] + made.evaluations[tight]),
-        error_estimate=_SAFETY * difference + rounding, method=ran, checks=[_FINITE],
+        error_estimate=_SAFETY * difference + rounding, method=ran(plan.methods, stiff), checks=[_FINITE],
     )  # fmt: skip
     ended = made.status[tight] == ode.STOPPED
     warnings = [f"a terminal event ended the integration at t = {made.time[tight]:.9g}"] if ended else []
@@ -172,7 +174,7 @@ def _reached(plan: IvpPlan, made: Trajectories, lane: int) -> int:
 
 TASK = Task(
     agent="ode", name="ivp", summary="Solve an initial value problem of ordinary differential equations.",
-    inputs=IvpInputs, options=OdeOptions, methods=("auto", "dopri5", "rodas4"),
+    inputs=IvpInputs, options=OdeOptions, methods=ode.METHODS,
     example={
         "equations": {"x": "v", "v": "-k*x"}, "parameters": {"k": 1}, "initial": {"x": 1, "v": 0},
         "t_span": [0, 10], "n_points": 11,

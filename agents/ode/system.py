@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -22,12 +22,14 @@ _BLOWN_UP = 1e8
 class OdeOptions(TaskOptions, kw_only=True):
     """How to integrate.
 
-    `auto` begins with dopri5 (Dormand–Prince 5(4)) and goes on with rodas4 (Rosenbrock, exact Jacobian) once the steps
-    are limited by stability. `rtol` and `atol` bound the local error of a step; `max_step` is in units of t;
-    `max_steps` holds for each integration. `arrays` forces the form of arrays in the result.
+    Explicit: `dopri5`, `dop853` (Dormand–Prince 5(4) and 8(5,3)). Implicit, with the exact Jacobian: `rodas4`
+    (Rosenbrock), `radau` (Radau IIA of order 5). `auto` takes an explicit method, goes on with an implicit one where
+    the steps are limited by stability, and back where they no longer would be; the tolerance decides which of the two.
+    `rtol` and `atol` bound the local error of a step; `max_step` is in units of t; `max_steps` holds for each
+    integration. `arrays` forces the form of arrays in the result.
     """
 
-    method: Literal["auto", "dopri5", "rodas4"] = "auto"
+    method: ode.Method = "auto"
     rtol: float = 1e-6
     atol: float = 1e-9
     max_step: float | None = None
@@ -123,6 +125,27 @@ def check_options(options: OdeOptions) -> None:
             raise Problem("invalid_input", f"{name} is {value:g}", field=field, hint=hint)
     if options.max_step is not None and not 0 < options.max_step < np.inf:
         raise Problem("invalid_input", "not a positive number", field="options.max_step", hint="a number above 0")
+
+
+def read_methods(options: OdeOptions, system: System) -> tuple[str, ...]:
+    """Resolve the method, and try at once what it needs beyond the equations; raises `Problem`."""
+    n = len(system.names)
+    if options.method == "radau" and n > ode.RADAU_LIMIT:
+        hint = "rodas4 takes more equations"
+        raise Problem("invalid_input", f"radau for {n} equations", field="options.method", hint=hint)
+    if options.method in {"rodas4", "radau"}:
+        system.jacobian()
+    return ode.resolve(options.method, options.rtol, n)
+
+
+def ran(methods: tuple[str, ...], stiff: bool) -> str:
+    """Say what ran: the explicit method, and the implicit one where it did."""
+    return ", then ".join(methods) if stiff else methods[0]
+
+
+def kernel_name(methods: tuple[str, ...], stiff: bool) -> str:
+    """Name the kernel of a result; of two, the implicit one."""
+    return f"native.ode.{methods[-1] if stiff else methods[0]}"
 
 
 def check_size(members: int, equations: int, points: int, limit: int = arrays.SIZE_LIMIT) -> None:

@@ -3,7 +3,7 @@
 A lane is one member of an ensemble on its way. `lanes` (7, w): time, next step, logarithm of the last error, end,
 largest step, rtol, atol. `counts` (9, w): status, accepted steps, rejected steps, place in the grid, stiff and calm
 steps in a row, most steps, row in `found`, grid. Status: 0 running, 1 at the end, 2 step too small, 3 too many steps,
-4 stiff, 5 the slope at the start is not finite.
+4 stiff, 5 the slope at the start is not finite, 7 no longer stiff.
 """
 
 import numpy as np
@@ -85,9 +85,59 @@ def reject(i, lanes, counts, factor):
 
 
 def interpolate(dense, j, i, s):
-    """The last step's interpolant at the fraction s (Hairer's CONTD5 form)."""
-    value = dense[2, j, i] + s * (dense[3, j, i] + (1.0 - s) * dense[4, j, i])
-    return dense[0, j, i] + s * (dense[1, j, i] + (1.0 - s) * value)
+    """The last step's interpolant at the fraction s: parts that s and 1 - s multiply in turn (Hairer's CONTD5 form)."""
+    last = dense.shape[0] - 1
+    value = dense[last, j, i]
+    for back in range(last):
+        part = last - 1 - back
+        if part % 2 == 0:
+            value = dense[part, j, i] + s * value
+        else:
+            value = dense[part, j, i] + (1.0 - s) * value
+    return value
+
+
+def watch_stiffness(i, newer, older, trial, last, lanes, counts, border):
+    """Count steps at the border of stability; lane i is stiff after 15 of them without 6 calm ones in between.
+
+    `newer` and `older` are the slopes at the states `trial` and `last` of the last two stages, both at the step's end.
+    """
+    top = 0.0
+    bottom = 0.0
+    for j in range(trial.shape[0]):
+        rise = newer[j, i] - older[j, i]
+        run = trial[j, i] - last[j, i]
+        top += rise * rise
+        bottom += run * run
+    if bottom > 0.0 and abs(lanes[1, i]) * np.sqrt(top / bottom) > border:
+        counts[5, i] = 0
+        counts[4, i] += 1
+        if counts[4, i] == 15:
+            counts[0, i] = 4
+    else:
+        counts[5, i] += 1
+        if counts[5, i] == 6:
+            counts[4, i] = 0
+
+
+def watch_calm(i, jacobian, lanes, counts):
+    """Count steps that an explicit method could take as well; lane i is no longer stiff after 25 of them in a row.
+
+    `jacobian` (n (n + 1), w) at the start of the step; its row sums bound the spectral radius.
+    """
+    n = int(np.sqrt(jacobian.shape[0]))
+    largest = 0.0
+    for row in range(n):
+        total = 0.0
+        for column in range(n):
+            total += abs(jacobian[row * (n + 1) + 1 + column, i])
+        largest = max(largest, total)
+    if abs(lanes[1, i]) * largest < 1.0:
+        counts[5, i] += 1
+        if counts[5, i] >= 25:
+            counts[0, i] = 7
+    else:
+        counts[5, i] = 0
 
 
 def is_wanted(i, lanes, counts, grids, log):
@@ -113,12 +163,12 @@ def write_points(dense, i, time, lanes, counts, grids, found):
 
 
 def write_step(dense, i, lanes, log, logged):
-    """Append the last step of lane i to `log` (capacity, w, 2 + 5 n), while there is room: start, size, interpolant."""
+    """Append the last step of lane i to `log` (capacity, w, 2 + parts n), while there is room: start, size, parts."""
     if logged[i] < log.shape[0]:
         n = dense.shape[1]
         log[logged[i], i, 0] = lanes[0, i]
         log[logged[i], i, 1] = lanes[1, i]
-        for part in range(5):
+        for part in range(dense.shape[0]):
             for j in range(n):
                 log[logged[i], i, 2 + part * n + j] = dense[part, j, i]
         logged[i] += 1

@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from native.kernels._steps import combine, finish_step, is_wanted, load, mean_error, plan_steps, reject, slopes
+from native.kernels._steps import (
+    combine,
+    finish_step,
+    is_wanted,
+    load,
+    mean_error,
+    plan_steps,
+    reject,
+    slopes,
+    watch_stiffness,
+)
 
 # pythran export begin(int32[:,:] order(C), float64[:], int, int64[:], float64[:,:] order(C), float64[:,:] order(C), int64[:,:] order(C), float64[:,:] order(C), float64[:,:] order(C), float64)  # noqa: E501
 # pythran export advance(int32[:,:] order(C), float64[:], int, int64[:], float64[:,:] order(C), float64[:,:] order(C), int64[:,:] order(C), float64[:,:] order(C), float64[:,:] order(C), float64[:,:] order(C), float64[:,:,:], float64[:,:,:], int64[:], int, int, int)  # noqa: E501
@@ -57,26 +67,6 @@ def begin(code, constants, n_registers, outputs, parameters, lanes, counts, stat
             step = min(step, (0.01 / steepest) ** (1.0 / order))
         if step > 0.0:  # otherwise the guess: the state ahead is not finite
             lanes[1, i] = np.copysign(min(step, lanes[4, i]), lanes[1, i])
-
-
-def watch_stiffness(i, k, trial, last, lanes, counts):
-    """Count steps at the border of stability; lane i is stiff after 15 of them without 6 calm ones in between."""
-    top = 0.0
-    bottom = 0.0
-    for j in range(trial.shape[0]):
-        rise = k[6, j, i] - k[5, j, i]
-        run = trial[j, i] - last[j, i]
-        top += rise * rise
-        bottom += run * run
-    if bottom > 0.0 and abs(lanes[1, i]) * np.sqrt(top / bottom) > 3.25:
-        counts[5, i] = 0
-        counts[4, i] += 1
-        if counts[4, i] == 15:
-            counts[0, i] = 4
-    else:
-        counts[5, i] += 1
-        if counts[5, i] == 6:
-            counts[4, i] = 0
 
 
 def fill_dense(i, h, k, state, trial, bend, dense):
@@ -180,7 +170,7 @@ def advance(
             if counts[0, i] == 0:
                 if errors[i] <= 1.0:
                     if detect:
-                        watch_stiffness(i, k, trial, last, lanes, counts)
+                        watch_stiffness(i, k[6], k[5], trial, last, lanes, counts, 3.25)
                     take_step(i, errors[i], lanes, counts, state, k, trial, change, dense, grids, found, log, logged)
                 elif errors[i] < 1e100:
                     reject(i, lanes, counts, min(5.0, errors[i] ** 0.17 / 0.9))

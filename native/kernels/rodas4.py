@@ -3,9 +3,19 @@
 import numpy as np
 
 from native.kernels._lu import factorize, substitute
-from native.kernels._steps import combine, finish_step, is_wanted, load, mean_error, plan_steps, reject, slopes
+from native.kernels._steps import (
+    combine,
+    finish_step,
+    is_wanted,
+    load,
+    mean_error,
+    plan_steps,
+    reject,
+    slopes,
+    watch_calm,
+)
 
-# pythran export advance(int32[:,:] order(C), float64[:], int, int64[:], int32[:,:] order(C), float64[:], int, int64[:], float64[:,:] order(C), float64[:,:] order(C), int64[:,:] order(C), float64[:,:] order(C), float64[:,:] order(C), float64[:,:,:], float64[:,:,:], int64[:], int, int)  # noqa: E501
+# pythran export advance(int32[:,:] order(C), float64[:], int, int64[:], int32[:,:] order(C), float64[:], int, int64[:], float64[:,:] order(C), float64[:,:] order(C), int64[:,:] order(C), float64[:,:] order(C), float64[:,:] order(C), float64[:,:,:], float64[:,:,:], int64[:], int, int, int)  # noqa: E501
 
 
 def trial_weights():
@@ -111,7 +121,7 @@ def fill_dense(i, k, c, state, trial, dense):
 
 def advance(
     code, constants, n_registers, outputs, code_j, constants_j, n_registers_j, outputs_j, parameters, lanes, counts,
-    state, grids, found, log, logged, iterations, enough,
+    state, grids, found, log, logged, detect, iterations, enough,
 ):  # fmt: skip
     """Advance a block as `dopri5.advance` does; the second program gives df/d(t, y), row by row, n × (n + 1).
 
@@ -157,6 +167,8 @@ def advance(
                 if regular[i] == 1 and errors[i] <= 1.0:
                     if is_wanted(i, lanes, counts, grids, log):
                         fill_dense(i, k, c, state, trial, dense)
+                    if detect:
+                        watch_calm(i, jacobian, lanes, counts)
                     factor = max(0.2, min(6.0, errors[i] ** 0.25 / 0.9))
                     finish_step(dense, i, lanes, counts, grids, found, log, logged, factor)
                     for j in range(n):

@@ -12,10 +12,10 @@ from native.ode_events import Event, EventLog
 def run(texts, events, t_span=(0, 20), method="dopri5", rtol=1e-10):
     system = problem(OSCILLATOR, {"w": 1}, {"x": 1, "v": 0}, t_span, rtol=rtol, atol=1e-12)
     log = EventLog(compile_program(texts, ["t", "x", "v"], ["w"]), events, 1)
-    return ode.integrate(*system, method, lambda fraction, stage: None, log)
+    return ode.integrate(*system, (method,), lambda fraction, stage: None, log)
 
 
-@pytest.mark.parametrize("method", ["dopri5", "rodas4"])
+@pytest.mark.parametrize("method", ["dopri5", "dop853", "rodas4", "radau"])
 @pytest.mark.parametrize(
     ("direction", "expected", "rule"),
     [
@@ -55,6 +55,6 @@ def test_a_start_on_the_zero_is_no_event():
 def test_an_event_before_a_singularity_is_reached():
     system = problem({"x": "-1/x"}, {}, {"x": 1}, (0, 2))
     log = EventLog(compile_program(["x - 0.1"], ["t", "x"]), [Event(-1, terminal=True)], 1)
-    made = ode.integrate(*system, "dopri5", lambda fraction, stage: None, log)
+    made = ode.integrate(*system, ("dopri5",), lambda fraction, stage: None, log)
     assert made.status[0] == ode.STOPPED
     assert made.time[0] == pytest.approx(0.495, abs=1e-6)

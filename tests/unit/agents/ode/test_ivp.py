@@ -212,7 +212,7 @@ def test_robertson_to_1e4_switches_and_conserves_mass_within_the_estimate():
             "t_span": [0, 1e4], "t_eval": [0, 40, 4000, 1e4],
         }, rtol=1e-8,
     )  # fmt: skip
-    assert outcome.diagnostics.method == "dopri5, then rodas4"
+    assert outcome.diagnostics.method == "dop853, then radau"
     y = outcome.outputs["y"]
     np.testing.assert_allclose(y["a"] + y["b"] + y["c"], 1.0, atol=outcome.diagnostics.error_estimate)
     # at t = 40 as published (Hairer & Wanner, Solving ODEs II, IV.10; SUNDIALS, cvRoberts)
@@ -224,7 +224,7 @@ def test_robertson_to_1e4_switches_and_conserves_mass_within_the_estimate():
 def test_requests_of_one_system_run_as_one_group_and_do_not_change_each_other():
     requests = [
         ({**DECAY, "parameters": {"k": k}, "t_span": [0, end], "n_points": 11}, {"rtol": rtol})
-        for k, end, rtol in ((1, 1, 1e-6), (2, -1, 1e-8), (300, 5, 1e-5))
+        for k, end, rtol in ((1, 1, 1e-6), (2, -1, 1e-4), (300, 5, 1e-5))
     ]
     plans = [ivp.prepare_ivp(inputs, options, 0) for inputs, options in requests]
     assert len({plan.group for plan in plans}) == 1
