@@ -42,6 +42,10 @@ class Distribution:
         """Quantiles of probabilities inside (0, 1) counted from above: exact far out in the upper tail."""
         return np.asarray(self._frozen.isf(probability), dtype=np.float64)
 
+    def probability(self, x: Array) -> Array:
+        """Probability of at most x."""
+        return np.asarray(self._frozen.cdf(x), dtype=np.float64)
+
     def log_density(self, x: Array) -> Array:
         """Logarithm of the density; -inf outside the support."""
         return np.asarray(self._frozen.logpdf(x), dtype=np.float64)

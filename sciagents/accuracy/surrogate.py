@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy.stats import qmc
 
 from sciagents.accuracy.case import Case
 
@@ -15,6 +16,7 @@ def cases() -> Iterator[Case]:
     """Iterate over the cases."""
     yield from _gaussian_processes()
     yield from _interpolants()
+    yield from _expansions()
 
 
 def _mean(outputs: dict[str, Any]) -> Any:
@@ -112,3 +114,38 @@ def _franke(p: np.ndarray[Any, np.dtype[np.float64]]) -> Any:
         + 0.5 * np.exp(-((x - 7.0) ** 2 + (y - 3.0) ** 2) / 4.0)
         - 0.2 * np.exp(-((x - 4.0) ** 2) - (y - 7.0) ** 2)
     )
+
+
+def _expansions() -> Iterator[Case]:
+    """Ishigami's function with a = 7, b = 0.1; its variances are in closed form (Sobol' & Levitan, 1999)."""
+    x = np.pi * (2.0 * qmc.Sobol(3, scramble=False).random(512) - 1.0)
+    at = np.pi * (1.9 * qmc.Halton(3, scramble=False).random(200) - 0.95)
+    first = 0.5 * (1.0 + 0.1 * np.pi**4 / 5.0) ** 2
+    both = 0.01 * np.pi**8 * (1.0 / 18.0 - 1.0 / 50.0)
+    whole = first + 49.0 / 8.0 + both
+    inputs = {"x": x.tolist(), "y": _ishigami(x).tolist(), "bounds": {one: [-np.pi, np.pi] for one in "abc"}}
+    for order in ("lars", "omp"):
+        yield Case(
+            name=f"Ishigami's function, Sobol' indices, {order}", agent="surrogate", task="polynomial_chaos",
+            source="Sobol' & Levitan (1999)", inputs=inputs, options={"method": order},
+            pick=lambda outputs: np.array([*outputs["first_order"].values(), *outputs["total_order"].values()]),
+            truth=np.array([first, 49.0 / 8.0, 0.0, first + both, 49.0 / 8.0, both]) / whole,
+        )  # fmt: skip
+    yield Case(
+        name="Ishigami's function, prediction", agent="surrogate", task="polynomial_chaos", source="Ishigami & Homma",
+        inputs={**inputs, "predict_at": at.tolist()}, pick=_mean, truth=_ishigami(at),
+    )  # fmt: skip
+    t = np.linspace(0.05, 6.0, 30)
+    yield Case(
+        name="a cubic of a gamma variable", agent="surrogate", task="polynomial_chaos",
+        source="E g = a, E g³ = a(a + 1)(a + 2)", pick=lambda outputs: outputs["response_mean"],
+        truth=2.5 + 2.5 * 3.5 * 4.5,
+        inputs={
+            "x": t.tolist(), "y": (t + t**3).tolist(), "distributions": {"g": {"distribution": "gamma", "a": 2.5}},
+            "predict_at": [1.0],
+        },
+    )  # fmt: skip
+
+
+def _ishigami(x: np.ndarray[Any, np.dtype[np.float64]]) -> Any:
+    return np.sin(x[:, 0]) * (1.0 + 0.1 * x[:, 2] ** 4) + 7.0 * np.sin(x[:, 1]) ** 2
