@@ -13,6 +13,8 @@ from native.formula import Program
 EPS = float(np.finfo(float).eps)
 _PACE = 2e7
 """Floating-point operations between two looks at the watch."""
+_CALL = 3e4
+"""What a call costs beside its operations, in operations."""
 _SIGNS = np.where(draws.uniforms(0, 0, 1024, 1)[:, 0] < 0.5, -1.0, 1.0)
 _EXACT = 2.0**20
 _BLOCK = 2_000_000
@@ -32,7 +34,7 @@ class Pace:
     def tick(self, points: int, work: float) -> None:
         """Count `points` evaluations of `work` operations together; raises what the watch raises."""
         self.evaluations += points
-        self._work += work
+        self._work += work + _CALL
         if self._work >= _PACE:
             self._work = 0.0
             self._watch(min(0.95, self.evaluations / self._limit), self._stage)
