@@ -44,10 +44,13 @@ def read(values: Mapping[str, Any], shape: type[T], where: str) -> T:
 _SOME_KEY = "[...]"
 """What msgspec writes for the key of a mapping."""
 _KEYS_TRIED = 1000
+_LONGEST = 200
 
 
 def _parted(error: msgspec.ValidationError) -> tuple[str, str]:
-    message, _, path = str(error).partition(" - at `$")
+    message, _, path = str(error).rpartition(" - at `$") if " - at `$" in str(error) else (str(error), "", "")
+    if len(message) > _LONGEST:  # it repeats what was given
+        message = f"{message[:_LONGEST]}…"
     return message, path.rstrip("`")
 
 
