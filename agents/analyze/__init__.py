@@ -1,0 +1,5 @@
+"""The agent `analyze`."""
+
+from agents.task import Task
+
+TASKS: tuple[Task, ...] = ()

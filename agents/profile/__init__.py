@@ -1,0 +1,5 @@
+"""The agent `profile`."""
+
+from agents.task import Task
+
+TASKS: tuple[Task, ...] = ()

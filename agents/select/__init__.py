@@ -1,0 +1,5 @@
+"""The agent `select`."""
+
+from agents.task import Task
+
+TASKS: tuple[Task, ...] = ()

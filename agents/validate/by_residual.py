@@ -1,0 +1,135 @@
+"""Equations and factors put together again, in extended precision where that is more than double."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from agents import arrays
+from agents.validate.findings import Claim
+
+_LARGE = 1500
+"""Largest side of a matrix that is multiplied in extended precision."""
+_EPS = float(np.finfo(float).eps)
+
+
+def matrix(value: Any, field: str) -> Any:
+    """Read a matrix, dense or coo or csr, in the wide type."""
+    if isinstance(value, Mapping) and "format" in value:
+        data = arrays.gate(value["data"], f"{field}.data", ndim=1)
+        parts = {
+            n: arrays.gate(value[n], f"{field}.{n}", ndim=1).astype(int)
+            for n in value
+            if n not in {"format", "data", "shape"}
+        }
+        rows, columns = (int(n) for n in value["shape"])
+        if value["format"] == "coo":
+            return sparse.coo_matrix((data, (parts["row"], parts["col"])), shape=(rows, columns)).toarray()
+        return sparse.csr_matrix((data, parts["indices"], parts["indptr"]), shape=(rows, columns)).toarray()
+    return arrays.gate(value, field, ndim=2)
+
+
+def _wide(a: Any) -> Any:
+    return a.astype(np.clongdouble if np.iscomplexobj(a) else np.longdouble)
+
+
+def _norm(a: Any) -> float:
+    return float(np.abs(a).sum(axis=-1).max()) if a.ndim == 2 else float(np.abs(a).max(initial=0))
+
+
+def solve(claim: Claim) -> None:
+    """B − a x, which an error of x makes no larger than ‖a‖ times it."""
+    a = matrix(claim.inner.inputs["a"], "inputs.a")
+    if max(a.shape) > _LARGE:
+        return
+    b = arrays.gate(claim.inner.inputs["b"], "inputs.b", ndim=(1, 2))
+    x = claim.numbers("x")
+    residual = float(np.abs(_wide(b) - _wide(a) @ _wide(x)).max(initial=0))
+    allowed = _norm(a) * (claim.error or 0.0) + 4 * _EPS * (_norm(a) * _norm(x[..., None]) + _norm(b[..., None]))
+    claim.add("residual", residual, allowed, "largest component of b - a x in extended precision")
+
+
+def least_squares(claim: Claim) -> None:
+    """The residual is orthogonal to the columns of a."""
+    a = matrix(claim.inner.inputs["a"], "inputs.a")
+    if max(a.shape) > _LARGE or claim.inner.options.keys() & {"bounds", "alpha"}:
+        return
+    b = arrays.gate(claim.inner.inputs["b"], "inputs.b", ndim=(1, 2))
+    x = claim.numbers("x")
+    gradient = np.abs(_wide(a).T @ (_wide(a) @ _wide(x) - _wide(b))).max(initial=0)
+    wide = _norm(a) * _norm(a.T)
+    allowed = wide * (claim.error or 0.0) + 1e-11 * (wide * _norm(x[..., None]) + _norm(a.T) * _norm(b[..., None]))
+    claim.add("normal equations", float(gradient), allowed, "largest component of aᵀ(a x - b) in extended precision")
+
+
+def eigen(claim: Claim) -> None:
+    """A v = λ v (with b, a v = λ b v), and the sum of the eigenvalues is the trace."""
+    if "b" in claim.inner.inputs or "eigenvectors" not in claim.outputs.numbers:
+        return
+    a, values = matrix(claim.inner.inputs["a"], "inputs.a"), claim.numbers("eigenvalues")
+    if max(a.shape) > _LARGE:
+        return
+    vectors = claim.numbers("eigenvectors")
+    residual = np.abs(_wide(a) @ _wide(vectors) - _wide(vectors) * _wide(values)).max(initial=0)
+    tolerance = 1e3 * _EPS * len(a) * max(_norm(a), 1e-300) * float(np.abs(vectors).max(initial=0))
+    claim.add("residual", float(residual), tolerance, "largest component of a v - λ v in extended precision")
+    if values.size == len(a):
+        off = float(abs(_wide(values).sum() - np.trace(_wide(a))))
+        claim.add("trace", off, 1e3 * _EPS * len(a) * _norm(a), "the sum of the eigenvalues less the trace of a")
+
+
+def svd(claim: Claim) -> None:
+    """U s vt is a."""
+    if not {"u", "vt"} <= claim.outputs.numbers.keys():
+        return
+    a, s = matrix(claim.inner.inputs["a"], "inputs.a"), claim.numbers("s")
+    if max(a.shape) > _LARGE or s.size < min(a.shape):
+        return
+    u, vt, k = claim.numbers("u"), claim.numbers("vt"), s.size
+    product = (_wide(u[:, :k]) * _wide(s)) @ _wide(vt[:k])
+    tolerance = 1e3 * _EPS * max(a.shape) * _norm(a)
+    claim.add("product", float(np.abs(product - a).max(initial=0)), tolerance, "largest component of u s vt - a")
+
+
+def factorize(claim: Claim) -> None:
+    """The factors multiplied give a."""
+    a = matrix(claim.inner.inputs["a"], "inputs.a")
+    if max(a.shape) > _LARGE:
+        return
+    have = claim.outputs.numbers
+    made = None
+    if {"q", "r"} <= have.keys():
+        made = _wide(have["q"]) @ _wide(have["r"])
+    elif {"p", "l", "u"} <= have.keys() and have["p"].ndim == 2:
+        made = _wide(have["p"]) @ _wide(have["l"]) @ _wide(have["u"])
+    elif {"t", "z"} <= have.keys():
+        made = _wide(have["z"]) @ _wide(have["t"]) @ _wide(have["z"]).conj().T
+    elif have.keys() >= {"l"} and "d" not in have and "u" not in have:
+        made = _wide(have["l"]) @ _wide(have["l"]).T
+    if made is not None and made.shape == a.shape:
+        tolerance = 1e3 * _EPS * max(a.shape) * _norm(a)
+        claim.add("product", float(np.abs(made - a).max(initial=0)), tolerance, "the factors multiplied, less a")
+
+
+def expm(claim: Claim) -> None:
+    """exp(a) exp(−a) is the identity, with exp(−a) from its Taylor series in extended precision."""
+    a, found = matrix(claim.inner.inputs["a"], "inputs.a"), claim.numbers("expm")
+    norm = _norm(a)
+    if len(a) > 200 or norm > 30:
+        return
+    halvings = max(0, int(np.ceil(np.log2(max(norm, 1e-300)))) + 3)
+    small = _wide(a) / np.longdouble(2) ** halvings
+    term = total = np.eye(len(a), dtype=small.dtype)
+    for k in range(1, 24):
+        term = term @ small / k
+        total = total + term
+    for _ in range(halvings):
+        total = total @ total
+    tolerance = (claim.error or 0.0) + 1e-13 * _norm(total)
+    claim.add("Taylor series", float(np.abs(total - found).max(initial=0)), tolerance, "another algorithm, extended")
+
+
+CHECKS: Mapping[str, Callable[[Claim], None]] = {
+    "solve": solve, "least_squares": least_squares, "eigen": eigen, "svd": svd, "factorize": factorize, "expm": expm,
+}  # fmt: skip

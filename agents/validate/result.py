@@ -1,0 +1,155 @@
+"""The task `validate.result`: is a result right? Every check recomputes; none believes what a result says of itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from agents import alone, arrays, inner
+from agents.alone import Alone
+from agents.inner import OVERHEAD, Inner, Part, RequestInput
+from agents.outcome import Check, Diagnostics, Outcome, Problem
+from agents.task import TaskOptions, Watch
+from agents.validate import again, by_integration, by_perturbation, by_residual, values
+from agents.validate.findings import Claim, Finding
+
+KERNEL = "agents.validate"
+_TIMES = 8.0
+"""How many computations of the request a validation is, at most."""
+_STATUSES = ("succeeded", "failed", "rejected", "expired", "cancelled")
+_STOPPED = {"timed_out", "cancelled"}
+_LOOKS = {**by_integration.CHECKS, **by_perturbation.CHECKS}
+
+
+class ResultInputs(msgspec.Struct, forbid_unknown_fields=True):
+    """A `request` and its `result` as it was answered (at least `status` and `outputs`).
+
+    Outputs: `checks`, each with `name`, `passed`, the `value` measured, the `tolerance` it has to keep and `how` it was
+    measured; `passed` is true when all of them hold and there is at least one; `independent` counts those that took
+    another road than the result: a residual in extended precision, another integrator or quadrature rule, points
+    beside an optimum, another method, tighter tolerances, another seed. The others compute the request again as it was:
+    any number that was changed shows there, unless the task draws at random and the seed is in neither the request nor
+    the result's provenance. A result that failed is right when the request fails alike. `error_estimate` is null: the
+    outputs are verdicts.
+    """
+
+    request: RequestInput
+    result: dict[str, Any]
+
+
+class ResultOptions(TaskOptions, kw_only=True):
+    """`arrays` forces the form of arrays in the result."""
+
+
+def prepare(inputs: ResultInputs, options: ResultOptions, seed: int) -> Alone:  # noqa: ARG001
+    """Read the request and its result; raises `Problem`."""
+    result = inputs.result
+    status = result.get("status", "succeeded")
+    if status not in _STATUSES:
+        hint = f"one of {', '.join(_STATUSES)}"
+        raise Problem("invalid_input", "not a status", field="inputs.result.status", hint=hint)
+    known = _seed(result)
+    given = inputs.request if inputs.request.seed is not None or known is None else _seeded(inputs.request, known)
+    asked = inner.read(given, seed)
+    for name in ("agent", "task"):
+        if result.get(name) not in {None, getattr(inputs.request, name)}:
+            text = f"the result is of another {name}"
+            raise Problem("invalid_input", text, field=f"inputs.result.{name}", hint="a request and its own result")
+    if status != "succeeded":
+        code = _code(result)
+        return Alone(KERNEL, lambda watch, kept: _failure(asked, code, watch, kept), asked.cost + OVERHEAD, asked.needs)
+    outputs = result.get("outputs")
+    if not isinstance(outputs, Mapping):
+        hint = "the outputs of a result that succeeded"
+        raise Problem("invalid_input", "no outputs", field="inputs.result.outputs", hint=hint)
+    error, method = _claims(result.get("diagnostics"))
+    found = values.leaves(outputs, "", "inputs.result.outputs")
+    claim = Claim(asked, found, error, given.seed, stiff="rodas4" in method)
+    cost = _TIMES * asked.cost + OVERHEAD
+    return Alone(KERNEL, lambda watch, kept: _success(claim, watch, kept), cost, asked.needs, compiled=False)
+
+
+def _seed(result: Mapping[str, Any]) -> int | None:
+    provenance = result.get("provenance")
+    seed = provenance.get("seed") if isinstance(provenance, Mapping) else None
+    return seed if isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 1 << 63 else None
+
+
+def _seeded(request: RequestInput, seed: int) -> RequestInput:
+    return msgspec.structs.replace(request, seed=seed)
+
+
+def _code(result: Mapping[str, Any]) -> str:
+    error = result.get("error")
+    code = error.get("code") if isinstance(error, Mapping) else None
+    if not isinstance(code, str):
+        hint = "the error of a result that did not succeed"
+        raise Problem("invalid_input", "no error code", field="inputs.result.error", hint=hint)
+    return code
+
+
+def _claims(diagnostics: Any) -> tuple[float | None, str]:
+    if not isinstance(diagnostics, Mapping):
+        return None, ""
+    error = diagnostics.get("error_estimate")
+    if error is not None:
+        error = arrays.number(error, "inputs.result.diagnostics.error_estimate")
+        if error < 0:
+            field = "inputs.result.diagnostics.error_estimate"
+            raise Problem("invalid_input", "an error below 0", field=field, hint="as the result had it")
+    return error, str(diagnostics.get("method"))
+
+
+def _failure(asked: Inner, code: str, watch: Watch, kept: Mapping[str, bytes]) -> Outcome:
+    """A result without outputs is right when the request comes to the same problem."""
+    outcome = asked.compute(Part(watch, 0.0, 1.0, "as it was"), kept)
+    found = "none" if outcome.problem is None else outcome.problem.code
+    how = f"computed again: its problem is {found}, the result's {code}"
+    return _written([Finding("same problem", float(found != code), 0.0, how, independent=False)])
+
+
+def _success(claim: Claim, watch: Watch, kept: Mapping[str, bytes]) -> Outcome:
+    fresh = again.as_it_was(claim, kept, Part(watch, 0.0, 0.4, "as it was"))
+    if fresh is not None and all(one.passed for one in claim.findings if one.name == "structure"):
+        _look(claim, Part(watch, 0.4, 0.6, "the answer itself"))
+        again.other_roads(claim, kept, Part(watch, 0.6, 1.0, "other roads"))
+    return _written(claim.findings)
+
+
+def _look(claim: Claim, watch: Watch) -> None:
+    """Look at the answer itself; outputs that do not even let themselves be put into the problem are wrong."""
+    agent, name = claim.inner.task.agent, claim.inner.task.name
+    look = _LOOKS.get((agent, name))
+    try:
+        if look is not None:
+            look(claim, watch)
+        elif agent == "linalg" and name in by_residual.CHECKS:
+            by_residual.CHECKS[name](claim)
+    except Problem as problem:
+        if problem.code in _STOPPED:
+            raise
+        claim.add("can be looked at", 1.0, 0.0, f"{problem.field}: {problem.message}")
+    except (KeyError, ValueError, IndexError, ArithmeticError, np.linalg.LinAlgError) as error:
+        claim.add("can be looked at", 1.0, 0.0, f"the outputs do not fit the request ({type(error).__name__})")
+
+
+def _written(findings: list[Finding]) -> Outcome:
+    passed = bool(findings) and all(one.passed for one in findings)
+    independent = sum(one.independent for one in findings)
+    outputs = {"passed": passed, "checks": [one.written() for one in findings], "independent": independent}
+    diagnostics = Diagnostics(method="recomputation", checks=[Check(one.name, one.passed) for one in findings])
+    told = [] if independent else ["no independent check is known for this task: it was computed again as it was"]
+    return Outcome(outputs, KERNEL, False, diagnostics, told)
+
+
+TASK = alone.task(
+    agent="validate", name="result", summary="Check a result by another road than the one it came by.",
+    inputs=ResultInputs, options=ResultOptions, methods=(),
+    example={
+        "request": {"agent": "linalg", "task": "solve", "inputs": {"a": [[3, 1], [1, 2]], "b": [9, 8]}},
+        "result": {"status": "succeeded", "outputs": {"x": [2, 3], "residual_norm": 0, "condition_estimate": 3.2},
+                   "diagnostics": {"error_estimate": 1e-14}},
+    },
+    prepare=prepare,
+)  # fmt: skip
