@@ -21,7 +21,7 @@ _SLACK = 1e-6
 def minimize(claim: Claim, watch: Watch) -> None:
     """The objective at x is the one claimed, x is feasible, and no feasible point beside it is lower."""
     given = claim.inner.inputs
-    names = list(given["initial"])
+    names = list(given.get("initial") or given["bounds"])
     parameters = formulas.numbers(given.get("parameters", {}), "inputs.parameters")
     x = claim.named("x", names)
     sign = -1.0 if given.get("maximize") else 1.0
