@@ -13,6 +13,11 @@ def generator(seed: int, stream: int = 0) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=np.array([seed, stream], dtype=np.uint64)))
 
 
+def spawning(seed: int, stream: int = 0) -> np.random.Generator:
+    """Return a generator that can spawn others, as SciPy's low-discrepancy engines ask for."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, stream])))
+
+
 def uniforms(seed: int, first: int, count: int, dimensions: int, stream: int = 0) -> Array:
     """Uniform numbers inside (0, 1) of the samples from `first`: (count, dimensions).
 

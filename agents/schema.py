@@ -12,6 +12,16 @@ from agents.outcome import Problem
 T = TypeVar("T", bound=msgspec.Struct)
 
 
+def chosen(in_inputs: str | None, in_options: str, default: str, name: str) -> str:
+    """Decide what was chosen: in `inputs.<name>`, in `options.method`, where "auto" is no choice, or nowhere."""
+    if in_inputs is not None and in_options not in {"auto", in_inputs}:
+        text = f"inputs.{name} is {in_inputs!r}, options.method is {in_options!r}"
+        raise Problem("invalid_input", text, field="options.method", hint=f"choose once: leave out inputs.{name}")
+    if in_inputs is not None:
+        return in_inputs
+    return default if in_options == "auto" else in_options
+
+
 def read(values: Mapping[str, Any], shape: type[T], where: str) -> T:
     """Read `values` as `shape`; raises `Problem` (`invalid_input`) with the path below `where`."""
     if not values.keys() <= _names(shape):

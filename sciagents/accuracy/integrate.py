@@ -2,14 +2,105 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
+from sciagents.accuracy import genz
 from sciagents.accuracy.case import Case
+
+_INF = "Infinity"
+_GENZ = "Genz (1987)"
 
 
 def cases() -> Iterator[Case]:
     """Iterate over the cases."""
-    yield Case(
-        name="Gauss's integral", agent="integrate", task="quad", source="√π",
-        inputs={"integrand": "exp(-x**2)", "bounds": ["-Infinity", "Infinity"]},
-        pick=lambda outputs: outputs["value"], truth=math.sqrt(math.pi),
+    yield from _quad()
+    yield from _cubature()
+    yield from _monte_carlo()
+
+
+def _value(task: str, name: str, source: str, truth: float, inputs: dict[str, Any], **options: Any) -> Case:
+    return Case(
+        name=name, agent="integrate", task=task, source=source, inputs=inputs, options=options,
+        pick=lambda outputs: outputs["value"], truth=truth,
     )  # fmt: skip
+
+
+def _none(task: str, name: str, inputs: dict[str, Any], **options: Any) -> Case:
+    return Case(
+        name=name, agent="integrate", task=task, source="diverges", inputs=inputs, options=options,
+        problem="not_converged",
+    )  # fmt: skip
+
+
+def _quad() -> Iterator[Case]:
+    line = {"integrand": "exp(-x**2)", "bounds": ["-Infinity", _INF]}
+    yield _value("quad", "Gauss's integral", "√π", math.sqrt(math.pi), line)
+
+
+def _cubature() -> Iterator[Case]:
+    for d in (2, 3, 4, 5, 6):
+        for one in genz.families(d):
+            options = {} if one.smooth or d < 4 else {"epsrel": 1e-5 if d == 4 else 1e-2}
+            inputs = {"integrand": one.formula, "bounds": one.bounds}
+            yield _value("cubature", one.name, _GENZ, one.exact, inputs, **options)
+    square = {"x": [0, 1], "y": [0, 1]}
+    cube = {**square, "z": [0, 1]}
+    plane = {"x": [None, None], "y": [None, None]}
+    yield _value(
+        "cubature", "1/r over the square, singular in a corner", "2 log(1 + √2)", 2 * math.log1p(math.sqrt(2)),
+        {"integrand": "1/sqrt(x*x + y*y)", "bounds": square},
+    )  # fmt: skip
+    yield _value(
+        "cubature", "1/r over the square, singular in its middle", "8 log(1 + √2)", 8 * math.log1p(math.sqrt(2)),
+        {"integrand": "1/sqrt(x*x + y*y)", "bounds": {"x": [-1, 1], "y": [-1, 1]}},
+    )  # fmt: skip
+    yield _value(
+        "cubature", "1/(1 - x y), singular in a corner", "ζ(2)", math.pi**2 / 6,
+        {"integrand": "1/(1 - x*y)", "bounds": square},
+    )  # fmt: skip
+    yield _value(
+        "cubature", "1/(1 - x y z)", "ζ(3)", 1.2020569031595942,
+        {"integrand": "1/(1 - x*y*z)", "bounds": cube},
+    )  # fmt: skip
+    yield _value(
+        "cubature", "a Gaussian over the plane", "π", math.pi, {"integrand": "exp(-x*x - y*y)", "bounds": plane}
+    )
+    yield _value(
+        "cubature", "a quarter of the disc, by its indicator", "π/4", math.pi / 4,
+        {"integrand": "where(x*x + y*y < 1, 1, 0)", "bounds": square}, epsrel=1e-4,
+    )  # fmt: skip
+    yield _value(
+        "cubature", "a kink at a breakpoint", "(0.3² + 0.7²)/4", 0.145,
+        {"integrand": "abs(x - 0.3)*y", "bounds": square, "breakpoints": {"x": [0.3]}},
+    )  # fmt: skip
+    yield _none("cubature", "1/(x + y)²", {"integrand": "1/(x + y)**2", "bounds": square})
+    yield _none(
+        "cubature", "1/r² around a point", {"integrand": "1/(x*x + y*y)", "bounds": {"x": [-1, 1], "y": [-1, 1]}}
+    )
+    yield _none("cubature", "1/(1 + r²) over the plane", {"integrand": "1/(1 + x*x + y*y)", "bounds": plane})
+
+
+def _monte_carlo() -> Iterator[Case]:
+    for d in (2, 4, 6):
+        for one in genz.families(d):
+            for sampler in ("sobol", "halton", "random"):
+                inputs = {"integrand": one.formula, "bounds": one.bounds, "sampler": sampler}
+                yield _value("monte_carlo", f"{one.name}, {sampler}", _GENZ, one.exact, inputs)
+    yield _value(
+        "monte_carlo", "a Gaussian over four-dimensional space", "π²", math.pi**2,
+        {
+            "integrand": f"exp(-({' + '.join(f'x{i}**2' for i in range(4))}))",
+            "bounds": {f"x{i}": [None, None] for i in range(4)}, "n_samples": 262_144,
+        },
+    )  # fmt: skip
+    yield _value(
+        "monte_carlo", "the ball of five dimensions", "8 π²/15", 8 * math.pi**2 / 15,
+        {
+            "integrand": f"where({' + '.join(f'x{i}**2' for i in range(5))} < 1, 1, 0)",
+            "bounds": {f"x{i}": [-1, 1] for i in range(5)},
+        },
+    )  # fmt: skip
+    yield _value(
+        "monte_carlo", "1/√x, of infinite variance", "2", 2.0, {"integrand": "1/sqrt(x)", "bounds": {"x": [0, 1]}}
+    )
+    yield _none("monte_carlo", "1/x", {"integrand": "1/x", "bounds": {"x": [0, 1]}})
