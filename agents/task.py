@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -20,6 +20,14 @@ class Watch(Protocol):
 
     def __call__(self, fraction: float, stage: str) -> None:
         """Report progress (0 to 1); raises `Problem` (`timed_out`, `cancelled`) when the work is to stop."""
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A watch that carries a clock: where there is one, a task may measure; decisions still read none."""
+
+    def clock(self) -> float:
+        """Return seconds, of which only differences mean something."""
 
 
 class Plan(Protocol):

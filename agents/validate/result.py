@@ -18,6 +18,7 @@ KERNEL = "agents.validate"
 _TIMES = 8.0
 """How many computations of the request a validation is, at most."""
 _STATUSES = ("succeeded", "failed", "rejected", "expired", "cancelled")
+_IMPLICIT = ("rodas", "radau", "bdf")
 _STOPPED = {"timed_out", "cancelled"}
 _LOOKS = {**by_integration.CHECKS, **by_perturbation.CHECKS}
 
@@ -65,7 +66,7 @@ def prepare(inputs: ResultInputs, options: ResultOptions, seed: int) -> Alone:  
         raise Problem("invalid_input", "no outputs", field="inputs.result.outputs", hint=hint)
     error, method = _claims(result.get("diagnostics"))
     found = values.leaves(outputs, "", "inputs.result.outputs")
-    claim = Claim(asked, found, error, given.seed, stiff="rodas4" in method)
+    claim = Claim(asked, found, error, given.seed, stiff=any(name in method for name in _IMPLICIT))
     cost = _TIMES * asked.cost + OVERHEAD
     return Alone(KERNEL, lambda watch, kept: _success(claim, watch, kept), cost, asked.needs, compiled=False)
 
@@ -113,7 +114,7 @@ def _success(claim: Claim, watch: Watch, kept: Mapping[str, bytes]) -> Outcome:
     fresh = again.as_it_was(claim, kept, Part(watch, 0.0, 0.4, "as it was"))
     if fresh is not None and all(one.passed for one in claim.findings if one.name == "structure"):
         _look(claim, Part(watch, 0.4, 0.6, "the answer itself"))
-        again.other_roads(claim, kept, Part(watch, 0.6, 1.0, "other roads"))
+        again.other_roads(claim, fresh, kept, Part(watch, 0.6, 1.0, "other roads"))
     return _written(claim.findings)
 
 
