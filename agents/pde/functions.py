@@ -69,7 +69,7 @@ def read(
             raise Problem(problem.code, problem.message, field=field, hint=hint) from None
         return Function(field, None, number, variables, values, frozenset())
     program = formulas.compiled({field: value}, variables, tuple(parameters))
-    used = frozenset(name for name in variables if _uses(value, name, variables, tuple(parameters)))
+    used = frozenset(name for name in variables if uses(value, name, variables, tuple(parameters)))
     if used:
         return Function(field, program, 0.0, variables, values, used)
     number = float(program.evaluate(filled(variables, np.zeros((len(variables), 1)), 0.0, None, values))[0, 0])
@@ -78,7 +78,8 @@ def read(
     return Function(field, None, number, variables, values, frozenset())
 
 
-def _uses(text: str, name: str, variables: tuple[str, ...], parameters: tuple[str, ...]) -> bool:
+def uses(text: str, name: str, variables: tuple[str, ...], parameters: tuple[str, ...]) -> bool:
+    """Whether a formula that compiles has this variable."""
     try:
         compile_program((text,), tuple(one for one in variables if one != name), parameters)
     except FormulaError:

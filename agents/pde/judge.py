@@ -26,17 +26,28 @@ def difference(fine: Array, fine_grid: Grid, coarse: Array, coarse_grid: Grid) -
     return float(np.abs(sample(fine, fine_grid, coarse_grid) - coarse).max())
 
 
-def judge(first: float, second: float, scale: float, floor: float = 0.0) -> Verdict:
+def gap(fine: Array, fine_grid: Grid, coarse: Array, coarse_grid: Grid) -> float:
+    """How far the fine solution is from what interpolation makes of the coarse one: large where it is not resolved.
+
+    Comparing at common nodes alone, a wave too short for the grid may look like nothing at all.
+    """
+    return float(np.abs(sample(coarse, coarse_grid, fine_grid) - fine).max())
+
+
+def judge(first: float, second: float, between: float, scale: float, floor: float = 0.0) -> Verdict:
     """Judge by the differences of three solutions, coarse to medium (`first`) and medium to fine (`second`).
 
     With order p the finest error is second / (2^p - 1) (Richardson; Roache 1998, whose safety factor is 1.25, here 2);
     p is what the ratio shows, at most 2. That a ratio is large by chance is guarded against by first / 12, what order 2
     makes of the first difference alone. A ratio below 1.6 is no convergence: then the sum of both, three times, is the
-    honest estimate. `floor` is what rounding and inexact solution add, absolutely.
+    honest estimate; likewise where the `gap` of the finest two is above a twentieth of the solution. `floor` is what
+    rounding and inexact solution add, absolutely.
     """
     noise = 4e-15 * scale + floor
-    if not np.isfinite(first + second):
+    if not np.isfinite(first + second + between):
         return Verdict(float("inf"), None, converged=False)
+    if between > 0.05 * scale:
+        return Verdict(3.0 * (first + second) + between + noise, None, converged=False)
     if max(first, second) <= 4.0 * noise:
         return Verdict(_SAFETY * max(first, second) + noise, None, converged=True)
     ratio = first / max(second, 1e-300)

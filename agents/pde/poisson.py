@@ -128,9 +128,10 @@ def _compute(equation: _Equation, grid: Grid, factor: int, thin: int, asked: int
     warnings = _check_balance(medium, fine)
     first = judge.difference(medium.u, grids[1], coarse.u, grids[0])
     second = judge.difference(fine.u, grids[2], medium.u, grids[1])
+    between = judge.gap(fine.u, grids[2], medium.u, grids[1])
     scale = float(np.abs(fine.u).max())
     floor = 2.0 * (fine.correction + medium.correction + coarse.correction) + direct.rounding(finest) * scale
-    verdict = judge.judge(first, second, scale, floor)
+    verdict = judge.judge(first, second, between, scale, floor)
     if not verdict.converged:
         warnings.append(judge.UNRESOLVED)
     if thin > 1 and asked is None:
@@ -182,7 +183,7 @@ def _solve(equation: _Equation, grid: Grid, watch: Callable[[float, str], None])
     solver = Elliptic(grid, diffusivity if equation.method != "multigrid" else _spread(diffusivity, grid))
     imbalance = None
     if solver.singular and equation.reaction == 0.0:
-        imbalance = float(np.vdot(right, grid.volumes) / grid.volumes.sum())
+        imbalance = results.statistics(right, grid)[2]
         right -= imbalance
     solved = solver.solve(equation.reaction, right, watch, equation.tolerance)
     if not solved.converged:

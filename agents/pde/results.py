@@ -44,7 +44,7 @@ def axes(grid: Grid, steps: int) -> dict[str, Any]:
 
 def statistics(values: Array, grid: Grid) -> tuple[float, float, float]:
     """Minimum, maximum and mean over the whole grid."""
-    mean = float(np.vdot(values, grid.volumes) / grid.volumes.sum())
+    mean = float(np.einsum("ijk,ijk->", values, grid.volumes) / grid.volumes.sum())
     return float(values.min()), float(values.max()), mean
 
 

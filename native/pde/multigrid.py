@@ -14,7 +14,7 @@ from native.pde.transfer import Line, lines, prolong, restrict
 Watch = Callable[[float, str], None]
 COMPILED = is_compiled(kernel)
 METHOD = "multigrid conjugate gradients"
-_COARSEST = 150
+_COARSEST = 64
 """Nodes of a grid that is solved directly."""
 _STRONG = 0.3
 """An axis is made coarser when its coupling is at least this much of the strongest."""
@@ -81,16 +81,16 @@ class Multigrid:
             if singular:
                 z -= float((z * volumes).sum() / volumes.sum())
             weighted = volumes * z
-            now = float(np.vdot(residual, weighted))
+            now = _dot(residual, weighted)
             if now <= 0.0 or not np.isfinite(now):
                 return Solved(u, cycle, 0.0, converged=bool(now == 0.0))
             # flexible (Polak–Ribière): a periodic axis with an odd number of nodes is not quite symmetric
-            beta = (now - float(np.vdot(kept, weighted))) / before if cycle else 0.0
+            beta = (now - _dot(kept, weighted)) / before if cycle else 0.0
             search *= beta
             search += z
             kept = residual
             image = self._apply(shift, search)
-            alpha = now / float(np.vdot(search, volumes * image))
+            alpha = now / _dot(search, volumes * image)
             u += alpha * search
             residual = residual - alpha * image
             before = now
@@ -130,8 +130,12 @@ class Multigrid:
         grid = level.grid
         if self._last is None or self._last[0] != shift:
             self._last = (shift, np.linalg.inv(_matrix(level, shift)))
-        found: Array = (self._last[1] @ right.ravel()).reshape(grid.shape)
+        found: Array = np.einsum("ij,j->i", self._last[1], right.ravel()).reshape(grid.shape)
         return found
+
+
+def _dot(a: Array, b: Array) -> float:
+    return float(np.einsum("ijk,ijk->", a, b))  # no BLAS: its threads cost more than they give, beside other processes
 
 
 def _coarser(grid: Grid) -> Grid:

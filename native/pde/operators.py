@@ -1,5 +1,6 @@
 """The operators of space on a grid, compiled."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def advect(u: Array, velocity: Array, grid: Grid, axis: int, out: Array) -> None
     """Take velocity · du/d(axis) from `out`; what this leaves at nodes with given values is the caller's to clear."""
     one = grid.axes[axis]
     place = 3 - grid.ndim + axis
-    shape = (int(np.prod(grid.shape[:place])), one.count, int(np.prod(grid.shape[place + 1 :])))
+    shape = (math.prod(grid.shape[:place]), one.count, math.prod(grid.shape[place + 1 :]))
     parts = (u.reshape(shape), velocity.reshape(shape), out.reshape(shape))
     kernel.advect(*parts, 1.0 / one.spacing, *one.ends)  # type: ignore[no-untyped-call]
 

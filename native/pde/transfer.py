@@ -1,5 +1,6 @@
 """From one grid to another: cubic interpolation for comparing solutions, linear for multigrid."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,5 +90,4 @@ def restrict(values: Array, ways: list[Line]) -> Array:
 
 
 def _parted(shape: tuple[int, ...], place: int) -> tuple[int, int, int]:
-    before = int(np.prod(shape[:place]))
-    return before, shape[place], int(np.prod(shape[place + 1 :]))
+    return math.prod(shape[:place]), shape[place], math.prod(shape[place + 1 :])

@@ -28,6 +28,24 @@ def _poisson(
     )  # fmt: skip
 
 
+def _evolving(
+    task: str, name: str, inputs: dict[str, Any], exact: Callable[..., Any], source: str = "separation of variables",
+    **options: Any,
+) -> Case:  # fmt: skip
+    """A case whose truth is a function of the axes and t, at all times of the output (the end, where only that is)."""
+    axes = [
+        np.linspace(low, high, n, endpoint=not _periodic(inputs, axis))
+        for axis, (low, high), n in zip("xyz", inputs["domain"], inputs["shape"], strict=False)
+    ]
+    start, end = inputs["t_span"]
+    final = inputs.get("output") == "final"
+    frames = [exact(*_mesh(*axes), t) for t in ([end] if final else np.linspace(start, end, inputs.get("n_times", 11)))]
+    return Case(
+        name=name, agent="pde", task=task, source=source, inputs=inputs, options=options,
+        pick=lambda outputs: outputs["u"], truth=frames[0] if final else np.stack(frames),
+    )  # fmt: skip
+
+
 def _periodic(inputs: dict[str, Any], axis: str) -> bool:
     boundary = inputs.get("boundary")
     return boundary == "periodic" or (isinstance(boundary, dict) and boundary.get(axis) == "periodic")
@@ -36,6 +54,7 @@ def _periodic(inputs: dict[str, Any], axis: str) -> bool:
 def cases() -> Iterator[Case]:
     """Iterate over the cases."""
     yield from _poissons()
+    yield from _heats()
 
 
 def _poissons() -> Iterator[Case]:
@@ -96,3 +115,84 @@ def _poissons() -> Iterator[Case]:
         name="no slope anywhere, heated everywhere", agent="pde", task="poisson", source="Fredholm's alternative",
         inputs={"domain": [[0, 1]], "shape": [33], "source": 1, "boundary": "neumann"}, problem="infeasible",
     )  # fmt: skip
+
+
+def _heats() -> Iterator[Case]:
+    line = {"domain": [[0, 1]], "shape": [51], "coefficients": {"diffusivity": 0.1}, "t_span": [0, 1]}
+    rate = 0.1 * _PI**2
+    for method in ("explicit", "implicit"):
+        yield _evolving(
+            "heat", f"Dirichlet, 1-D, sine ({method})", {**line, "initial": "sin(pi*x)"},
+            lambda x, t: np.sin(_PI * x) * np.exp(-rate * t), method=method,
+        )  # fmt: skip
+        yield _evolving(
+            "heat", f"Neumann and Dirichlet, 1-D, slope of time ({method})",
+            {**line, "coefficients": 1, "initial": "sin(x)", "boundary": {
+                "x": {"low": "dirichlet", "high": {"type": "neumann", "value": "cos(1)*exp(-t)"}}}},
+            lambda x, t: np.sin(x) * np.exp(-t), method=method,
+        )  # fmt: skip
+        yield _evolving(
+            "heat", f"values of time at the sides, 1-D ({method})",
+            {**line, "coefficients": 1, "initial": "x**2", "boundary": {"type": "dirichlet", "value": "x**2 + 2*t"}},
+            lambda x, t: x**2 + 2 * t, "polynomial", method=method,
+        )  # fmt: skip
+        yield _evolving(
+            "heat", f"diffusivity that varies, 1-D ({method})",
+            {**line, "coefficients": "1 + x", "initial": "sin(pi*x)",
+             "source": "exp(-t)*(((1 + x)*pi**2 - 1)*sin(pi*x) - pi*cos(pi*x))"},
+            lambda x, t: np.sin(_PI * x) * np.exp(-t), _MANUFACTURED, method=method,
+        )  # fmt: skip
+        yield _evolving(
+            "heat", f"Crank's slab, cooled at once ({method})",
+            {**line, "initial": 1, "output": "final", "t_span": [0, 0.5]}, _slab, "Crank 1975, eq. 4.17", method=method,
+        )  # fmt: skip
+        yield _evolving(
+            "heat", f"mixed sides, 2-D ({method})",
+            {"domain": [[0, 1], [0, 2]], "shape": [31, 45], "initial": "sin(pi*x)*cos(pi*y/2)", "coefficients": 0.1,
+             "t_span": [0, 1], "boundary": {"x": "dirichlet", "y": "neumann"}},
+            lambda x, y, t: np.sin(_PI * x) * np.cos(_PI * y / 2) * np.exp(-1.25 * rate * t), method=method,
+        )  # fmt: skip
+        yield _evolving(
+            "heat", f"mixed sides, 3-D ({method})",
+            {"domain": [[0, 1]] * 3, "shape": [17, 19, 20], "initial": "sin(pi*x)*cos(pi*y)*sin(2*pi*z)",
+             "coefficients": 0.1, "t_span": [0, 0.3], "n_times": 3,
+             "boundary": {"x": "dirichlet", "y": "neumann", "z": "periodic"}},
+            lambda x, y, z, t: np.sin(_PI * x) * np.cos(_PI * y) * np.sin(2 * _PI * z) * np.exp(-6 * rate * t),
+            method=method,
+        )  # fmt: skip
+    yield _evolving(
+        "heat", "periodic, 1-D, wave", {**line, "initial": "cos(2*pi*x)", "boundary": "periodic"},
+        lambda x, t: np.cos(2 * _PI * x) * np.exp(-4 * rate * t),
+    )  # fmt: skip
+    yield _evolving(
+        "heat", "diffusivity of time, 1-D",
+        {**line, "coefficients": {"diffusivity": "0.2*t"}, "initial": "sin(pi*x)"},
+        lambda x, t: np.sin(_PI * x) * np.exp(-rate * t * t),
+    )  # fmt: skip
+    yield _evolving(
+        "heat", "a source of u that decays", {**line, "initial": "sin(pi*x)", "source": "-3*u"},
+        lambda x, t: np.sin(_PI * x) * np.exp(-(3 + rate) * t),
+    )  # fmt: skip
+    yield _evolving(
+        "heat", "steady state after a long time",
+        {**line, "initial": 0, "t_span": [0, 500], "output": "final",
+         "boundary": {"x": {"low": {"type": "dirichlet", "value": 1}, "high": "dirichlet"}}},
+        lambda x, t: 1 - x + 0 * t, "Crank 1975, 4.3.1",
+    )  # fmt: skip
+    yield _evolving(
+        "heat", "diffusivity that varies, 2-D (implicit, multigrid)",
+        {"domain": [[0, 1], [0, 1]], "shape": [25, 33], "initial": "sin(pi*x)*sin(pi*y)", "coefficients": "1 + x*y",
+         "t_span": [0, 0.2], "n_times": 3,
+         "source": "exp(-t)*((2*pi**2*(1 + x*y) - 1)*sin(pi*x)*sin(pi*y)"
+                   " - pi*(y*cos(pi*x)*sin(pi*y) + x*sin(pi*x)*cos(pi*y)))"},
+        lambda x, y, t: np.sin(_PI * x) * np.sin(_PI * y) * np.exp(-t), _MANUFACTURED, method="implicit",
+    )  # fmt: skip
+    yield Case(
+        name="reaction that blows up", agent="pde", task="heat", source="Fujita 1966", problem="non_finite",
+        inputs={**line, "coefficients": 1, "initial": "50*sin(pi*x)", "source": "u**2"},
+    )  # fmt: skip
+
+
+def _slab(x: Any, t: float) -> Any:
+    n = np.arange(1, 400, 2)[:, None]
+    return (4 / (n * _PI) * np.sin(n * _PI * x) * np.exp(-0.1 * (n * _PI) ** 2 * t)).sum(axis=0)
