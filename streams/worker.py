@@ -16,6 +16,7 @@ import faust
 import msgspec
 import structlog
 from prometheus_client import start_http_server
+from threadpoolctl import threadpool_limits
 
 from streams import artifacts, declare, process, telemetry
 from streams.artifacts import Shelf
@@ -57,6 +58,7 @@ def run(settings: WorkerSettings) -> None:
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
         start_http_server(int(port), host or "127.0.0.1")
+    threadpool_limits(1, "blas")  # requests run side by side; and a result does not depend on the number of cores
     app, intake = make_app(settings)
     intake.begin()  # its group is joined while Faust starts and joins its own
     process.run(app, settings.log_level)
