@@ -4,7 +4,7 @@ A task fits, `model` makes plain data of what was fitted, and `predict` reads it
 processes, kriging and radial basis functions share.
 """
 
-from agents.surrogate import gaussian_process, kriging, polynomial_chaos, predict, rbf
+from agents.surrogate import gaussian_process, kriging, pod, polynomial_chaos, predict, rbf
 from agents.task import Task
 
-TASKS: tuple[Task, ...] = (gaussian_process.TASK, polynomial_chaos.TASK, kriging.TASK, rbf.TASK, predict.TASK)
+TASKS: tuple[Task, ...] = (gaussian_process.TASK, polynomial_chaos.TASK, kriging.TASK, rbf.TASK, pod.TASK, predict.TASK)

@@ -8,13 +8,14 @@ import msgspec
 from agents import alone
 from agents.alone import Alone
 from agents.outcome import Diagnostics, Outcome, Problem
-from agents.surrogate import chaos_model, kernel_surrogate, model, samples
+from agents.surrogate import chaos_model, kernel_surrogate, model, pod_model, samples
 from agents.surrogate.model import Reader, Surrogate
 from agents.task import TaskOptions, Watch
 
 READERS: Mapping[str, Reader] = {
     **{kind: kernel_surrogate.read_kind(kind) for kind in ("gaussian_process", "kriging", "rbf")},
     "polynomial_chaos": chaos_model.read,
+    "pod": pod_model.read,
 }
 _KEPT = 1e9
 """Cost of a surrogate that is not seen before it is fetched."""

@@ -146,7 +146,7 @@ def _compile(
     except (TooLargeError, NoDerivativeError) as error:
         raise FormulaError(str(error), 1, "fewer or simpler formulas") from error
     outputs = [root for part in parts for root in part]
-    return _allot(graph, outputs, len(places) + extra, tuple(map(len, parts)), pattern)
+    return allot(graph, outputs, len(places) + extra, tuple(map(len, parts)), pattern)
 
 
 def _derive(
@@ -180,7 +180,7 @@ def _pattern(rows: list[Row], n: int) -> Pattern:
     return Pattern(indptr, np.array([j for row in rows for j in sorted(row)], dtype=np.int64), (len(rows), n))
 
 
-def _allot(graph: Graph, roots: list[int], n_inputs: int, parts: tuple[int, ...], pattern: Pattern | None) -> Program:
+def allot(graph: Graph, roots: list[int], n_inputs: int, parts: tuple[int, ...], pattern: Pattern | None) -> Program:
     """Give each live node a register; one is free again after its last use, but never for the same instruction."""
     last_use = dict.fromkeys(roots, len(graph.nodes))
     for index in range(len(graph.nodes) - 1, -1, -1):

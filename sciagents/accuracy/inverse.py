@@ -15,6 +15,7 @@ def cases() -> Iterator[Case]:
     """Iterate over the cases."""
     yield from _bayesian()
     yield from _regularized()
+    yield from _ode_parameters()
 
 
 def _values(outputs: dict[str, Any]) -> Any:
@@ -99,6 +100,38 @@ def _regularized() -> Iterator[Case]:
     yield Case(
         name="no penalty and two equal columns", agent="inverse", task="regularized", source="rank 1",
         inputs={"a": [[1, 1], [2, 2]], "b": [1, 2], "alpha": 0}, problem="singular",
+    )  # fmt: skip
+
+
+def _ode_parameters() -> Iterator[Case]:
+    def fitted(outputs: dict[str, Any]) -> Any:
+        return np.array(list(outputs["parameters"].values()))
+
+    t = np.linspace(0.0, 4.0, 9)
+    yield Case(
+        name="decay and initial value from exact data", agent="inverse", task="ode_parameters", source="2 e^(-0.7 t)",
+        inputs={
+            "equations": {"x": "-k*x"}, "parameters": {"k": 1}, "initial": {"x": 1}, "fit": ["k", "x"],
+            "data": {"t": t.tolist(), "x": (2.0 * np.exp(-0.7 * t)).tolist()},
+        },
+        pick=fitted, truth=np.array([0.7, 2.0]),
+    )  # fmt: skip
+    yield Case(
+        name="oscillator from its positions", agent="inverse", task="ode_parameters", source="e^(-0.1 t) cos 2 t",
+        inputs={
+            "equations": {"x": "v", "v": "-2*d*v - k*x"}, "parameters": {"d": 0.2, "k": 3.5},
+            "initial": {"x": 1, "v": -0.1},
+            "data": {"t": t.tolist(), "x": (np.exp(-0.1 * t) * np.cos(2.0 * t)).tolist()},
+        },
+        pick=fitted, truth=np.array([0.1, 4.01]),
+    )  # fmt: skip
+    yield Case(
+        name="two rates that act as one", agent="inverse", task="ode_parameters", source="only k m is determined",
+        inputs={
+            "equations": {"x": "-k*m*x"}, "parameters": {"k": 1, "m": 1}, "initial": {"x": 2},
+            "data": {"t": [0, 1, 2], "x": [2, 1, 0.5]},
+        },
+        problem="singular",
     )  # fmt: skip
 
 

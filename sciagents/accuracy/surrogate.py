@@ -17,6 +17,7 @@ def cases() -> Iterator[Case]:
     yield from _gaussian_processes()
     yield from _interpolants()
     yield from _expansions()
+    yield from _modes()
 
 
 def _mean(outputs: dict[str, Any]) -> Any:
@@ -149,3 +150,18 @@ def _expansions() -> Iterator[Case]:
 
 def _ishigami(x: np.ndarray[Any, np.dtype[np.float64]]) -> Any:
     return np.sin(x[:, 0]) * (1.0 + 0.1 * x[:, 2] ** 4) + 7.0 * np.sin(x[:, 1]) ** 2
+
+
+def _modes() -> Iterator[Case]:
+    space, x = np.linspace(0.0, 1.0, 40), np.linspace(0.5, 3.0, 12)
+    at = np.array([0.7, 1.33, 2.6])
+    yield Case(
+        name="two exact modes", agent="surrogate", task="pod", source="3 and 4 times orthonormal vectors",
+        inputs={"snapshots": [[3, 0], [0, 4], [0, 0]]}, options={"center": False},
+        pick=lambda outputs: outputs["singular_values"], truth=np.array([4.0, 3.0]),
+    )  # fmt: skip
+    yield Case(
+        name="decaying exponentials over their rate", agent="surrogate", task="pod", source="e^(-p s)", pick=_mean,
+        truth=np.exp(-at[:, None] * space),
+        inputs={"y": np.exp(-x[:, None] * space).tolist(), "x": x.tolist(), "predict_at": at.tolist()},
+    )  # fmt: skip
