@@ -120,24 +120,54 @@ def watch_stiffness(i, newer, older, trial, last, lanes, counts, border):
             counts[4, i] = 0
 
 
-def watch_calm(i, jacobian, lanes, counts):
-    """Count steps that an explicit method could take as well; lane i is no longer stiff after 25 of them in a row.
+def spectral_radius(i, jacobian, v, w):
+    """Estimate the spectral radius of the Jacobian of lane i by four steps of the power method, the last two of them.
 
-    `jacobian` (n (n + 1), w) at the start of the step; its row sums bound the spectral radius.
+    `jacobian` (n (n + 1), w) has df/dt in its first column; `v` and `w` (n) are working space.
     """
-    n = int(np.sqrt(jacobian.shape[0]))
-    largest = 0.0
+    n = v.shape[0]
     for row in range(n):
-        total = 0.0
-        for column in range(n):
-            total += abs(jacobian[row * (n + 1) + 1 + column, i])
-        largest = max(largest, total)
-    if abs(lanes[1, i]) * largest < 1.0:
+        v[row] = 1.0 - 0.3 * (row % 3)
+    growth = 1.0
+    for turn in range(4):
+        largest = 0.0
+        for row in range(n):
+            total = 0.0
+            for column in range(n):
+                total += jacobian[row * (n + 1) + 1 + column, i] * v[column]
+            w[row] = total
+            largest = max(largest, abs(total))
+        if not (largest > 0.0 and largest < np.inf):
+            return largest
+        if turn >= 2:
+            growth *= largest
+        for row in range(n):
+            v[row] = w[row] / largest
+    return np.sqrt(growth)
+
+
+def watch_calm(i, jacobian, lanes, counts, v, w):
+    """Count steps that an explicit method could take as well; lane i is no longer stiff after 25 of them in a row."""
+    if abs(lanes[1, i]) * spectral_radius(i, jacobian, v, w) < 1.0:
         counts[5, i] += 1
         if counts[5, i] >= 25:
             counts[0, i] = 7
     else:
         counts[5, i] = 0
+
+
+def look_inside(dense, i, step, place, slope):
+    """State and slope of the interpolant of lane i, a cubic, inside the step: to `place` and `slope` (n, w)."""
+    for j in range(dense.shape[1]):
+        place[j, i] = interpolate(dense, j, i, 0.4)
+        square = dense[3, j, i] - dense[2, j, i]
+        slope[j, i] = (dense[1, j, i] + dense[2, j, i] + 0.8 * square - 0.48 * dense[3, j, i]) / step
+
+
+def take_larger(i, errors, others):
+    """Take the larger error of lane i, or NaN."""
+    if not others[i] <= errors[i]:
+        errors[i] = others[i]
 
 
 def is_wanted(i, lanes, counts, grids, log):

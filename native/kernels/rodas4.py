@@ -8,10 +8,12 @@ from native.kernels._steps import (
     finish_step,
     is_wanted,
     load,
+    look_inside,
     mean_error,
     plan_steps,
     reject,
     slopes,
+    take_larger,
     watch_calm,
 )
 
@@ -119,6 +121,36 @@ def fill_dense(i, k, c, state, trial, dense):
             dense[3, j, i] += c[20 + s] * k[s, j, i]
 
 
+def compare_inside(
+    code, registers, first, outputs, times, steps, state, trial, lanes, counts, grids, log, lus, orders, regular,
+    column, k, c, dense, place, slope, right, errors, others,
+):  # fmt: skip
+    """Fill the interpolants that are wanted, and let their defect be an error too, as `radau` has it."""
+    n = state.shape[0]
+    some = 0
+    for i in range(state.shape[1]):
+        others[i] = -1.0
+        if counts[0, i] == 0 and regular[i] == 1 and errors[i] <= 1.0 and is_wanted(i, lanes, counts, grids, log):
+            some += 1
+            others[i] = 0.0
+            fill_dense(i, k, c, state, trial, dense)
+            look_inside(dense, i, steps[i], place, slope)
+    if some == 0:
+        return
+    slopes(code, registers, first, outputs, times + 0.4 * steps, place, right)
+    for j in range(n):
+        right[j] -= slope[j]
+    for i in range(state.shape[1]):
+        if others[i] == 0.0:
+            solve_lane(i, lus[i], orders[i], right, column, place)
+        else:
+            for j in range(n):
+                place[j, i] = 0.0
+    mean_error(place, state, trial, lanes, others)
+    for i in range(state.shape[1]):
+        take_larger(i, errors, others)
+
+
 def advance(
     code, constants, n_registers, outputs, code_j, constants_j, n_registers_j, outputs_j, parameters, lanes, counts,
     state, grids, found, log, logged, detect, iterations, enough,
@@ -143,12 +175,16 @@ def advance(
     orders = np.zeros((width, n), dtype=np.int64)
     regular = np.zeros(width, dtype=np.int64)
     column = np.zeros(n)
+    second = np.zeros(n)
     k = np.zeros((6, n, width))
     trial = np.zeros((n, width))
     right = np.zeros((n, width))
     dense = np.zeros((5, n, width))
     steps = np.zeros(width)
     errors = np.zeros(width)
+    others = np.zeros(width)
+    place = np.zeros((n, width))
+    slope = np.zeros((n, width))
     running = plan_steps(lanes, counts, 1.0, steps)
     for _ in range(iterations):
         if running < enough:
@@ -162,13 +198,16 @@ def advance(
         for j in range(n):
             trial[j] += k[5, j]
         mean_error(k[5], state, trial, lanes, errors)
+        if grids.shape[1] + log.shape[0] > 0:
+            compare_inside(
+                code, registers, first, outputs, lanes[0], steps, state, trial, lanes, counts, grids, log, lus, orders,
+                regular, column, k, c, dense, place, slope, right, errors, others,
+            )  # fmt: skip
         for i in range(width):
             if counts[0, i] == 0:
                 if regular[i] == 1 and errors[i] <= 1.0:
-                    if is_wanted(i, lanes, counts, grids, log):
-                        fill_dense(i, k, c, state, trial, dense)
                     if detect:
-                        watch_calm(i, jacobian, lanes, counts)
+                        watch_calm(i, jacobian, lanes, counts, column, second)
                     factor = max(0.2, min(6.0, errors[i] ** 0.25 / 0.9))
                     finish_step(dense, i, lanes, counts, grids, found, log, logged, factor)
                     for j in range(n):

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from sciagents.accuracy import ode_problems
 from sciagents.accuracy.case import Case
 
 
 def cases() -> Iterator[Case]:
     """Iterate over the cases."""
+    yield from ode_problems.cases()
     yield from _bvp()
     yield from _stability()
 

@@ -199,3 +199,25 @@ def test_large_systems_run_in_narrower_blocks():
     made = integrate(*problem(ring, {}, initial, (0, 1), points=2), "rodas4")
     decay = np.exp(1000 * (2 * np.cos(2 * np.pi / 200) - 2))
     np.testing.assert_allclose(made.state[:, 0], decay * np.array(list(initial.values())), atol=1e-5)
+
+
+@pytest.mark.parametrize("methods", [("dopri5", "rodas4"), ("dop853", "radau")])
+def test_a_member_goes_to_the_stiff_method_and_back(methods):
+    system = {"x": "where(t < 5, -1e5, -1)*(x - cos(t)) - sin(t)", "y": "z", "z": "-y*where(t < 5, 1, 100)"}
+    stages = []
+    made = ode.integrate(
+        *problem(system, {}, {"x": 1, "y": 1, "z": 0}, (0, 20), rtol=1e-7, atol=1e-9), methods,
+        lambda fraction, stage: stages.append(stage),
+    )  # fmt: skip
+    turns = [stage for i, stage in enumerate(stages) if i == 0 or stage != stages[i - 1]]
+    assert turns == ["integrate", "integrate, stiff", "integrate"]
+    assert made.status[0] == ode.DONE
+    np.testing.assert_allclose(made.points[0, 0], np.cos(np.linspace(0, 20, 11)), atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["rodas4", "radau"])
+@pytest.mark.parametrize("stiffness", [1e2, 1e4, 1e8])
+def test_between_the_steps_a_stiff_solution_is_followed(method, stiffness):
+    system = problem({"x": "-k*(x - cos(t)) - sin(t)"}, {"k": stiffness}, {"x": 1}, (0, 10), points=1001)
+    made = integrate(*system, method)
+    np.testing.assert_allclose(made.points[0, 0], np.cos(np.linspace(0, 10, 1001)), atol=2e-4)

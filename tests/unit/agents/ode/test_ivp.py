@@ -249,3 +249,20 @@ def test_what_the_watch_raises_goes_through():
     with pytest.raises(Problem) as caught:
         ivp.compute_ivp([ivp.prepare_ivp(DECAY, {}, 0)], stop)
     assert caught.value.code == "timed_out"
+
+
+def test_the_largest_step_does_not_make_both_integrations_alike():
+    inputs = {"equations": {"x": "v", "v": "-x"}, "initial": {"x": 1, "v": 0}, "t_span": [0, 20]}
+    outcome = solve(inputs, max_step=0.1, rtol=0.01, atol=0.01)
+    t = outcome.outputs["t"]
+    error = np.abs(outcome.outputs["y"]["x"] - np.cos(t)).max()
+    assert 0 < error <= outcome.diagnostics.error_estimate
+
+
+def test_radau_refuses_more_equations_than_it_can_factorize_in_time():
+    many = {f"x{i}": "1" for i in range(201)}
+    with pytest.raises(Problem) as caught:
+        ivp.prepare_ivp(
+            {"equations": many, "initial": dict.fromkeys(many, 0), "t_span": [0, 1]}, {"method": "radau"}, 0
+        )
+    assert caught.value.field == "options.method"
