@@ -58,3 +58,28 @@ def is_symmetric(matrix: Any) -> bool:
     if matrix.dtype.kind == "c":
         return bool(linalg.ishermitian(matrix)) and not matrix.diagonal().imag.any()
     return bool(linalg.issymmetric(matrix))
+
+
+def is_dominant(matrix: Any) -> bool:
+    """Whether each diagonal entry is larger than the others of its row together."""
+    diagonal = np.abs(matrix.diagonal())
+    return bool((2 * diagonal > np.asarray(abs(matrix).sum(axis=1)).ravel()).all())
+
+
+def is_toeplitz(matrix: Any) -> bool:
+    """Whether every diagonal is constant."""
+    if isinstance(matrix, sparse.csr_array):
+        inner, shifted = matrix[:-1, :-1], matrix[1:, 1:]
+        return not sparse.csr_array(inner - shifted).count_nonzero()
+    return bool((matrix[:-1, :-1] == matrix[1:, 1:]).all())
+
+
+def is_circulant(matrix: Any) -> bool:
+    """Whether every row of a square matrix is the one before it, moved round by one."""
+    if not is_toeplitz(matrix):
+        return False
+    if isinstance(matrix, sparse.csr_array):
+        row, column = matrix[[0], :].toarray()[0], matrix[:, [0]].toarray()[:, 0]
+    else:
+        row, column = matrix[0], matrix[:, 0]
+    return bool((row[1:] == column[:0:-1]).all())
