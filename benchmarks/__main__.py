@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import ensemble, latency, throughput
+from benchmarks import ensemble, fuzz, latency, throughput
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # where the container is made
 
@@ -30,7 +30,7 @@ def _kafka() -> Iterator[str]:
 
 
 ON_KAFKA: dict[str, Callable[[str], object]] = {"throughput": throughput.measure, "latency": latency.measure}
-ALONE: dict[str, Callable[[], object]] = {"ensemble": ensemble.measure}
+ALONE: dict[str, Callable[..., object]] = {"ensemble": ensemble.measure, "fuzz": fuzz.measure}
 
 
 def main() -> None:
@@ -38,14 +38,16 @@ def main() -> None:
     names = [*ALONE, *ON_KAFKA]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(names)}; all when none is given")
-    asked = parser.parse_args().names or names
+    parser.add_argument("--inputs", type=int, help="how many formulas fuzz tries")
+    given = parser.parse_args()
+    asked = given.names or names
     if unknown := set(asked) - set(names):
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     found: dict[str, object] = {}
     for name in asked:
         if name in ALONE:
             _announce(name, ALONE[name])
-            found[name] = ALONE[name]()
+            found[name] = ALONE[name](given.inputs) if name == "fuzz" and given.inputs else ALONE[name]()
     if set(asked) & set(ON_KAFKA):
         with _kafka() as bootstrap:
             for name in asked:

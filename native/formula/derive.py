@@ -2,25 +2,36 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from native.formula.graph import Graph
+from native.formula.graph import Graph, TooLargeError
 from native.formula.masks import Masks
 from native.formula.rules import CHOICES, FLAT, partial, taken
 
 Row = dict[int, int]
 """The derivatives of one node that are not 0: {place of an input: node}."""
+WORK_LIMIT = 1_000_000
+"""Most derivatives of all nodes together in forward mode, most nodes of all sweeps in reverse mode: a few seconds."""
 
 
 def jacobian(graph: Graph, outputs: Sequence[int], places: int) -> list[Row]:
     """Add the derivatives of `outputs` by the first inputs; by forward or reverse mode, whichever adds fewer nodes."""
     if _reverse_is_cheaper(graph, outputs, places):
-        return [reverse(graph, [(output, graph.constant(1.0))], places) for output in outputs]
+        known = {output: reverse(graph, [(output, graph.constant(1.0))], places) for output in dict.fromkeys(outputs)}
+        check_work(sum(len(known[output]) for output in outputs))
+        return [known[output] for output in outputs]
     one = graph.constant(1.0)
     return forward(graph, outputs, {place: {place: one} for place in range(places)})
+
+
+def check_work(count: int) -> None:
+    """Refuse more derivatives than the limit."""
+    if count > WORK_LIMIT:
+        raise TooLargeError(f"there are more than {WORK_LIMIT} derivatives")
 
 
 def forward(graph: Graph, outputs: Sequence[int], seeds: Mapping[int, Row]) -> list[Row]:
     """Forward mode: `seeds` are the derivatives of the inputs; gives those of the outputs."""
     found: dict[int, Row] = {}
+    count = 0
     for index in _ancestors(graph, outputs):
         op, operands, value = graph.nodes[index]
         if op == "input" and int(value) in seeds:
@@ -33,6 +44,8 @@ def forward(graph: Graph, outputs: Sequence[int], seeds: Mapping[int, Row]) -> l
                 for slot, factor in found.get(operand, {}).items():
                     _add(graph, whole, slot, partial(graph, index, place, factor))
             found[index] = whole
+        count += len(found.get(index, ()))
+        check_work(count)
     return [found.get(output, {}) for output in outputs]
 
 
@@ -107,9 +120,12 @@ def _depends(graph: Graph, outputs: Iterable[int], places: int) -> dict[int, int
 
 def _reverse_is_cheaper(graph: Graph, outputs: Sequence[int], places: int) -> bool:
     depends = _depends(graph, outputs, places)
-    budget = sum(bits.bit_count() for bits in depends.values())
-    for output in outputs:
-        budget -= sum(1 for index in _ancestors(graph, [output]) if depends[index])
-        if budget < 0:
+    ahead = sum(bits.bit_count() for bits in depends.values())
+    least = min(ahead, WORK_LIMIT)
+    back = 0
+    for output in dict.fromkeys(outputs):
+        back += sum(1 for index in _ancestors(graph, [output]) if depends[index])
+        if back > least:
+            check_work(ahead)
             return False
     return True

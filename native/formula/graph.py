@@ -14,7 +14,7 @@ OPCODES: dict[str, int] = {
         "add", "sub", "mul", "div", "neg", "mod", "pow", "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not",
         "where", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "exp", "expm1", "log",
         "log1p", "log2", "log10", "sqrt", "cbrt", "abs", "sign", "floor", "ceil", "min", "max", "erf", "erfc", "gamma",
-        "lgamma", "digamma",
+        "lgamma", "digamma", "trigamma",
     ))
 }  # fmt: skip
 """What the kernel `_vm.execute` knows, by number."""

@@ -25,7 +25,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from native import is_compiled
-from native.formula.derive import Row, forward, jacobian, reverse
+from native.formula.derive import Row, check_work, forward, jacobian, reverse
 from native.formula.graph import OPCODES, Graph, TooLargeError
 from native.formula.rules import NoDerivativeError
 from native.formula.syntax import FormulaError, parse
@@ -156,6 +156,8 @@ def _derive(
     if kind is None:
         return [roots], None, 0
     zero, m = graph.constant(0.0), len(roots)
+    if kind == "gradient":
+        check_work(m * n)
     if kind in {"gradient", "jacobian"}:
         rows = jacobian(graph, roots, n)
         if kind == "gradient":

@@ -87,6 +87,7 @@ _CHAIN: dict[str, Callable[[Graph, int, int], int]] = {
     "erfc": lambda g, x, y: _bell(g, -1.0, x),
     "gamma": lambda g, x, y: g.apply("mul", y, g.apply("digamma", x)),
     "lgamma": lambda g, x, y: g.apply("digamma", x),
+    "digamma": lambda g, x, y: g.apply("trigamma", x),
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ def digamma(x):
         return np.nan
     value = 0.0
     if x < 0.0:
-        value = -math.pi / math.tan(math.pi * x)
+        value = -math.pi / math.tan(math.pi * (x - np.rint(x)))
         x = 1.0 - x
     while x < 10.0:
         value -= 1.0 / x
@@ -19,6 +19,26 @@ def digamma(x):
     r = 1.0 / (x * x)
     series = r * (1 / 12 - r * (1 / 120 - r * (1 / 252 - r * (1 / 240 - r * (1 / 132 - r * 691 / 32760)))))
     return value + math.log(x) - 0.5 / x - series
+
+
+def trigamma(x):
+    """Second derivative of log gamma; as digamma, from x ≥ 12 (Abramowitz & Stegun, 6.4.7, 6.4.12)."""
+    if x <= 0.0 and x == np.floor(x):
+        return np.nan
+    value = 0.0
+    sign = 1.0
+    if x < 0.0:
+        value = math.pi / math.sin(math.pi * (x - np.rint(x)))
+        value = value * value
+        sign = -1.0
+        x = 1.0 - x
+    total = 0.0
+    while x < 12.0:
+        total += 1.0 / (x * x)
+        x += 1.0
+    r = 1.0 / (x * x)
+    series = r * (1 / 6 - r * (1 / 30 - r * (1 / 42 - r * (1 / 30 - r * (5 / 66 - r * (691 / 2730 - r * 7 / 6))))))
+    return value + sign * (total + 1.0 / x + 0.5 * r + series / x)
 
 
 def gamma(x):
@@ -154,6 +174,9 @@ def execute(code, registers):
         elif op == 44:
             for i in range(width):
                 registers[d, i] = log_gamma(registers[a, i])
-        else:
+        elif op == 45:
             for i in range(width):
                 registers[d, i] = digamma(registers[a, i])
+        else:
+            for i in range(width):
+                registers[d, i] = trigamma(registers[a, i])

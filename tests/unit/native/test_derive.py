@@ -2,12 +2,13 @@
 
 from itertools import pairwise
 
+import mpmath
 import numpy as np
 import pytest
 
-from native.formula import FUNCTIONS, compile_program
+from native.formula import FUNCTIONS, FormulaError, compile_program
 from native.formula.derive import forward, reverse
-from native.formula.graph import Graph
+from native.formula.graph import Graph, compute
 from native.formula.program import _allot
 from native.formula.syntax import parse
 
@@ -150,7 +151,7 @@ def test_weights_are_by_formula():
     assert (whole.pattern.indptr.tolist(), whole.pattern.indices.tolist()) == ([0, 2, 3], [0, 1, 0])
 
 
-@pytest.mark.parametrize("text", [text for text in _FORMULAS if "gamma" not in text])
+@pytest.mark.parametrize("text", _FORMULAS)
 def test_second_derivatives_agree_with_finite_differences(text):
     points = np.random.default_rng(3).uniform(0.4, 1.6, (2, 16))
     vector = np.array([[0.6], [-0.8]])
@@ -185,3 +186,32 @@ def test_nothing_to_derive_is_no_special_case(derivatives, formulas, names):
     parts = program.evaluate_parts(np.ones((program.n_inputs, 4)))
     assert parts[0].shape == (len(formulas), 4)
     assert len(parts) == len(program.parts)
+
+
+@pytest.mark.parametrize(
+    ("formulas", "n", "derivatives", "rule"),
+    [
+        (["({})**2"], 3000, "hessian", "a dense Hessian of many variables"),
+        (["{}"] * 1000, 3000, "gradient", "a dense Jacobian of many formulas"),
+        ([f"sin({i}*({{}}))" for i in range(8)], 3000, "hessian", "of several formulas"),
+    ],
+)
+def test_more_derivatives_than_the_limit_are_refused(formulas, n, derivatives, rule):
+    names = [f"x{i}" for i in range(n)]
+    texts = [text.replace("{}", "+".join(names)) for text in formulas[:8]] + ["x0"] * (len(formulas) - 8)
+    with pytest.raises(FormulaError, match="there are more than"):
+        compile_program(texts, names, derivatives=derivatives)
+    assert rule
+
+
+@pytest.mark.parametrize(("opcode", "order"), [("digamma", 0), ("trigamma", 1)])
+def test_derivatives_of_log_gamma_are_those_of_scipy(opcode, order):
+    from scipy.special import polygamma
+
+    points = np.concatenate([[1e-5, 0.5, 1.0, 11.5, 12.0, 1e3, 1e8], np.arange(-0.7, -20, -1.37)])
+    made = [compute(opcode, [x]) for x in points]
+    np.testing.assert_allclose(made[:7], polygamma(order, points[:7]), rtol=1e-14)
+    reflected = [float(mpmath.psi(order, x)) for x in points[7:]]
+    np.testing.assert_allclose(made[7:], reflected, rtol=2e-13)
+    assert np.isnan(compute(opcode, [-3.0]))
+    assert np.isnan(compute(opcode, [0.0]))
