@@ -1,5 +1,6 @@
 """Commands about requests: submit them, read their results, watch and cancel them."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,12 +34,13 @@ def result(
     kafka: Kafka = "127.0.0.1:9092",
     prefix: Prefix = "",
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for reading the results that are kept.")] = 60.0,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw its picture: .png, .svg or .pdf.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the result of a request, as it is kept. Exit codes: 0 succeeded, 1 not or none kept, 2 wrong usage."""
     from sciagents.console import requests  # noqa: PLC0415 - as above
 
-    if not requests.result(kafka, prefix, request_id, timeout_s=timeout, as_json=as_json):
+    if not requests.result(kafka, prefix, request_id, timeout_s=timeout, plot=plot, as_json=as_json):
         raise typer.Exit(1)
 
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,27 @@ def _result(future: ResultFuture, timeout_s: float) -> Result:
         ) from None
 
 
-def result(kafka: str, prefix: str, request_id: str, *, timeout_s: float, as_json: bool) -> bool:
-    """Print the last result that is kept of a request."""
+def result(
+    kafka: str, prefix: str, request_id: str, *, timeout_s: float, plot: Path | None, as_json: bool
+) -> bool:  # fmt: skip
+    """Print the last result that is kept of a request, and draw its picture when it has one to be drawn."""
     found = lookup.last_result(kafka, prefix, _checked(request_id), timeout_s)
     if found is None:
         raise NotFoundError(f"no result of {request_id!r} is kept", hint="if it is on its way: `sci-agents watch ID`")
-    return _print_results(iter([found]), as_json=as_json)
+    succeeded = _print_results(iter([found]), as_json=as_json)
+    if plot is not None:
+        _draw(found, plot)
+    return succeeded
+
+
+def _draw(found: Result, path: Path) -> None:
+    try:
+        from sciagents.plot.draw import draw  # noqa: PLC0415 - slow to import, and optional
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("matplotlib"):
+            raise
+        raise UsageError("matplotlib is not installed", field="--plot", hint="pip install 'sci-agents[plot]'") from None
+    draw(found, path)
 
 
 def watch(kafka: str, prefix: str, request_id: str | None, *, as_json: bool) -> bool:

@@ -141,6 +141,16 @@ def test_a_result_is_found_again(answered):
     assert (answered / "watch found-again")()[0] == 0
 
 
+def test_a_result_is_drawn(answered, tmp_path):
+    value = {**_REQUEST, "id": "drawn"}
+    assert (answered / "submit -")(stdin=json.dumps(value).encode())[0] == 0
+    assert (answered / "result drawn --plot")(str(tmp_path / "out.png"))[0] == 0
+    assert (tmp_path / "out.png").read_bytes()[:4] == b"\x89PNG"
+    code, _, err = (answered / "result drawn --plot")(str(tmp_path / "out.gif"))
+    assert code == 2
+    assert ".png, .svg, .pdf" in err
+
+
 @pytest.mark.parametrize(
     ("example", "code", "word"),
     [
