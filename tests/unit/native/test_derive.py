@@ -9,7 +9,7 @@ import pytest
 from native.formula import FUNCTIONS, FormulaError, compile_program
 from native.formula.derive import forward, reverse
 from native.formula.graph import Graph, compute
-from native.formula.program import _allot
+from native.formula.program import allot
 from native.formula.syntax import parse
 
 _FORMULAS = [
@@ -58,7 +58,7 @@ def by_mode(text, names, mode):
         row = reverse(graph, [(root, one)], len(names))
     else:
         row = forward(graph, [root], {j: {j: one} for j in range(len(names))})[0]
-    return _allot(graph, [row.get(j, zero) for j in range(len(names))], len(names), (len(names),), None)
+    return allot(graph, [row.get(j, zero) for j in range(len(names))], len(names), (len(names),), None)
 
 
 @pytest.mark.parametrize("text", _FORMULAS)
