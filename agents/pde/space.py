@@ -151,4 +151,9 @@ def refinement(grid: Grid) -> int:
     factor = 1
     while min(axis.cells for axis in grid.axes) * factor < least and grid.size * (2 * factor) ** grid.ndim <= 2e6:
         factor *= 2
+    for i, axis in enumerate(grid.axes):
+        if axis.cells * factor < _LEAST_CELLS[2]:
+            text = f"{axis.count} points on one axis of a grid of {grid.size}"
+            hint = f"{_LEAST_CELLS[2] + 1} points or more on each axis"
+            raise Problem("invalid_input", text, field=f"inputs.shape[{i}]", hint=hint)
     return factor

@@ -55,6 +55,8 @@ def cases() -> Iterator[Case]:
     """Iterate over the cases."""
     yield from _poissons()
     yield from _heats()
+    yield from _advections()
+    yield from _reactions()
 
 
 def _poissons() -> Iterator[Case]:
@@ -196,3 +198,121 @@ def _heats() -> Iterator[Case]:
 def _slab(x: Any, t: float) -> Any:
     n = np.arange(1, 400, 2)[:, None]
     return (4 / (n * _PI) * np.sin(n * _PI * x) * np.exp(-0.1 * (n * _PI) ** 2 * t)).sum(axis=0)
+
+
+def _advections() -> Iterator[Case]:
+    line = {"domain": [[0, 1]], "shape": [100], "boundary": "periodic", "t_span": [0, 1], "n_times": 3}
+    yield _evolving(
+        "advection_diffusion", "a wave, 1-D, periodic",
+        {**line, "initial": "sin(2*pi*x)", "coefficients": {"velocity": 1, "diffusivity": 0.01}},
+        lambda x, t: np.sin(2 * _PI * (x - t)) * np.exp(-0.04 * _PI**2 * t),
+    )  # fmt: skip
+    yield _evolving(
+        "advection_diffusion", "a wave, 1-D, no diffusion, against the axis",
+        {**line, "initial": "sin(2*pi*x)", "coefficients": {"velocity": -1, "diffusivity": 0}},
+        lambda x, t: np.sin(2 * _PI * (x + t)), "translation",
+    )  # fmt: skip
+    yield _evolving(
+        "advection_diffusion", "a travelling Gaussian, 1-D, values at the inflow",
+        {"domain": [[-2, 4]], "shape": [241], "t_span": [0, 1], "n_times": 5, "initial": "exp(-x**2/0.2)/sqrt(0.2)",
+         "coefficients": {"velocity": [1.5], "diffusivity": 0.05},
+         "boundary": {"x": {"low": "dirichlet", "high": "neumann"}}},
+        lambda x, t: np.exp(-((x - 1.5 * t) ** 2) / (0.2 + 0.2 * t)) / np.sqrt(0.2 + 0.2 * t), "Green's function",
+    )  # fmt: skip
+    yield _evolving(
+        "advection_diffusion", "a travelling Gaussian, 2-D, periodic",
+        {"domain": [[-2, 2], [-2, 2]], "shape": [64, 64], "t_span": [0, 0.5], "n_times": 2, "boundary": "periodic",
+         "initial": "exp(-((x + 0.3)**2 + y**2)/0.2)", "coefficients": {"velocity": [1, -0.5], "diffusivity": 0.02}},
+        lambda x, y, t: np.exp(-((x + 0.3 - t) ** 2 + (y + 0.5 * t) ** 2) / (0.2 + 0.08 * t)) * 0.2 / (0.2 + 0.08 * t),
+        "Green's function",
+    )  # fmt: skip
+    yield _evolving(
+        "advection_diffusion", "a wave, 3-D",
+        {"domain": [[0, 1]] * 3, "shape": [16, 20, 18], "t_span": [0, 0.2], "n_times": 2, "boundary": "periodic",
+         "initial": "sin(2*pi*x)*sin(2*pi*y)*cos(2*pi*z)",
+         "coefficients": {"velocity": [1, 0.5, -0.5], "diffusivity": 0.05}},
+        lambda x, y, z, t: np.sin(2 * _PI * (x - t)) * np.sin(2 * _PI * (y - t / 2)) * np.cos(2 * _PI * (z + t / 2))
+        * np.exp(-0.6 * _PI**2 * t),
+    )  # fmt: skip
+    yield _evolving(
+        "advection_diffusion", "steady boundary layer, 1-D",
+        {"domain": [[0, 1]], "shape": [101], "t_span": [0, 20], "output": "final", "initial": "x",
+         "coefficients": {"velocity": [1], "diffusivity": 0.1},
+         "boundary": {"x": {"low": "dirichlet", "high": {"type": "dirichlet", "value": 1}}}},
+        lambda x, t: np.expm1(10 * x) / np.expm1(10) + 0 * t, "closed form",
+    )  # fmt: skip
+    yield _evolving(
+        "advection_diffusion", "a flow that varies with place and time, 1-D",
+        {"domain": [[0, 1]], "shape": [81], "t_span": [0, 1], "n_times": 3, "initial": "sin(pi*x)",
+         "coefficients": {"velocity": ["x*(1 - x)*cos(t)"], "diffusivity": 0.05},
+         "source": "exp(-t)*((0.05*pi**2 - 1)*sin(pi*x) + x*(1 - x)*cos(t)*pi*cos(pi*x))"},
+        lambda x, t: np.sin(_PI * x) * np.exp(-t), _MANUFACTURED,
+    )  # fmt: skip
+
+
+def _reactions() -> Iterator[Case]:
+    speed, width = 5 / np.sqrt(6), np.sqrt(6)
+
+    def front(x: Any, t: float) -> Any:
+        return (1 + np.exp((x - speed * t) / width)) ** -2
+
+    fisher = {
+        "domain": [[-15, 25]], "shape": [161], "reaction": {"u": "u*(1 - u)"}, "diffusivity": 1, "t_span": [0, 4],
+        "n_times": 3, "initial": {"u": "(1 + exp(x/sqrt(6)))**-2"},
+        "boundary": {"type": "dirichlet", "value": "(1 + exp((x - 5*t/sqrt(6))/sqrt(6)))**-2"},
+    }
+    x = np.linspace(-15, 25, 161)
+    yield Case(
+        name="Fisher's travelling front", agent="pde", task="reaction_diffusion", source="Ablowitz & Zeppetella 1979",
+        inputs=fisher, pick=lambda outputs: outputs["u"]["u"], truth=np.stack([front(x, t) for t in (0, 2, 4)]),
+    )  # fmt: skip
+    u, v = "(0.5 + 0.2*cos(pi*x)*exp(-t))", "(0.3 + 0.1*cos(pi*x)*exp(-t))"
+    wave = "cos(pi*x)*exp(-t)"
+    scott = {
+        "domain": [[0, 1]], "shape": [65], "diffusivity": {"u": 0.02, "v": 0.01}, "t_span": [0, 1], "n_times": 3,
+        "parameters": {"f": 0.04, "k": 0.06}, "boundary": {"u": "neumann", "v": {"x": "neumann"}},
+        "initial": {"u": "0.5 + 0.2*cos(pi*x)", "v": "0.3 + 0.1*cos(pi*x)"},
+        "reaction": {
+            "u": f"-u*v**2 + f*(1 - u) + (0.02*pi**2 - 1)*0.2*{wave} + {u}*{v}**2 - f*(1 - {u})",
+            "v": f"u*v**2 - (f + k)*v + (0.01*pi**2 - 1)*0.1*{wave} - {u}*{v}**2 + (f + k)*{v}",
+        },
+    }
+    x = np.linspace(0, 1, 65)
+    truth = np.stack([
+        np.stack([mean + part * np.cos(_PI * x) * np.exp(-t) for t in (0, 0.5, 1)])
+        for mean, part in ((0.5, 0.2), (0.3, 0.1))
+    ])  # fmt: skip
+    yield Case(
+        name="Gray–Scott", agent="pde", task="reaction_diffusion", source=_MANUFACTURED, inputs=scott,
+        pick=lambda outputs: np.stack([outputs["u"]["u"], outputs["u"]["v"]]), truth=truth,
+    )  # fmt: skip
+    x, y = np.meshgrid(np.arange(24) / 24, np.linspace(0, 1, 33), indexing="ij")
+    yield Case(
+        name="decay and exchange of two fields, 2-D", agent="pde", task="reaction_diffusion",
+        source="separation of variables",
+        inputs={
+            "domain": [[0, 1], [0, 1]], "shape": [24, 33], "diffusivity": 0.02, "t_span": [0, 0.5], "output": "final",
+            "reaction": {"a": "-3*a", "b": "3*a"}, "boundary": {"x": "periodic", "y": "neumann"},
+            "initial": {"a": "2 + cos(2*pi*x)*cos(pi*y)", "b": 0},
+        },
+        pick=lambda outputs: np.stack([outputs["u"]["a"], outputs["u"]["b"]]),
+        truth=np.stack([
+            share * (2 + np.cos(2 * _PI * x) * np.cos(_PI * y) * np.exp(-0.05 * _PI**2))
+            for share in (np.exp(-1.5), -np.expm1(-1.5))
+        ]),
+    )  # fmt: skip
+    yield Case(
+        name="a stiff reaction", agent="pde", task="reaction_diffusion", source=_MANUFACTURED,
+        inputs={
+            "domain": [[0, 1]], "shape": [41], "diffusivity": 0.1, "t_span": [0, 1], "output": "final",
+            "reaction": {"w": "-10000*(w - cos(t)*cos(pi*x)) - sin(t)*cos(pi*x) + 0.1*pi**2*cos(t)*cos(pi*x)"},
+            "initial": {"w": "cos(pi*x)"},
+        },
+        pick=lambda outputs: outputs["u"]["w"], truth=np.cos(1) * np.cos(_PI * np.linspace(0, 1, 41)),
+    )  # fmt: skip
+    yield Case(
+        name="a reaction that blows up", agent="pde", task="reaction_diffusion", source="elementary (t = 1)",
+        problem="non_finite",
+        inputs={"domain": [[0, 1]], "shape": [33], "reaction": {"u": "u**2"}, "diffusivity": 1, "initial": {"u": 1},
+                "t_span": [0, 2]},
+    )  # fmt: skip
