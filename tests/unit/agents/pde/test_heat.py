@@ -37,10 +37,10 @@ def test_the_grids_equations_are_solved_as_by_an_independent_integrator(method):
 
 
 def test_both_methods_agree_in_three_dimensions_within_their_errors():
-    inputs = {"domain": [[0, 1]] * 3, "shape": [15, 17, 18], "initial": "x*y*(1 - z)", "t_span": [0, 0.1],
+    inputs = {"domain": [[0, 1]] * 3, "shape": [15, 17, 18], "initial": "x*y*sin(2*pi*z)", "t_span": [0, 0.02],
               "output": "final", "coefficients": "1 + x*y + z*z",
               "boundary": {"x": "neumann", "y": "dirichlet", "z": "periodic"}}  # fmt: skip
-    one, other = (solve(inputs, method=method) for method in ("explicit", "implicit"))
+    one, other = (solve(inputs, method=method, rtol=1e-3) for method in ("explicit", "implicit"))
     apart = np.abs(one.outputs["u"] - other.outputs["u"]).max()
     assert apart <= one.diagnostics.error_estimate + other.diagnostics.error_estimate
     assert apart < 2e-3 * np.abs(one.outputs["u"]).max() + 1e-4
