@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from agents import formulas
 from agents.arrays import Array
@@ -55,6 +55,15 @@ class Distribution:
     def probability(self, x: Array) -> Array:
         """Probability of at most x."""
         return np.asarray(self._frozen.cdf(x), dtype=np.float64)
+
+    def of_normal(self, u: Array) -> Array:
+        """Turn standard normal numbers into numbers so distributed, also far out in both tails."""
+        if self.name == "norm":
+            return np.asarray(self.values.get("loc", 0.0) + self.values.get("scale", 1.0) * u)
+        tail = np.clip(special.ndtr(-np.abs(u)), 1e-300, None)
+        x = np.where(u > 0.0, self._frozen.isf(tail), self._frozen.ppf(tail))
+        # an upper tail that is found as 1 - q ends at the last number below 1
+        return np.asarray(np.where(np.isinf(x) & (u > 0.0), self._frozen.ppf(1.0 - 2.0**-53), x))
 
     def log_density(self, x: Array) -> Array:
         """Logarithm of the density; -inf outside the support."""

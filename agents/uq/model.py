@@ -82,3 +82,8 @@ def check_finite(finite: Finite) -> None:
     """Raise `Problem` if the model was not finite somewhere."""
     hint = "distributions within the model's domain, such as truncnorm, or where(c, a, b) in the formula"
     finite.check("the model", "inputs.model", hint)
+
+
+def gradient(text: str, read_model: Model, parameters: tuple[str, ...]) -> Program:
+    """Compile the model with its derivatives by the distributed variables; raises `Problem`."""
+    return formulas.compiled({"inputs.model": text}, read_model.names, parameters, jacobian=True)

@@ -15,6 +15,8 @@ def cases() -> Iterator[Case]:
     """Iterate over the cases."""
     yield from _propagate()
     yield from _sensitivity()
+    yield from _rare_event()
+    yield from _confidence()
 
 
 def _propagate() -> Iterator[Case]:
@@ -96,4 +98,58 @@ def _sensitivity() -> Iterator[Case]:
     yield Case(
         name="a model that does not vary", agent="uq", task="sensitivity", source="no variance to share",
         inputs={"model": "1", "distributions": {"x": _UNIT}}, problem="singular",
+    )  # fmt: skip
+
+
+def _rare_event() -> Iterator[Case]:
+    def line(d: int, beta: float) -> dict[str, Any]:
+        total = " + ".join(f"x{i}" for i in range(d))
+        return {
+            "model": f"({total})/sqrt({d})", "threshold": beta, "distributions": {f"x{i}": _NORMAL for i in range(d)}
+        }  # fmt: skip
+
+    parabola = {"model": "y + 0.1*x**2", "threshold": 4.0, "distributions": {"x": _NORMAL, "y": _NORMAL}}
+    sphere = {
+        "model": " + ".join(f"x{i}**2" for i in range(5)), "threshold": 36.0,
+        "distributions": {f"x{i}": _NORMAL for i in range(5)},
+    }  # fmt: skip
+    known: list[tuple[str, str, dict[str, Any], float]] = [
+        ("a plane, β = 3, d = 2", "Φ(−3)", line(2, 3.0), 1.3498980316300945e-3),
+        ("a plane, β = 4, d = 10", "Φ(−4)", line(10, 4.0), 3.1671241833119921e-5),
+        ("a plane, β = 5, d = 50", "Φ(−5)", line(50, 5.0), 2.8665157187919391e-7),
+        ("outside a sphere, d = 5", "χ² of 5 degrees", sphere, 9.4981089986250793e-7),
+        ("beyond a parabola", "∫ φ(x) Φ(0.1 x² − 4) dx, mpmath", parabola, 6.4065211316770283e-5),
+        (
+            "a sum of exponentials", "e⁻²⁵ (1 + 25)",
+            {"model": "x + y", "threshold": 25.0, "distributions": {name: {"distribution": "expon"} for name in "xy"}},
+            26.0 * math.exp(-25.0),
+        ),
+    ]  # fmt: skip
+    for name, source, inputs, truth in known:
+        yield Case(
+            name=f"{name}, subset simulation", agent="uq", task="rare_event", source=source, inputs=inputs,
+            pick=lambda outputs: outputs["probability"], truth=truth,
+        )  # fmt: skip
+    yield Case(
+        name="a plane, β = 3, counted", agent="uq", task="rare_event", source="Φ(−3)",
+        inputs={**line(2, 3.0), "method": "monte_carlo"}, pick=lambda outputs: outputs["probability"],
+        truth=1.3498980316300945e-3,
+    )  # fmt: skip
+    yield Case(
+        name="an event that cannot happen", agent="uq", task="rare_event", source="sin x ≤ 1",
+        inputs={"model": "sin(x)", "threshold": 2.0, "distributions": {"x": _NORMAL}}, problem="not_converged",
+    )  # fmt: skip
+
+
+def _confidence() -> Iterator[Case]:
+    half = [0.0] * 50 + [1.0] * 50
+    yield Case(
+        name="the percentile interval of a share", agent="uq", task="confidence",
+        source="quantiles of the binomial distribution", inputs={"data": half, "method": "percentile"},
+        pick=lambda outputs: outputs["interval"], truth=[0.4, 0.6],
+    )  # fmt: skip
+    yield Case(
+        name="the median of three values", agent="uq", task="confidence", source="7/27 of the resamples at either end",
+        inputs={"data": [1.0, 2.0, 3.0], "statistic": "median", "method": "percentile"},
+        pick=lambda outputs: outputs["interval"], truth=[1.0, 3.0],
     )  # fmt: skip
