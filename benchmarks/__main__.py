@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import ensemble, fuzz, latency, throughput
+from benchmarks import ensemble, fuzz, latency, small, throughput
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # where the container is made
 
@@ -30,7 +30,9 @@ def _kafka() -> Iterator[str]:
 
 
 ON_KAFKA: dict[str, Callable[[str], object]] = {"throughput": throughput.measure, "latency": latency.measure}
-ALONE: dict[str, Callable[..., object]] = {"ensemble": ensemble.measure, "fuzz": fuzz.measure}
+ALONE: dict[str, Callable[..., object]] = {
+    "ensemble": ensemble.measure, "fuzz": fuzz.measure, "small": small.measure,
+}  # fmt: skip
 
 
 def main() -> None:

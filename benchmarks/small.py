@@ -1,0 +1,144 @@
+"""Small single requests beside the same call of SciPy: what validation, bounds and diagnostics cost.
+
+Both start from the JSON of the inputs. Ours validates, computes and bounds its error, the short way where there is one;
+SciPy's gets its arrays made and gives the answer alone. Add a row to `CASES` for a task that is to be fast.
+"""
+
+import statistics
+import timeit
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import scipy
+
+from agents import catalogue
+
+_ROUNDS = 7
+_ROUND_S = 0.05
+
+
+@dataclass(frozen=True)
+class Small:
+    """A request and the peer that answers it from the same inputs."""
+
+    name: str
+    agent: str
+    task: str
+    inputs: Mapping[str, Any]
+    peer: Callable[[Mapping[str, Any]], object]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _matrix(n: int, *, positive: bool = False) -> list[list[float]]:
+    drawn = np.random.default_rng(n).standard_normal((n, n))
+    return (drawn @ drawn.T + n * np.eye(n) if positive else drawn).tolist()
+
+
+def _batch(k: int, n: int) -> dict[str, Any]:
+    drawn = np.random.default_rng(n)
+    return {"a": drawn.standard_normal((k, n, n)).tolist(), "b": drawn.standard_normal((k, n)).tolist()}
+
+
+def _array(inputs: Mapping[str, Any], name: str = "a") -> Any:
+    return np.asarray(inputs[name], dtype=float)
+
+
+def _solved(inputs: Mapping[str, Any]) -> object:
+    return scipy.linalg.solve(_array(inputs), _array(inputs, "b"))
+
+
+def _solved_together(inputs: Mapping[str, Any]) -> object:
+    return np.linalg.solve(_array(inputs), _array(inputs, "b")[..., None])
+
+
+def _judged_together(inputs: Mapping[str, Any]) -> object:
+    """What it takes in NumPy to know of each solution how far it can be trusted."""
+    a, b = _array(inputs), _array(inputs, "b")[..., None]
+    x, inverse = np.linalg.solve(a, b), np.linalg.inv(a)
+    residual = np.abs(b - a @ x)
+    condition = np.abs(a).sum(axis=1).max(axis=1) * np.abs(inverse).sum(axis=1).max(axis=1)
+    scale = np.abs(a) @ np.abs(x) + np.abs(b)
+    return x, condition, residual.max(axis=1), (np.abs(inverse) @ (residual + 1e-15 * scale)).max(axis=1)
+
+
+def _linalg() -> list[Small]:
+    rows = [
+        Small(f"solve, n = {n}", "linalg", "solve", {"a": _matrix(n), "b": [1.0] * n}, _solved)
+        for n in (2, 4, 8, 16, 32, 64, 128)
+    ]
+    positive = {"a": _matrix(40, positive=True), "b": [1.0] * 40}
+    rows.append(Small("solve, n = 40, positive definite", "linalg", "solve", positive, _solved))
+    tall = {"a": np.random.default_rng(1).standard_normal((40, 6)).tolist(), "b": [1.0] * 40}
+    rows.append(Small("least_squares, 40×6", "linalg", "least_squares", tall,
+                      lambda given: scipy.linalg.lstsq(_array(given), _array(given, "b"))))  # fmt: skip
+    symmetric = (np.array(_matrix(16)) + np.array(_matrix(16)).T).tolist()
+    rows += [
+        Small("eigen, n = 16", "linalg", "eigen", {"a": _matrix(16)}, lambda given: scipy.linalg.eig(_array(given))),
+        Small("eigen, n = 16, symmetric", "linalg", "eigen", {"a": symmetric},
+              lambda given: scipy.linalg.eigh(_array(given))),
+        Small("svd, n = 16", "linalg", "svd", {"a": _matrix(16)}, lambda given: scipy.linalg.svd(_array(given))),
+        Small("factorize lu, n = 16", "linalg", "factorize", {"a": _matrix(16)},
+              lambda given: scipy.linalg.lu(_array(given))),
+        Small("expm, n = 8", "linalg", "expm", {"a": _matrix(8)}, lambda given: scipy.linalg.expm(_array(given))),
+    ]  # fmt: skip
+    for n in (2, 4, 8, 16):
+        batch = _batch(2000, n)
+        rows.append(Small(f"2,000 systems, n = {n}, beside numpy", "linalg", "solve", batch, _solved_together))
+        rows.append(Small(f"2,000 systems, n = {n}, beside numpy with bounds", "linalg", "solve", batch,
+                          _judged_together))  # fmt: skip
+    return rows
+
+
+CASES: list[Small] = [*_linalg()]
+
+
+def _go_on(fraction: float, stage: str) -> None:
+    """Watch nothing."""
+
+
+def _ours(case: Small) -> Callable[[], object]:
+    task, raw = catalogue.find(case.agent, case.task), msgspec.json.encode(case.inputs)
+
+    def whole() -> object:
+        return task.compute([task.prepare(msgspec.json.decode(raw), case.options, 1)], _go_on)
+
+    def short() -> object:
+        if task.quick is None:
+            raise ValueError(task.name)
+        return task.compute([task.quick.plan(task.quick.decode(msgspec.Raw(raw)))], _go_on)
+
+    if task.quick is None or case.options:
+        return whole
+    try:
+        return whole if task.quick.plan(task.quick.decode(msgspec.Raw(raw))) is None else short
+    except msgspec.ValidationError:
+        return whole
+
+
+def _theirs(case: Small) -> Callable[[], object]:
+    raw = msgspec.json.encode(case.inputs)
+    return lambda: case.peer(msgspec.json.decode(raw))
+
+
+def _seconds(calls: list[Callable[[], object]]) -> list[float]:
+    """Median seconds of each call; they take turns, so that a busy machine is busy for all of them."""
+    counts = [max(1, int(_ROUND_S / max(timeit.timeit(call, number=1), 1e-7))) for call in calls]
+    found: list[list[float]] = [[] for _ in calls]
+    for _ in range(_ROUNDS):
+        for times, call, count in zip(found, calls, counts, strict=True):
+            times.append(timeit.timeit(call, number=count) / count)
+    return [statistics.median(times) for times in found]
+
+
+def measure() -> dict[str, Any]:
+    """Measure every case; prints a table."""
+    found: dict[str, Any] = {}
+    print(f"{'request':52} {'ours ms':>9} {'SciPy ms':>9} {'ratio':>6}")
+    for case in CASES:
+        ours, peer = _seconds([_ours(case), _theirs(case)])
+        found[f"{case.agent}.{case.name}"] = {"ours_ms": ours * 1e3, "scipy_ms": peer * 1e3, "ratio": ours / peer}
+        print(f"{case.agent + '.' + case.name:52} {ours * 1e3:9.3f} {peer * 1e3:9.3f} {ours / peer:6.2f}", flush=True)
+    return found
