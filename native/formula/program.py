@@ -118,9 +118,8 @@ def compile_program(
 
     """
     if sum(map(len, formulas)) > TEXT_LIMIT:
-        error = FormulaError(f"the formulas have more than {TEXT_LIMIT} characters together", 1)
-        error.name = names[0] if names else ""
-        raise error
+        text = f"the formulas have more than {TEXT_LIMIT} characters together"
+        raise FormulaError(text, 1, "split the formulas", _called(names, 0))
     kind = "gradient" if jacobian else derivatives
     return _compile(tuple(formulas), tuple(variables), tuple(parameters), kind, tuple(names))
 
@@ -133,20 +132,21 @@ def _compile(
     graph = Graph()
     places = {name: index for index, name in enumerate((*variables, *parameters))}
     roots: list[int] = []
-    for index, text in enumerate(formulas):
-        try:
-            roots.append(parse(text, places, graph))
-        except TooLargeError as error:
-            raise FormulaError(str(error), 1, "split the formula") from error
-        except FormulaError as error:
-            error.name = names[index] if names else str(index)
-            raise
     try:
+        for text in formulas:
+            roots.append(parse(text, places, graph))
         parts, pattern, extra = _derive(graph, roots, kind, len(variables), len(places))
+    except FormulaError as error:
+        error.name = _called(names, len(roots))
+        raise
     except (TooLargeError, NoDerivativeError) as error:
-        raise FormulaError(str(error), 1, "fewer or simpler formulas") from error
+        raise FormulaError(str(error), 1, "fewer or simpler formulas", _called(names, len(roots))) from error
     outputs = [root for part in parts for root in part]
     return allot(graph, outputs, len(places) + extra, tuple(map(len, parts)), pattern)
+
+
+def _called(names: Sequence[str], index: int) -> str:
+    return names[min(index, len(names) - 1)] if names else str(index)
 
 
 def _derive(

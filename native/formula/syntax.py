@@ -36,11 +36,11 @@ _INSTEAD = {
 class FormulaError(ValueError):
     """A formula cannot be read: where (`column`, from 1), in which (`name`), and what would do (`hint`)."""
 
-    def __init__(self, message: str, column: int, hint: str | None = None) -> None:
+    def __init__(self, message: str, column: int, hint: str | None = None, name: str = "") -> None:
         super().__init__(f"column {column}: {message}")
         self.column = column
         self.hint = hint
-        self.name = ""
+        self.name = name
 
 
 def is_name(text: str) -> bool:
@@ -162,12 +162,17 @@ class _Parser:
             return self._graph.place(self._names[name])
         if name in _CONSTANTS:
             return self._graph.constant(_CONSTANTS[name])
-        hint = _INSTEAD.get(name) or (f"write {name}(…)" if name in FUNCTIONS else _nearest(name, self._names))
-        raise FormulaError(f"{name[:NAME_LIMIT]!r} is not known", column, hint)
+        if name in FUNCTIONS:
+            raise FormulaError(f"{name!r} is a function", column, f"write {name}(…)")
+        if name in _RESERVED:
+            raise FormulaError(f"{name!r} is not expected here", column, _INSTEAD.get(name))
+        raise FormulaError(f"{name[:NAME_LIMIT]!r} is not known", column, _nearest(name, self._names))
 
     def _call(self, name: str, column: int) -> int:
         if name not in FUNCTIONS:
-            raise FormulaError(f"{name[:NAME_LIMIT]!r} is no function", column, _nearest(name, FUNCTIONS))
+            known = name in self._names or name in _CONSTANTS
+            hint = f"write {name[:NAME_LIMIT]}*(…)" if known else _nearest(name, FUNCTIONS)
+            raise FormulaError(f"{name[:NAME_LIMIT]!r} is no function", column, hint)
         self._advance()
         arguments = []
         if not self._at(")"):
