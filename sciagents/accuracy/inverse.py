@@ -16,6 +16,7 @@ def cases() -> Iterator[Case]:
     yield from _bayesian()
     yield from _regularized()
     yield from _ode_parameters()
+    yield from _filters()
 
 
 def _values(outputs: dict[str, Any]) -> Any:
@@ -132,6 +133,52 @@ def _ode_parameters() -> Iterator[Case]:
             "data": {"t": [0, 1, 2], "x": [2, 1, 0.5]},
         },
         problem="singular",
+    )  # fmt: skip
+
+
+def _filters() -> Iterator[Case]:
+    seen = [0.8, 0.3, -0.2, 0.4]
+    mean, p, means = 0.0, 1.0, []
+    for y in seen:
+        p = 0.81 * p + 0.1
+        gain = p / (p + 0.25)
+        mean, p = 0.9 * mean + gain * (y - 0.9 * mean), (1.0 - gain) * p
+        means.append(mean)
+    scalar = {"matrix": [[0.9]], "observations": seen, "observation_covariance": 0.25}
+    for size in (100, 10_000):
+        yield Case(
+            name=f"an autoregression, {size} members", agent="inverse", task="enkf", source="Kalman's filter",
+            inputs={**scalar, "initial": [0], "initial_covariance": 1, "process_covariance": 0.1},
+            options={"n_ensemble": size}, pick=lambda outputs: outputs["mean"][:, 0], truth=np.array(means),
+        )  # fmt: skip
+    b = np.array([[1.0, 0.5], [0.5, 1.0]])
+    yield Case(
+        name="3D-Var of two states", agent="inverse", task="variational", source="best linear unbiased estimate",
+        inputs={
+            "background": [1, 2], "background_covariance": b.tolist(), "observations": [1.5],
+            "observation_operator": [[1, 0]], "observation_covariance": 0.1,
+        },
+        pick=lambda outputs: outputs["estimate"], truth=np.array([1.0, 2.0]) + b[:, 0] * 0.5 / 1.1,
+    )  # fmt: skip
+    powers = 0.9 ** np.arange(1.0, 5.0)
+    yield Case(
+        name="4D-Var of an autoregression", agent="inverse", task="variational", source="weighted mean, by hand",
+        inputs={**scalar, "background": [0], "background_covariance": 1},
+        pick=lambda outputs: outputs["estimate"],
+        truth=np.array([powers @ np.array(seen) / 0.25 / (1.0 + powers @ powers / 0.25)]),
+    )  # fmt: skip
+    angle = 0.3
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    rows = np.stack([np.linalg.matrix_power(turn, k)[0] for k in range(1, 6)])
+    shown = np.array([0.9, 0.8, 0.7, 0.3, 0.1])
+    yield Case(
+        name="4D-Var of a rotation seen on one axis", agent="inverse", task="variational", options={"method": "lbfgs"},
+        source="Kalman's smoother, normal equations", pick=lambda outputs: outputs["estimate"],
+        inputs={
+            "matrix": turn.tolist(), "background": [0, 0], "background_covariance": 1, "observations": shown.tolist(),
+            "observation_operator": [[1, 0]], "observation_covariance": 0.01,
+        },
+        truth=np.linalg.solve(rows.T @ rows / 0.01 + np.eye(2), rows.T @ shown / 0.01),
     )  # fmt: skip
 
 
