@@ -66,7 +66,7 @@ def lorenz(times):
     for end in times:
         while t < end - 1e-9:
             x, t = system.step(x, t, 0.005), t + 0.005
-        made.append(x[0, 0])
+        made.append(float(x[0, 0]))
     return made
 
 
