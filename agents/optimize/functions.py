@@ -1,5 +1,8 @@
 """Formulas of named variables as functions of a point: values, exact derivatives, and what rounding does to them."""
 
+from collections.abc import Callable
+from typing import Protocol
+
 import numpy as np
 
 from agents import formulas
@@ -12,6 +15,25 @@ _BLOCK = 2_000_000
 _HESSIAN_LIMIT = 200
 """Most variables for which a Hessian is compiled; above, it is differences of exact gradients."""
 _RELATIVE = 6e-6
+
+
+class Smooth(Protocol):
+    """k functions of n variables with their derivatives, what `Functions` is to `kkt` and `isolation`."""
+
+    n: int
+    k: int
+
+    def at(self, x: Array, /) -> tuple[Array, Array]:
+        """Values (k) and gradients (k, n)."""
+
+    def many(self, points: Array, /) -> tuple[Array, Array]:
+        """Values (p, k) and gradients (p, k, n)."""
+
+    def near(self, points: Array, /) -> tuple[Array, Array]:
+        """As `many`, each with other roundings."""
+
+    def hessian(self, x: Array, weights: Array, /) -> Array:
+        """The Hessian (n, n) of the weighted sum."""
 
 
 class Functions:
@@ -92,17 +114,23 @@ class Functions:
         return whole
 
     def _differences(self, x: Array, weights: Array) -> Array:
-        h = _RELATIVE * np.maximum(np.abs(x), 1e-2 * max(1.0, float(np.abs(x).max(initial=0.0))))
-        columns = np.empty((self.n, self.n))
         block = max(1, _BLOCK // (2 * self.k * (self.n + 1)))
-        for first in range(0, self.n, block):
-            places = np.arange(first, min(first + block, self.n))
-            points = np.repeat(x[None, :], 2 * len(places), axis=0)
-            points[np.arange(len(places)), places] += h[places]
-            points[len(places) + np.arange(len(places)), places] -= h[places]
-            slopes = np.einsum("k,pkn->pn", weights, self.many(points)[1])
-            columns[:, places] = ((slopes[: len(places)] - slopes[len(places) :]) / (2.0 * h[places, None])).T
-        return 0.5 * (columns + columns.T)
+        return differences(lambda points: np.einsum("k,pkn->pn", weights, self.many(points)[1]), x, block)
+
+
+def differences(slopes: Callable[[Array], Array], x: Array, block: int) -> Array:
+    """Return the Hessian by central differences of gradients (p, n) at points (p, n), `block` directions at a time."""
+    n = len(x)
+    h = _RELATIVE * np.maximum(np.abs(x), 1e-2 * max(1.0, float(np.abs(x).max(initial=0.0))))
+    columns = np.empty((n, n))
+    for first in range(0, n, block):
+        places = np.arange(first, min(first + block, n))
+        points = np.repeat(x[None, :], 2 * len(places), axis=0)
+        points[np.arange(len(places)), places] += h[places]
+        points[len(places) + np.arange(len(places)), places] -= h[places]
+        found = slopes(points)
+        columns[:, places] = ((found[: len(places)] - found[len(places) :]) / (2.0 * h[places, None])).T
+    return 0.5 * (columns + columns.T)
 
 
 def ulps(x: Array, count: int) -> Array:

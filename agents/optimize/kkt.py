@@ -12,7 +12,7 @@ import numpy as np
 from scipy import optimize
 
 from agents.arrays import Array
-from agents.optimize.functions import Functions, ulps
+from agents.optimize.functions import Smooth, ulps
 from agents.optimize.newton import TINY
 from agents.optimize.refine import Indices
 from agents.optimize.residuals import EPS
@@ -84,7 +84,7 @@ class _Local:
     hessian: Array
 
 
-def polish(functions: Functions, x: Array, box: Box) -> Stationary:
+def polish(functions: Smooth, x: Array, box: Box) -> Stationary:
     """Iterate from near a solution; what is found there is told by the flags of the result."""
     start = x  # steps that shrink by a constant ratio, as at a singular Hessian, leave the rest of their series
     local = _conditions(functions, x, box)
@@ -106,7 +106,7 @@ def polish(functions: Functions, x: Array, box: Box) -> Stationary:
     return _judge(functions, best, box, start, steps, 2.0 / (1.0 - ratio))
 
 
-def _conditions(functions: Functions, x: Array, box: Box) -> _Local:
+def _conditions(functions: Smooth, x: Array, box: Box) -> _Local:
     values, slopes = functions.at(x)
     multipliers, bound_multipliers, active = _multipliers(x, values, slopes, box)
     x = np.where(bound_multipliers > 0, box.low, np.where(bound_multipliers < 0, box.high, x))
@@ -179,7 +179,7 @@ def _solve(system: Array, right: Array) -> Array:
     return np.asarray(found)
 
 
-def _judge(functions: Functions, local: _Local, box: Box, start: Array, steps: int, factor: float) -> Stationary:
+def _judge(functions: Smooth, local: _Local, box: Box, start: Array, steps: int, factor: float) -> Stationary:
     n, nf = functions.n, len(local.free)
     x, values, slopes = local.x, local.values, local.slopes
     weights = np.concatenate([[1.0], -local.multipliers])
@@ -238,7 +238,7 @@ def _second_order(local: _Local, n: int) -> tuple[bool, bool, Array]:
     return lowest > _FLAT * top, top == 0.0 or abs(lowest) <= _FLAT * top, curve
 
 
-def _noise(functions: Functions, local: _Local, weights: Array) -> Array:
+def _noise(functions: Smooth, local: _Local, weights: Array) -> Array:
     """Estimate how exact the conditions are: what they jump by where x and constants change in their last place."""
     nf = len(local.free)
     points = np.repeat(local.x[None, :], _CLOUD, axis=0)

@@ -1,5 +1,6 @@
 """The task `optimize.least_squares`: a point where the squares of formulas have the least sum."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -10,7 +11,9 @@ from agents.arrays import Array
 from agents.optimize import boxes
 from agents.optimize.curve_fit import KERNEL, PARAMETERS_LIMIT, check_end, check_size, check_start, read_data
 from agents.optimize.fit import fit
-from agents.optimize.isolation import radius_of
+from agents.optimize.functions import differences
+from agents.optimize.isolation import radius
+from agents.optimize.kkt import Box, polish
 from agents.optimize.refine import Point
 from agents.optimize.residuals import ListResiduals, ModelResiduals, Pace, Residuals
 from agents.optimize.separable import linear_parameters
@@ -117,36 +120,55 @@ def _read_residuals(inputs: LeastSquaresInputs, names: tuple[str, ...], constant
 
 
 class _Sum:
-    """Half the sum of squares as the one function that `isolation` looks at."""
+    """Half the sum of squares as one function: what `kkt` looks at where the Jacobian is singular."""
+
+    k = 1
 
     def __init__(self, residuals: Residuals) -> None:
         self.n = residuals.n
         self._residuals = residuals
 
-    def many(self, points: Array) -> Array:
-        return np.asarray(0.5 * np.sum(self._residuals.many(points)[0] ** 2, axis=1))
+    def at(self, x: Array, /) -> tuple[Array, Array]:
+        values, slopes = self.many(x[None, :])
+        return values[0], slopes[0]
 
-    def near(self, points: Array) -> Array:
-        return np.asarray(0.5 * np.sum(self._residuals.near(points)[0] ** 2, axis=1))
+    def many(self, points: Array, /) -> tuple[Array, Array]:
+        return self._of(*self._residuals.many(points))
 
-    def slopes(self, points: Array) -> Array:
-        r, jacobian = self._residuals.many(points)
-        return np.asarray(np.einsum("km,kmn->kn", r, jacobian))
+    def near(self, points: Array, /) -> tuple[Array, Array]:
+        return self._of(*self._residuals.near(points))
+
+    def hessian(self, x: Array, weights: Array, /) -> Array:
+        return float(weights[0]) * differences(lambda points: self.many(points)[1][:, 0], x, self.n)
+
+    @staticmethod
+    def _of(r: Array, jacobian: Array) -> tuple[Array, Array]:
+        values = 0.5 * np.einsum("pm,pm->p", r, r)
+        return values[:, None], np.einsum("pm,pmn->pn", r, jacobian)[:, None, :]
+
+
+def _by_curvature(residuals: Residuals, point: Point) -> Point:
+    """Judge a point with a singular Jacobian by the whole Hessian, and by the heights around it."""
+    whole, n = _Sum(residuals), residuals.n
+    box = Box(np.full(n, -np.inf), np.full(n, np.inf), np.zeros(0, dtype=np.bool_))
+    found = polish(whole, point.p, box)
+    error = found.error if found.solved else np.full(n, radius(whole, found, box))
+    if not np.isfinite(error).all():
+        return point
+    r, jacobian = residuals.at(found.x)
+    return replace(point, p=found.x, r=r, jacobian=jacobian, settled=found.solved, minimum=True, error=error)
 
 
 def _outcome(
     residuals: Residuals, point: Point, names: tuple[str, ...], low: Array, high: Array, field: str
 ) -> Outcome:
     held = boxes.active(point.p, low, high, names)
-    error = float(point.error.max(initial=0.0))
-    isolated = point.minimum
-    if not (point.settled and point.minimum) and not held:
-        jacobian = residuals.at(point.p)[1]
-        curvatures, vectors = np.linalg.eigh(jacobian.T @ jacobian)
-        error = radius_of(_Sum(residuals), point.p, vectors.T, curvatures, low, high)
-        isolated = bool(np.isfinite(error))
-    if not isolated or not (point.settled or np.isfinite(error)):
+    certified = point.settled and point.minimum
+    if not certified and not held:
+        point = _by_curvature(residuals, point)
+    if not (point.minimum and np.isfinite(point.error).all()):
         check_end(point, names, field)
+    error = float(point.error.max(initial=0.0))
     free = np.array([name not in held for name in names])
     gradient = np.abs(point.jacobian.T @ point.r)[free]
     condition = point.geometry.condition
@@ -164,8 +186,8 @@ def _outcome(
         converged=True, iterations=point.steps, evaluations=residuals.pace.evaluations, error_estimate=error,
         residual=float(point.cost**0.5), method="trf" if np.isfinite([low, high]).any() else "lm",
         checks=[
-            Check("gradient_is_zero", point.settled), Check("hessian_is_positive_definite", point.minimum),
-            Check("minimum_is_isolated", isolated),
+            Check("gradient_is_zero", point.settled), Check("jacobian_is_regular", certified),
+            Check("minimum_is_isolated", point.minimum),
         ],
     )  # fmt: skip
     return Outcome(outputs, KERNEL, True, diagnostics, warnings)

@@ -7,8 +7,9 @@ import numpy as np
 
 from agents import alone, draws, formulas
 from agents.optimize import boxes, constraints
+from agents.optimize.augmented import Augmented
 from agents.optimize.descent import Descent
-from agents.optimize.functions import Functions
+from agents.optimize.functions import Functions, Smooth
 from agents.optimize.isolation import radius
 from agents.optimize.kkt import Box, Stationary
 from agents.optimize.residuals import Pace
@@ -122,8 +123,8 @@ def outcome(descent: Descent, point: Stationary, inputs: Any, signs: Any) -> Out
     estimate: float | None = error
     warnings: list[str] = []
     settled, isolated = point.settled, point.minimum
-    if not point.minimum and point.flat and not descent.constrained:
-        reach = radius(functions, point, box)
+    if not point.minimum and point.flat and point.feasible:
+        reach = radius(_without_constraints(descent, point), point, box)
         estimate = reach if np.isfinite(reach) else None
         isolated = bool(np.isfinite(reach))
         settled = settled or isolated
@@ -156,6 +157,13 @@ def outcome(descent: Descent, point: Stationary, inputs: Any, signs: Any) -> Out
     )  # fmt: skip
     del inputs
     return Outcome(outputs, KERNEL, True, diagnostics, warnings)
+
+
+def _without_constraints(descent: Descent, point: Stationary) -> Smooth:
+    if not descent.constrained:
+        return descent.functions
+    active = descent.box.equality | (point.multipliers > 0)
+    return Augmented(descent.functions, point.x, point.multipliers, active)
 
 
 def _lowest_nearby(descent: Descent, point: Stationary, error: float) -> bool:

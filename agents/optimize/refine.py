@@ -81,55 +81,77 @@ def geometry_of(jacobian: Array) -> Geometry:
     return Geometry(q @ left, back, condition, right[-1])
 
 
+@dataclass(frozen=True, eq=False)
+class _Local:
+    """A point with its Hessian in z, how exact the gradient is, and Newton's step."""
+
+    p: Array
+    r: Array
+    jacobian: Array
+    geometry: Geometry
+    hessian: Array
+    noise: Array
+    minimum: bool
+    z: Array
+
+    @property
+    def length(self) -> float:
+        return float(np.linalg.norm(self.z))
+
+
 def refine(residuals: Residuals, p: Array, free: Indices) -> Point:
     """Iterate Newton's method from near a minimum over the `free` parameters (indices); the others stay."""
-    best: tuple[float, Array] | None = None
-    for step in range(_STEPS + 1):
-        r, whole = residuals.at(p)
-        geometry = geometry_of(whole[:, free])
-        norm = float(np.linalg.norm(r))
-        if is_singular(geometry, len(r)):
-            return Point(p, r, whole, geometry, False, False, np.full(len(p), np.inf), step)
-        gradient = geometry.u.T @ r
-        hessian, noise = _second_order(residuals, p, free, geometry, r, gradient, norm)
-        lowest = float(np.linalg.eigvalsh(hessian)[0])
-        minimum = bool(lowest > 1e-8)
-        z = -np.linalg.solve(hessian, gradient) if minimum else -gradient
-        length = float(np.linalg.norm(z))
-        floor = float(np.linalg.norm(noise))
-        if best is not None and (length >= 0.5 * best[0] or step == _STEPS):
-            if length > best[0]:  # the step before was the last that helped
-                p = best[1]
-                r, whole = residuals.at(p)
-                geometry = geometry_of(whole[:, free])
-                gradient = geometry.u.T @ r
-                hessian, noise = _second_order(residuals, p, free, geometry, r, gradient, norm)
-                minimum = bool(np.linalg.eigvalsh(hessian)[0] > 1e-8)
+    r, jacobian = residuals.at(p)
+    here = _local(residuals, p, free)
+    if here is None:
+        geometry = geometry_of(jacobian[:, free])
+        return Point(p, r, jacobian, geometry, False, False, np.full(len(p), np.inf), 0)
+    steps = 0
+    for steps in range(1, _STEPS + 1):  # noqa: B007 - told
+        if here.minimum and here.length <= 0.25 * float(np.linalg.norm(here.noise)):
             break
-        if minimum and length <= 0.25 * floor:
+        moved = here.p.copy()
+        moved[free] += here.geometry.back @ here.z
+        there = _local(residuals, moved, free)
+        rounding = (100.0 * EPS * residuals.size) ** 2
+        if there is None or not there.r @ there.r <= (here.r @ here.r) * (1.0 + 1e-8) + rounding:
             break
-        best = length, p
-        moved = p.copy()
-        moved[free] += geometry.back @ z
-        p = moved
-    return _judged(residuals, p, free, r, whole, geometry, gradient, hessian, noise, minimum, step)
+        halved = there.length < 0.5 * here.length
+        if there.length <= here.length:
+            here = there
+        if not halved:
+            break
+    return _judged(residuals, here, free, steps)
 
 
-def _judged(
-    residuals: Residuals, p: Array, free: Indices, r: Array, whole: Array, geometry: Geometry, gradient: Array,
-    hessian: Array, noise: Array, minimum: bool, steps: int,
-) -> Point:  # fmt: skip
+def _local(residuals: Residuals, p: Array, free: Indices) -> _Local | None:
+    """Return what is needed for a step from p; None where the Jacobian is singular or not finite."""
+    r, jacobian = residuals.at(p)
+    part = jacobian[:, free]
+    if not (np.isfinite(r).all() and np.isfinite(part).all()):
+        return None
+    geometry = geometry_of(part)
+    if is_singular(geometry, len(r)):
+        return None
+    gradient = geometry.u.T @ r
+    hessian, noise = _second_order(residuals, p, free, geometry, r, gradient, float(np.linalg.norm(r)))
+    minimum = bool(np.linalg.eigvalsh(hessian)[0] > 1e-8)
+    z = np.asarray(-np.linalg.solve(hessian, gradient) if minimum else -gradient)
+    return _Local(p, r, jacobian, geometry, hessian, noise, minimum, z)
+
+
+def _judged(residuals: Residuals, here: _Local, free: Indices, steps: int) -> Point:
     m, n = residuals.m, len(free)
+    p, geometry = here.p, here.geometry
+    if not here.minimum:
+        return Point(p, here.r, here.jacobian, geometry, False, False, np.full(len(p), np.inf), steps)
+    z = np.abs(here.z)
+    spread = np.abs(np.linalg.inv(here.hessian)) @ here.noise
+    offset = here.length * max(m - n, 1) ** 0.5
+    settled = bool(offset <= _OFFSET * np.linalg.norm(here.r) or (z <= 4.0 * spread + 1e-300).all())
     error = np.zeros(len(p))
-    if not minimum:
-        return Point(p, r, whole, geometry, False, False, np.full(len(p), np.inf), steps)
-    inverse = np.linalg.inv(hessian)
-    z = np.abs(inverse @ gradient)
-    spread = np.abs(inverse) @ noise
-    offset = float(np.linalg.norm(z)) * max(m - n, 1) ** 0.5
-    settled = bool(offset <= _OFFSET * np.linalg.norm(r) or (z <= 4.0 * spread + 1e-300).all())
     error[free] = 2.0 * (np.abs(geometry.back) @ (z + spread)) + EPS * np.abs(p[free])
-    return Point(p, r, whole, geometry, settled, True, error, steps)
+    return Point(p, here.r, here.jacobian, geometry, settled, True, error, steps)
 
 
 def _second_order(
