@@ -50,13 +50,7 @@ class Descent:
             return self._minimum()
         except Unbounded as found:
             self.check_ray(found.x)
-            text = "the objective falls below every bound"
-            if self._feasible(found.x):
-                raise unbounded(text) from None
-            hint = "bounds that keep the variables where the problem makes sense, or another start"
-            raise Problem(
-                "not_converged", text + " outside the constraints", field="inputs.objective", hint=hint
-            ) from None
+            raise unbounded("the objective falls below every bound") from None
 
     def _minimum(self) -> Stationary:
         best: Stationary | None = None
@@ -189,6 +183,10 @@ class Descent:
             }  # fmt: skip
         try:
             found = optimize.minimize(value, start, **keywords)
+        except Unbounded as far:
+            if self._feasible(far.x):
+                raise
+            return start  # it went astray
         except (ValueError, np.linalg.LinAlgError):  # not finite where it went
             return start
         x = np.asarray(found.x, dtype=np.float64)

@@ -104,6 +104,8 @@ class _Search:
         usable.sort(key=_height)
         usable += self._hops(usable[0])
         usable.sort(key=_height)
+        if not usable[0][0].solved and (again := self._descend(usable[0][0].x, "auto")) is not None:
+            usable = sorted([again, *usable], key=_height)
         best, descent = usable[0]
         if best.values[0] < -_DEEP * self.typical:
             raise unbounded("the objective falls below every bound at a point inside the bounds")
@@ -115,8 +117,9 @@ class _Search:
         diagnostics = msgspec.structs.replace(made.diagnostics, method=method)
         return msgspec.structs.replace(made, diagnostics=diagnostics)
 
-    def _descend(self, x: Array) -> tuple[Stationary, Descent] | None:
-        descent = Descent(self.functions, x, self.box, "auto", 500, self.seed)
+    def _descend(self, x: Array, method: str | None = None) -> tuple[Stationary, Descent] | None:
+        quick = "slsqp" if self.functions.k > 1 else "l_bfgs_b"
+        descent = Descent(self.functions, x, self.box, method or quick, 500, self.seed)
         try:
             point = descent.minimum()
         except Problem as problem:
