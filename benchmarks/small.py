@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import scipy
+import scipy.optimize
 
 from agents import catalogue
 
@@ -92,7 +93,47 @@ def _linalg() -> list[Small]:
     return rows
 
 
-CASES: list[Small] = [*_linalg()]
+def _optimize() -> list[Small]:
+    """SciPy's get Python functions, as somebody would write them."""
+    start = [250, 5e-4]
+    fit = {
+        "t": [77.6, 114.9, 141.1, 190.8, 239.9, 289, 332.8, 378.4, 434.8, 477.3, 536.8, 593.1],
+        "y": [10.07, 14.73, 17.94, 23.93, 29.61, 35.18, 40.02, 44.82, 50.76, 55.05, 61.01, 66.4],
+    }
+    valley = {"objective": "(1 - x)**2 + 100*(y - x**2)**2", "initial": {"x": -1.2, "y": 1}}
+    prism = {
+        "objective": "a*d*(a + b + c) + c",
+        "initial": {"a": 1, "b": 5, "c": 5, "d": 1},
+        "bounds": {name: [1, 5] for name in "abcd"},
+        "constraints": ["a*b*c*d >= 25", "a**2 + b**2 + c**2 + d**2 == 40"],
+    }
+    limits = (
+        {"type": "ineq", "fun": lambda p: p[0] * p[1] * p[2] * p[3] - 25},
+        {"type": "eq", "fun": lambda p: p[0] ** 2 + p[1] ** 2 + p[2] ** 2 + p[3] ** 2 - 40},
+    )
+    program = {"c": [-3, -2], "a_ub": [[1, 1], [1, 3]], "b_ub": [4, 6], "bounds": [[0, 3], [0, None]]}
+    return [
+        Small("minimize, Rosenbrock", "optimize", "minimize", valley,
+              lambda _: scipy.optimize.minimize(lambda p: (1 - p[0])**2 + 100 * (p[1] - p[0]**2)**2, [-1.2, 1])),
+        Small("minimize, HS71", "optimize", "minimize", prism,
+              lambda _: scipy.optimize.minimize(lambda p: p[0] * p[3] * (p[0] + p[1] + p[2]) + p[2], [1, 5, 5, 1],
+                                                bounds=[(1, 5)] * 4, constraints=limits)),
+        Small("root, two equations", "optimize", "root",
+              {"equations": ["x**2 + y**2 - 4", "x*y - 1"], "initial": {"x": 2, "y": 0.5}},
+              lambda _: scipy.optimize.root(lambda p: [p[0]**2 + p[1]**2 - 4, p[0] * p[1] - 1], [2, 0.5])),
+        Small("least_squares, Rosenbrock", "optimize", "least_squares",
+              {"residuals": ["10*(y - x**2)", "1 - x"], "initial": {"x": -1.2, "y": 1}},
+              lambda _: scipy.optimize.least_squares(lambda p: np.array([10 * (p[1] - p[0]**2), 1 - p[0]]), [-1.2, 1])),
+        Small("curve_fit, 12 rows", "optimize", "curve_fit",
+              {"model": "a*(1 - exp(-b*t))", "parameters": {"a": 250, "b": 5e-4}, "data": fit, "observed": "y"},
+              lambda given: scipy.optimize.curve_fit(lambda t, a, b: a * (1 - np.exp(-b * t)),
+                                                     *map(np.array, given["data"].values()), start)),
+        Small("linear_program, two variables", "optimize", "linear_program", program,
+              lambda given: scipy.optimize.linprog(given["c"], given["a_ub"], given["b_ub"], bounds=given["bounds"])),
+    ]  # fmt: skip
+
+
+CASES: list[Small] = [*_linalg(), *_optimize()]
 
 
 def _go_on(fraction: float, stage: str) -> None:

@@ -18,8 +18,8 @@ from agents.optimize.refine import Indices
 from agents.optimize.residuals import EPS
 
 _STEPS = 80
-_CLOUD = 4
-_SAFETY = 3.0
+_CLOUD = 3
+_SAFETY = 4.0
 _ACTIVE = 1e-5
 _FEASIBLE = 1e-9
 _RELATIVE = 1e-6

@@ -12,8 +12,8 @@ from agents.optimize.functions import Functions, ulps
 from agents.optimize.residuals import EPS
 
 _STEPS = 80
-_CLOUD = 4
-_SAFETY = 3.0
+_CLOUD = 3
+_SAFETY = 4.0
 _SINGULAR = 1e13
 _RELATIVE = 1e-6
 TINY = 1e-306

@@ -17,10 +17,10 @@ from agents.optimize.residuals import EPS, Residuals
 Indices = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
 _STEPS = 12
-_CLOUD = 4
+_CLOUD = 3
 _RELATIVE = 1e-4
 _OFFSET = 1e-6
-_SAFETY = 3.0
+_SAFETY = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ class _Local:
 def refine(residuals: Residuals, p: Array, free: Indices) -> Point:
     """Iterate Newton's method from near a minimum over the `free` parameters (indices); the others stay."""
     r, jacobian = residuals.at(p)
-    here = _local(residuals, p, free)
+    here = _local(residuals, p, free, None)
     if here is None:
         geometry = geometry_of(jacobian[:, free])
         return Point(p, r, jacobian, geometry, False, False, np.full(len(p), np.inf), 0)
@@ -112,7 +112,8 @@ def refine(residuals: Residuals, p: Array, free: Indices) -> Point:
             break
         moved = here.p.copy()
         moved[free] += here.geometry.back @ here.z
-        there = _local(residuals, moved, free)
+        near = here.length <= 1e-4 * (float(np.linalg.norm(here.r)) + 1e-4 * residuals.size)
+        there = _local(residuals, moved, free, here.noise if near else None)
         rounding = (100.0 * EPS * residuals.size) ** 2
         if there is None or not there.r @ there.r <= (here.r @ here.r) * (1.0 + 1e-8) + rounding:
             break
@@ -124,8 +125,11 @@ def refine(residuals: Residuals, p: Array, free: Indices) -> Point:
     return _judged(residuals, here, free, steps)
 
 
-def _local(residuals: Residuals, p: Array, free: Indices) -> _Local | None:
-    """Return what is needed for a step from p; None where the Jacobian is singular or not finite."""
+def _local(residuals: Residuals, p: Array, free: Indices, noise: Array | None) -> _Local | None:
+    """Return what is needed for a step from p; None where the Jacobian is singular or not finite.
+
+    `noise` is what was estimated nearby.
+    """
     r, jacobian = residuals.at(p)
     part = jacobian[:, free]
     if not (np.isfinite(r).all() and np.isfinite(part).all()):
@@ -134,7 +138,10 @@ def _local(residuals: Residuals, p: Array, free: Indices) -> _Local | None:
     if is_singular(geometry, len(r)):
         return None
     gradient = geometry.u.T @ r
-    hessian, noise = _second_order(residuals, p, free, geometry, r, gradient, float(np.linalg.norm(r)))
+    norm = float(np.linalg.norm(r))
+    hessian = _second_order(residuals, p, free, geometry, r, norm)
+    if noise is None:
+        noise = _noise(residuals, p, free, geometry, gradient, hessian, norm)
     minimum = bool(np.linalg.eigvalsh(hessian)[0] > 1e-8)
     z = np.asarray(-np.linalg.solve(hessian, gradient) if minimum else -gradient)
     return _Local(p, r, jacobian, geometry, hessian, noise, minimum, z)
@@ -154,10 +161,8 @@ def _judged(residuals: Residuals, here: _Local, free: Indices, steps: int) -> Po
     return Point(p, here.r, here.jacobian, geometry, settled, True, error, steps)
 
 
-def _second_order(
-    residuals: Residuals, p: Array, free: Indices, geometry: Geometry, r: Array, gradient: Array, norm: float
-) -> tuple[Array, Array]:
-    """Return the Hessian I + S in z by differences of the exact gradient, and how exact the gradient is."""
+def _second_order(residuals: Residuals, p: Array, free: Indices, geometry: Geometry, r: Array, norm: float) -> Array:
+    """Return the Hessian I + S in z by differences of the exact gradient."""
     n = len(free)
     back = geometry.back
     rows = np.sqrt(np.einsum("ij,ij->i", back, back))
@@ -170,10 +175,10 @@ def _second_order(
     _, there = residuals.many(points)
     turned = np.tensordot(there[:, :, free], r, axes=(1, 0))  # (2n, n): gradients by p with r held
     s = ((turned[:n] - turned[n:]) / (2.0 * h[:, None])) @ back
-    hessian = np.eye(n) + 0.5 * (s + s.T)
+    hessian: Array = np.eye(n) + 0.5 * (s + s.T)
     if not np.isfinite(hessian).all():
-        hessian = np.eye(n)
-    return hessian, _noise(residuals, p, free, geometry, gradient, hessian, norm)
+        return np.eye(n)
+    return hessian
 
 
 def _noise(

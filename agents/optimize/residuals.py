@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -42,11 +43,17 @@ class Pace:
 
 def jitter(values: Array, turn: int) -> Array:
     """Change each number that may have been rounded when it was read by one unit in its last place, up or down."""
-    signs = np.resize(np.roll(_SIGNS, 37 * turn + 1), values.size).reshape(values.shape)
-    rounded = values * _EXACT != np.rint(values * _EXACT)
-    return np.where(rounded, values * (1.0 + 0.5 * EPS * signs), values)
+    scaled = values * _EXACT
+    return np.where(scaled == np.rint(scaled), values, values * _factors(turn, values.shape))
 
 
+@lru_cache(maxsize=256)
+def _factors(turn: int, shape: tuple[int, ...]) -> Array:
+    signs = np.resize(np.roll(_SIGNS, 37 * turn + 1), shape)
+    return 1.0 + 0.5 * EPS * signs
+
+
+@lru_cache(maxsize=512)
 def jittered(program: Program, turn: int) -> Program:
     """Return the program with its constants changed in the last place: what they are in decimals is not known."""
     return replace(program, constants=jitter(program.constants, turn))
@@ -102,19 +109,43 @@ class ModelResiduals(Residuals):
         self.observed = observed
         self.weights = weights
         self.program = program
+        self._work = self.m * (len(program.code) + 4.0 * n * n)
+        self._inputs = np.empty((program.n_inputs, self.m))
+        self._inputs[n:] = columns
+        self._jittered: dict[int, tuple[Array, Array]] = {}
+
+    def at(self, p: Array) -> tuple[Array, Array]:
+        """Residuals (m) and Jacobian (m, n) at a point; the last is kept."""
+        key = p.tobytes()
+        if self._last is None or self._last[0] != key:
+            self.pace.tick(1, self._work)
+            self._inputs[: self.n] = p[:, None]
+            made = self.program.evaluate(self._inputs)
+            self._last = key, (made[0] - self.observed) * self.weights, (made[1:] * self.weights).T
+        return self._last[1], self._last[2]
 
     def _many(self, points: Array, turn: int | None) -> tuple[Array, Array]:
         program, columns, observed = self.program, self.columns, self.observed
         if turn is not None:
-            program, columns, observed = jittered(program, turn), jitter(columns, turn), jitter(observed, turn + 5)
+            program = jittered(program, turn)
+            columns, observed = self._changed(turn)
         k = len(points)
-        self.pace.tick(k, k * self.m * (len(program.code) + 4.0 * self.n * self.n))
+        self.pace.tick(k, k * self._work)
         inputs = np.empty((program.n_inputs, k, self.m))
         inputs[: self.n] = points.T[:, :, None]
         inputs[self.n :] = columns[:, None, :]
         made = program.evaluate(inputs.reshape(program.n_inputs, -1)).reshape(self.n + 1, k, self.m)
-        jacobian = np.moveaxis(made[1:], 0, -1) * self.weights[:, None]
+        jacobian = made[1:].transpose(1, 2, 0) * self.weights[:, None]
         return (made[0] - observed) * self.weights, jacobian
+
+    def _changed(self, turn: int) -> tuple[Array, Array]:
+        """Columns and observations with their last places changed; kept while they are not many."""
+        found = self._jittered.get(turn)
+        if found is None:
+            found = jitter(self.columns, turn), jitter(self.observed, turn + 5)
+            if self.columns.size < _BLOCK:
+                self._jittered[turn] = found
+        return found
 
 
 class ListResiduals(Residuals):

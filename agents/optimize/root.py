@@ -76,6 +76,10 @@ def _found(functions: Functions, start: Array, options: RootOptions, seed: int) 
     if bad.any():
         text = f"equation {int(np.argmax(bad))} or its derivative is not finite at the start"
         raise Problem("non_finite", text, field="inputs.initial", hint="another start")
+    if options.method == "auto":
+        root = polish(functions, start)
+        if root.settled and not root.singular and np.abs(root.x - start).max() <= max(1.0, np.abs(start).max()):
+            return root  # Newton's method from a near start
     best: Root | None = None
     for x in _ends(functions, start, options, seed):
         root = polish(functions, x)
