@@ -12,6 +12,7 @@ from agents.arrays import Array
 from agents.inverse import convergence, gaussian, laplace, modes
 from agents.inverse.hmc import Chains
 from agents.inverse.marginals import FARTHEST, marginal
+from agents.inverse.matrix import read as read_matrix
 from agents.inverse.posterior import Posterior
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.task import TaskOptions, Watch
@@ -35,7 +36,7 @@ class BayesianInputs(msgspec.Struct, forbid_unknown_fields=True):
     Formula: `model` of the parameters and the columns of `data` {name: numbers}; `prior` {name: distribution} has all
     parameters; `observed` names a column; `noise` is the standard deviation of the observations about the model: a
     number, or a formula of columns and parameters, so also the name of a parameter that has a prior.
-    Linear: `observations` (m) are `matrix` (m, n) times x plus noise; `prior_mean` (n) or a number,
+    Linear: `observations` (m) are `matrix` (m, n), dense or sparse, times x plus noise; `prior_mean` (n) or a number,
     `prior_covariance` and `noise_covariance`: a number, a diagonal or a matrix.
 
     Outputs: `mean`, `std`, `credible_intervals` (central 95 %), {name: …} for a formula, arrays for a matrix;
@@ -113,7 +114,7 @@ def _prepare_formula(inputs: BayesianInputs, options: BayesianOptions, seed: int
             return _laplace(posterior, tuple(prior), found)
         return _sample(posterior, tuple(prior), found, options, seed, watch)
 
-    return Alone("native.formula", work, max(cost, 3e8 if options.method != "laplace" else 0.0), compiled=COMPILED)
+    return Alone("native.formula", work, max(cost, 3e8), compiled=COMPILED)
 
 
 def read_columns(data: Mapping[str, Any], taken: Mapping[str, str]) -> dict[str, Array]:
@@ -254,13 +255,8 @@ def _prepare_linear(inputs: BayesianInputs, options: BayesianOptions) -> Alone:
     if options.method not in {"auto", "exact"}:
         text = "the posterior of a linear model is known exactly"
         raise Problem("invalid_input", text, field="options.method", hint="auto or exact")
-    matrix = arrays.gate(inputs.matrix, "inputs.matrix", ndim=2)
+    matrix = read_matrix(inputs.matrix, "inputs.matrix", rows=4 * STATES_LIMIT, columns=STATES_LIMIT)
     m, n = matrix.shape
-    if not 0 < n <= STATES_LIMIT or not 0 < m <= 10 * STATES_LIMIT:
-        text, hint = f"the matrix is {m} × {n}", f"1 to {10 * STATES_LIMIT} rows, 1 to {STATES_LIMIT} columns"
-        raise Problem("budget_exceeded" if m and n else "invalid_input", text, field="inputs.matrix", hint=hint)
-    if np.abs(matrix).max() > 1e100:
-        raise Problem("invalid_input", "a number beyond 1e100", field="inputs.matrix", hint="scale the problem")
     observations = read_vector(inputs.observations, m, "inputs.observations")
     mean = np.zeros(n) if inputs.prior_mean is None else read_vector(inputs.prior_mean, n, "inputs.prior_mean")
     if inputs.prior_covariance is None:

@@ -167,7 +167,7 @@ def prepare(inputs: OdeParametersInputs, options: OdeParametersOptions, seed: in
         if not low[i] <= at[i] <= high[i]:
             text, place = f"{name} starts at {at[i]:g}", f"inputs.bounds.{name}"
             raise Problem("invalid_input", text, field=place, hint="a start within the bounds")
-    cost = 2e8 + 20.0 * 1000.0 * 7.0 * (len(programs[0].code) + 10.0 * size)
+    cost = 2.5e8 + 20.0 * 1000.0 * 7.0 * (len(programs[0].code) + 10.0 * size)
     return Alone("native.ode", lambda watch, _: _solve(fit, at, low, high, watch), cost, compiled=ode.COMPILED)
 
 

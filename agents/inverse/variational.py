@@ -87,10 +87,9 @@ def prepare(inputs: VariationalInputs, options: VariationalOptions, seed: int) -
         )  # fmt: skip
         return _assimilate(found, names, options)
 
-    each = (
-        steps * ((moves.cost if moves else 0.0) + 8.0 * n**3 + 1e5) + k * (2.0 * m * n * n + 1e5) + (n + m * k) * n * n
-    )
-    return Alone("native.formula", work, 1e6 + 20.0 * each)
+    each = steps * ((moves.cost if moves else 0.0) + 8.0 * n**3 + 6e5) + k * (2.0 * m * n * n + 1e5)
+    runs = 100.0 if options.method == "lbfgs" else 20.0
+    return Alone("native.formula", work, 1e6 + runs * (each + float(n + m * k) * n * n))
 
 
 def _assimilate(found: Assimilation, names: tuple[str, ...], options: VariationalOptions) -> Outcome:

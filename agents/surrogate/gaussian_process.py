@@ -77,7 +77,7 @@ def prepare(inputs: GaussianProcessInputs, options: GaussianProcessOptions, seed
 
     fits = options.n_starts * _EVALUATIONS if np.isnan(held).any() else 1.0
     many = 0 if points is None else len(points)
-    cost = fits * (5.0 * n**3 + 50.0 * n * n + 1e5) + kernel_surrogate.fit_cost(n) + many * (n * n + 50.0 * n)
+    cost = fits * (5.0 * n**3 + 50.0 * n * n + 2e6) + kernel_surrogate.fit_cost(n) + many * (n * n + 50.0 * n)
     return Alone("surrogate.gaussian_process", work, cost, compiled=False)
 
 

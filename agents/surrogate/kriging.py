@@ -68,7 +68,7 @@ def prepare(inputs: KrigingInputs, options: KrigingOptions, seed: int) -> Alone:
         return _krige(inputs.kernel, found, points, given, options, watch)
 
     many = 0 if points is None else len(points)
-    cost = kernel_surrogate.fit_cost(n) + 3e7 + 200.0 * n * n + many * (n * n + 50.0 * n)
+    cost = kernel_surrogate.fit_cost(n) + (0.0 if given else 3e8) + 200.0 * n * n + many * (n * n + 50.0 * n)
     return Alone("surrogate.kriging", work, cost, compiled=False)
 
 

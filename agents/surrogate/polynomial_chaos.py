@@ -81,7 +81,8 @@ def prepare(inputs: PolynomialChaosInputs, options: PolynomialChaosOptions, seed
     def work(watch: Watch, _kept: Any) -> Outcome:
         return _fit(found, points, names, given, options, most, watch)
 
-    cost = 2e7 + m * options.max_degree * 4.0 * n * min(n, most) * min(most, 40 * d)
+    steps = m * options.max_degree * float(min(n, most))
+    cost = 2e7 + steps * (4e5 + 4.0 * n * min(most, 40 * d))
     return Alone("surrogate.polynomial_chaos", work, cost, compiled=False)
 
 

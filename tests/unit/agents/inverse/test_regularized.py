@@ -120,6 +120,19 @@ def test_l_curve_has_its_corner_between_noise_and_blur():
     assert 1e-6 < outputs["alpha"] < 1e-1
 
 
+def test_a_sparse_matrix_is_the_same_matrix():
+    row, col = np.nonzero(BLUR > 1e-12)
+    given = {
+        "format": "coo",
+        "row": row.tolist(),
+        "col": col.tolist(),
+        "data": BLUR[row, col].tolist(),
+        "shape": [60, 60],
+    }
+    one, two = (solve({"a": a, "b": BLURRED.tolist(), "alpha": 0.1}).outputs["x"] for a in (given, BLUR.tolist()))
+    np.testing.assert_allclose(one, two, atol=1e-9)
+
+
 def test_above_the_largest_alpha_nothing_is_left():
     top = 2 * np.abs(WIDE.T @ SEEN).max()
     above, below = (
@@ -151,7 +164,8 @@ def test_bad_mathematics_is_an_error(inputs, options, code, field, rule):
     [
         ({"b": []}, {}, "invalid_input", "inputs.b", "nothing"),
         ({"a": [[1, 2]], "b": [1, 2]}, {}, "invalid_input", "inputs.b", "another number of rows"),
-        ({"a": [[]], "b": [1]}, {}, "invalid_input", "inputs.b", "no unknowns"),
+        ({"a": [[]], "b": [1]}, {}, "invalid_input", "inputs.a", "no unknowns"),
+        ({"a": {"re": [[1]], "im": [[1]]}, "b": [1]}, {}, "invalid_input", "inputs.a", "complex"),
         ({"a": [[0]], "b": [1]}, {}, "invalid_input", "inputs.a", "a is 0"),
         ({"b": [1, 2], "alpha": "much"}, {}, "invalid_input", "inputs.alpha", "a word"),
         ({"b": [1, 2], "alpha": -1}, {}, "invalid_input", "inputs.alpha", "negative"),
