@@ -113,10 +113,11 @@ def factorize(claim: Claim) -> None:
 
 
 def expm(claim: Claim) -> None:
-    """exp(a) exp(−a) is the identity, with exp(−a) from its Taylor series in extended precision."""
-    a, found = matrix(claim.inner.inputs["a"], "inputs.a"), claim.numbers("expm")
+    """The Taylor series of a scaled matrix in extended precision, squared."""
+    given, found = claim.inner.inputs, claim.numbers("expm")
+    a = matrix(given["a"], "inputs.a") * arrays.number(given.get("t", 1), "inputs.t")
     norm = _norm(a)
-    if len(a) > 200 or norm > 30:
+    if len(a) > 200 or norm > 30 or found.shape != a.shape:
         return
     halvings = max(0, int(np.ceil(np.log2(max(norm, 1e-300)))) + 3)
     small = _wide(a) / np.longdouble(2) ** halvings

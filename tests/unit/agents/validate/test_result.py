@@ -61,7 +61,7 @@ def tampered(outputs, path):
     inner = changed
     for part in path[:-1]:
         inner = inner[part]
-    inner[path[-1]] = inner[path[-1]] * 1.01 + 0.01
+    inner[path[-1]] += 0.01 * (1 + abs(inner[path[-1]]))
     return changed
 
 
