@@ -88,7 +88,8 @@ def references(holes: Holes) -> Iterator[Reference]:
 
 def _find(value: Any, field: str, depth: int) -> Holes:
     if depth > _DEPTH:
-        raise Problem("invalid_input", f"nested more than {_DEPTH} levels deep", field=field)
+        text = f"nested more than {_DEPTH} levels deep"
+        raise Problem("invalid_input", text, field=field, hint="fewer levels")
     if isinstance(value, Mapping):
         special = value.keys() & {"$from", "$item", "$index"}
         if special:
