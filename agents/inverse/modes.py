@@ -16,6 +16,8 @@ _DRAWS = 256
 _STARTS = 6
 _WORSE = 15.0
 """Maxima whose logarithm of the density is lower by more are left out."""
+_IMPOSSIBLE = -1e13
+"""A logarithm of the density below which differences of 1e-3 are lost to rounding."""
 _STEP = 1e-4
 
 
@@ -60,7 +62,12 @@ def find(posterior: Posterior, seed: int, watch: Watch) -> list[Mode]:
         if all(np.abs(linalg.solve(mode.factor, z - mode.z)).max() > 0.5 for mode in found):
             found.append(_mode(posterior, z, value))
     found.sort(key=lambda mode: -mode.value)
-    return [mode for mode in found if mode.value > found[0].value - _WORSE]
+    if found[0].value < _IMPOSSIBLE:
+        raise Problem(
+            "not_converged", f"the data are as good as impossible under the prior: the log density is "
+            f"{found[0].value:.2g} at most", field="inputs.prior", hint="a wider prior near the truth, or more noise",
+        )  # fmt: skip
+    return [mode for mode in found if mode.value >= found[0].value - _WORSE]
 
 
 def _apart(draws: Array, order: Any) -> list[int]:

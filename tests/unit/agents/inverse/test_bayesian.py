@@ -134,6 +134,11 @@ def test_a_model_that_is_finite_nowhere_fails(model):
     assert (outcome.problem.code, outcome.problem.field) == ("non_finite", "inputs.model")
 
 
+def test_data_that_the_prior_makes_impossible_are_a_failure():
+    outcome = solve(line(prior={"a": norm(0, 10), "b": norm(2.0**64, 10)}))
+    assert (outcome.problem.code, outcome.problem.field) == ("not_converged", "inputs.prior")
+
+
 def test_the_same_seed_gives_the_same_draws():
     one, two, other = (solve(line(), {"return_samples": True}, seed).outputs for seed in (3, 3, 4))
     np.testing.assert_array_equal(one["samples"]["a"], two["samples"]["a"])
