@@ -10,6 +10,7 @@ import numpy as np
 
 from agents import arrays, schema
 from agents.arrays import Array
+from agents.ode.bound import bounds, doubled
 from agents.ode.system import (
     OdeOptions,
     System,
@@ -32,6 +33,8 @@ _POINTS = 101
 _MEMORY_LIMIT = 60_000_000
 """Most numbers that the trajectories behind statistics may have: 480 MB."""
 _TOLD = 1000
+_BOUNDED = 1000
+"""Most members whose errors are bounded without being asked."""
 _FINITE = Check("finite", passed=True)
 
 
@@ -43,8 +46,11 @@ class EnsembleInputs(msgspec.Struct, forbid_unknown_fields=True):
     `mean`, `std` (n - 1; NaN for one member) and `quantiles` {"0.5": …} come with `final` and `statistics`.
     Always given: `n_members`, `n_failed` and `failed`, the places of the first 1,000 that failed. A member that fails
     is NaN in `final` and `y` and no part of the statistics; the request fails only when all members do.
-    `error_estimate` is null: each member's local error is controlled by `rtol` and `atol`, its global one is not
-    estimated; `ivp` does so for one member.
+    `error_estimate` bounds the largest error of any number in `final`, in `y`, or in the statistics at the times of
+    `t`, over the members that did not fail, as in `ivp`: each member is integrated a second time with tighter
+    tolerances, and that answer is given. It is null where the option `error_estimate` is false, and where that is null
+    and there are more than 1,000 members: then each is integrated once, which takes less than half the time; its local
+    error is controlled by `rtol` and `atol`, but the error that it makes in the end is not known.
     """
 
     equations: dict[str, str]
@@ -58,12 +64,19 @@ class EnsembleInputs(msgspec.Struct, forbid_unknown_fields=True):
     quantiles: list[float] = msgspec.field(default_factory=lambda: [0.05, 0.25, 0.5, 0.75, 0.95])
 
 
+class EnsembleOptions(OdeOptions, kw_only=True):
+    """As in `ivp`; `error_estimate` asks for one, or declines; null asks for one up to 1,000 members."""
+
+    error_estimate: bool | None = None
+
+
 @dataclass(slots=True)
 class EnsemblePlan:
     """One ensemble; it is a native call of its own."""
 
     system: System
     members: Members
+    bounded: bool
     output: str
     quantiles: list[float]
     methods: tuple[str, ...]
@@ -73,7 +86,7 @@ class EnsemblePlan:
 
 def prepare_ensemble(inputs: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> EnsemblePlan:  # noqa: ARG001
     """Validate an ensemble; raises `Problem`."""
-    how = schema.read(options, OdeOptions, "options")
+    how = schema.read(options, EnsembleOptions, "options")
     check_options(how)
     given = schema.read(inputs, EnsembleInputs, "inputs")
     samples = {name: arrays.gate(value, f"inputs.samples.{name}", ndim=1) for name, value in given.samples.items()}
@@ -89,11 +102,12 @@ def prepare_ensemble(inputs: Mapping[str, Any], options: Mapping[str, Any], seed
     if given.output != "final":
         grid = read_grid(given.t_eval, given.n_points, system.start, system.end, _POINTS)
     limit = _MEMORY_LIMIT if given.output == "statistics" else arrays.SIZE_LIMIT
-    check_size(count, len(system.names), max(1, grid.size), limit)
+    bounded = count <= _BOUNDED if how.error_estimate is None else how.error_estimate
+    check_size(count * (1 + bounded), len(system.names), max(1, grid.size), limit)
     methods = read_methods(how, system)
     members = _members(system, samples, count, grid, how)
-    cost = estimate_cost(system, count)
-    return EnsemblePlan(system, members, given.output, given.quantiles, methods, object(), cost)
+    cost = estimate_cost(system, count * (1 + 2 * bounded))
+    return EnsemblePlan(system, members, bounded, given.output, given.quantiles, methods, object(), cost)
 
 
 def _members(system: System, samples: Mapping[str, Array], count: int, grid: Array, how: OdeOptions) -> Members:
@@ -118,12 +132,16 @@ def compute_ensemble(plans: Sequence[EnsemblePlan], watch: Watch) -> list[Outcom
 
 
 def _compute(plan: EnsemblePlan, watch: Watch) -> Outcome:
+    members = doubled(plan.members) if plan.bounded else plan.members
     try:
-        made = ode.integrate(plan.system.program, plan.system.jacobian, plan.members, plan.methods, watch)
+        made = ode.integrate(plan.system.program, plan.system.jacobian, members, plan.methods, watch)
     except Problem as problem:
         if problem.code != "invalid_formula":  # the watch's; the Jacobian's is this request's failure
             raise
         return Outcome(None, kernel_name(plan.methods, True), ode.COMPILED, problem=problem)
+    bound = None
+    if plan.bounded:
+        made, bound = _bounded(plan, made)
     stiff = bool(made.stiff.any())
     kernel = kernel_name(plan.methods, bool(made.stiff.all()))
     failed = np.flatnonzero(made.status != ode.DONE)
@@ -133,7 +151,7 @@ def _compute(plan: EnsemblePlan, watch: Watch) -> Outcome:
         return Outcome(None, kernel, ode.COMPILED, problem=first)
     diagnostics = Diagnostics(
         converged=not failed.size, iterations=int((made.accepted + made.rejected).sum()),
-        evaluations=int(made.evaluations.sum()), method=ran(plan.methods, stiff),
+        evaluations=int(made.evaluations.sum()), error_estimate=bound, method=ran(plan.methods, stiff),
         checks=[_FINITE] if not failed.size else [],
     )  # fmt: skip
     outputs = {
@@ -144,6 +162,25 @@ def _compute(plan: EnsemblePlan, watch: Watch) -> Outcome:
     }
     warnings = [_told(plan.members, made, failed.tolist())] if failed.size else []
     return Outcome(outputs, kernel, ode.COMPILED, diagnostics, warnings)
+
+
+def _bounded(plan: EnsemblePlan, made: Trajectories) -> tuple[Trajectories, float]:
+    """Take the tight half of the integrations, and bound its errors; who failed in the other half has failed."""
+    count = made.status.size // 2
+    loose, tight = slice(0, count), slice(count, None)
+    well = made.status[loose] == ode.DONE
+    status = np.where(well, made.status[tight], made.status[loose])
+    answers = made.state.T if plan.output == "final" else made.points
+    errors = bounds(answers[loose], answers[tight], plan.members.rtol, plan.members.atol, made.accepted[tight])
+    bound = float(errors[status == ode.DONE].max(initial=0.0))
+    if plan.output == "statistics":  # means and quantiles move no further than the members, the standard deviation may
+        bound *= float(np.sqrt(count / max(1, count - 1)))
+    half = Trajectories(
+        made.points[tight], made.reached[tight], np.where(well, made.state[:, tight], made.state[:, loose]),
+        np.where(well, made.time[tight], made.time[loose]), status, made.accepted[tight],
+        made.rejected[tight], made.evaluations[loose] + made.evaluations[tight], made.stiff[tight],
+    )  # fmt: skip
+    return half, bound
 
 
 def _told(members: Members, made: Trajectories, failed: list[int]) -> str:
@@ -193,7 +230,7 @@ def _statistics(names: tuple[str, ...], values: Array, levels: list[float]) -> d
 
 TASK = Task(
     agent="ode", name="ensemble", summary="Solve one system for many parameters or initial values.",
-    inputs=EnsembleInputs, options=OdeOptions, methods=ode.METHODS,
+    inputs=EnsembleInputs, options=EnsembleOptions, methods=ode.METHODS,
     example={
         "equations": {"x": "-k*x"}, "initial": {"x": 1}, "t_span": [0, 1], "samples": {"k": [0.5, 1, 2]},
     },

@@ -9,6 +9,7 @@ import numpy as np
 
 from agents import formulas, schema
 from agents.arrays import Array
+from agents.ode.bound import bounds, doubled
 from agents.ode.system import (
     OdeOptions,
     System,
@@ -29,11 +30,6 @@ from native.formula import Program
 from native.ode import Members, Trajectories
 from native.ode_events import Crossings, Event, EventLog
 
-_TIGHTER = 0.1
-"""The second integration's tolerances, in those of the first."""
-_SAFETY = 4.0
-_SHORTER = 0.6
-"""The second integration's largest step, in that of the first."""
 _POINTS = 101
 _EVENTS_LIMIT = 100
 _FINITE = Check("finite", passed=True)
@@ -105,10 +101,9 @@ def prepare_ivp(inputs: Mapping[str, Any], options: Mapping[str, Any], seed: int
 
 
 def compute_ivp(plans: Sequence[IvpPlan], watch: Watch) -> list[Outcome]:
-    """Integrate problems of one group, each twice: lane 2 i with its own tolerances, lane 2 i + 1 with tighter ones."""
-    first = plans[0]
-    members = _members(plans)
-    count = 2 * len(plans)
+    """Integrate problems of one group, each twice: lane i with its own tolerances, lane m + i with tighter ones."""
+    first, count = plans[0], 2 * len(plans)
+    members = doubled(_members(plans))
     log = None if first.event_program is None else EventLog(first.event_program, first.events, count)
     try:
         made = ode.integrate(first.system.program, first.system.jacobian, members, first.methods, watch, log)
@@ -116,30 +111,22 @@ def compute_ivp(plans: Sequence[IvpPlan], watch: Watch) -> list[Outcome]:
         if problem.code != "invalid_formula":  # the watch's; the Jacobian's is told as this group's failure
             raise
         return [Outcome(None, kernel_name(first.methods, True), ode.COMPILED, problem=problem) for _ in plans]
-    return [_outcome(plan, members, made, i) for i, plan in enumerate(plans)]
+    return [_outcome(plan, members, made, i, len(plans) + i) for i, plan in enumerate(plans)]
 
 
 def _members(plans: Sequence[IvpPlan]) -> Members:
-    """Two lanes a plan."""
-    systems = [plan.system for plan in plans]
-    tighter = np.tile([1.0, _TIGHTER], len(plans))
-
-    def twice(values: list[float]) -> Array:
-        return np.repeat(np.array(values), 2)
-
+    systems, options = [plan.system for plan in plans], [plan.options for plan in plans]
     return Members(
-        np.repeat(np.stack([system.initial for system in systems], axis=1), 2, axis=1),
-        np.repeat(np.stack([system.values for system in systems], axis=1), 2, axis=1),
-        twice([system.start for system in systems]), twice([system.end for system in systems]),
-        twice([plan.options.rtol for plan in plans]) * tighter, twice([plan.options.atol for plan in plans]) * tighter,
-        twice([plan.options.max_step or np.inf for plan in plans]) * np.tile([1.0, _SHORTER], len(plans)),
-        np.repeat(np.array([plan.options.max_steps for plan in plans]), 2),
-        np.stack([plan.grid for plan in plans]), np.repeat(np.arange(len(plans)), 2),
+        np.stack([system.initial for system in systems], axis=1),
+        np.stack([system.values for system in systems], axis=1),
+        np.array([system.start for system in systems]), np.array([system.end for system in systems]),
+        np.array([how.rtol for how in options]), np.array([how.atol for how in options]),
+        np.array([how.max_step or np.inf for how in options]), np.array([how.max_steps for how in options]),
+        np.stack([plan.grid for plan in plans]), np.arange(len(plans)),
     )  # fmt: skip
 
 
-def _outcome(plan: IvpPlan, members: Members, made: Trajectories, i: int) -> Outcome:
-    loose, tight = 2 * i, 2 * i + 1
+def _outcome(plan: IvpPlan, members: Members, made: Trajectories, loose: int, tight: int) -> Outcome:
     stiff = bool(made.stiff[tight])
     kernel = kernel_name(plan.methods, stiff)
     problem = failure(members, made, tight) or failure(members, made, loose)
@@ -157,14 +144,12 @@ def _outcome(plan: IvpPlan, members: Members, made: Trajectories, i: int) -> Out
             {name: [float(state[j]) for state in states] for j, name in enumerate(names)} for states in crossings.states
         ],
     }
-    difference = float(np.abs(y - made.points[loose, :, :reached]).max(initial=0.0))
-    steps = int(made.accepted[tight])
-    floor = _TIGHTER * plan.options.rtol + 8.0 * float(np.finfo(float).eps) * steps**0.5
-    floor = floor * float(np.abs(y).max(initial=0.0)) + _TIGHTER * plan.options.atol
+    how, other = plan.options, made.points[loose, :, :reached]
+    bound = bounds(other[None], y[None], np.array([how.rtol]), np.array([how.atol]), made.accepted[tight : tight + 1])
     diagnostics = Diagnostics(
         converged=True, iterations=int(made.accepted[tight] + made.rejected[tight]),
         evaluations=int(made.evaluations[loose] + made.evaluations[tight]),
-        error_estimate=_SAFETY * difference + floor, method=ran(plan.methods, stiff), checks=[_FINITE],
+        error_estimate=float(bound[0]), method=ran(plan.methods, stiff), checks=[_FINITE],
     )  # fmt: skip
     ended = made.status[tight] == ode.STOPPED
     warnings = [f"a terminal event ended the integration at t = {made.time[tight]:.9g}"] if ended else []

@@ -20,6 +20,7 @@ def cases() -> Iterator[Case]:
     yield from _stiff()
     yield from _bari()
     yield from _events()
+    yield from _ensembles()
     yield from _hopeless()
 
 
@@ -192,6 +193,36 @@ def _events() -> Iterator[Case]:
             },
             options={"method": method, "rtol": 1e-8, "atol": 1e-10},
             pick=lambda outputs: outputs["event_times"][0], truth=[quarter * k for k in (1, 3, 5, 7, 9)],
+        )  # fmt: skip
+
+
+def _ensembles() -> Iterator[Case]:
+    rates = np.geomspace(0.1, 1e6, 200)
+    for rtol in (1e-4, 1e-8):
+        yield Case(
+            name=f"200 decays, slow to stiff, rtol {rtol:g}", agent="ode", task="ensemble", source="exp(-k t)",
+            inputs={
+                "equations": {"x": "-k*x"}, "initial": {"x": 1}, "t_span": [0, 1], "samples": {"k": rates.tolist()},
+            },
+            options={"rtol": rtol, "atol": rtol / 100}, pick=lambda outputs: outputs["final"]["x"],
+            truth=np.exp(-rates),
+        )  # fmt: skip
+    orbits = np.linspace(0.0, 0.9, 50)
+    fast = np.sqrt((1 + orbits) / (1 - orbits))
+    for output in ("final", "statistics"):
+        exact = np.array([_orbit(np.array([20.0]), e)[0][0] for e in orbits])
+        yield Case(
+            name=f"50 Kepler orbits, {'places' if output == 'final' else 'mean and spread'}", agent="ode",
+            task="ensemble", source="Kepler's equation",
+            inputs={
+                "equations": _KEPLER, "initial": {"y": 0, "v": 0}, "t_span": [0, 20], "output": output,
+                "samples": {"x": (1 - orbits).tolist(), "w": fast.tolist()},
+                **({"t_eval": [20]} if output == "statistics" else {}),
+            },
+            options={"rtol": 1e-9, "atol": 1e-11},
+            pick=(lambda outputs: outputs["final"]["x"]) if output == "final"
+            else (lambda outputs: [outputs["mean"]["x"][0], outputs["std"]["x"][0]]),
+            truth=exact if output == "final" else [exact.mean(), exact.std(ddof=1)],
         )  # fmt: skip
 
 

@@ -49,7 +49,8 @@ def test_final_gives_each_members_end_and_their_statistics():
     assert outcome.outputs["std"]["x"] == pytest.approx(expected.std(ddof=1), rel=1e-7)
     assert outcome.outputs["quantiles"]["0.5"]["x"] == pytest.approx(np.median(expected), rel=1e-7)
     assert (outcome.outputs["n_members"], outcome.outputs["n_failed"], outcome.outputs["failed"]) == (4, 0, [])
-    assert outcome.diagnostics.error_estimate is None
+    error = np.abs(outcome.outputs["final"]["x"] - expected).max()
+    assert error <= outcome.diagnostics.error_estimate < 1e-8
     assert outcome.diagnostics.converged
 
 
@@ -104,3 +105,38 @@ def test_some_members_switch_to_the_stiff_method():
     })  # fmt: skip
     assert outcome.diagnostics.method == "dopri5, then rodas4"
     assert outcome.diagnostics.iterations < 2000
+
+
+@pytest.mark.parametrize("output", ["final", "trajectory", "statistics"])
+@pytest.mark.parametrize("rtol", [1e-3, 1e-6, 1e-9])
+def test_the_estimate_bounds_every_number_of_the_output(output, rtol):
+    rates = np.geomspace(0.1, 1e5, 40)
+    inputs = {**DECAY, "samples": {"k": rates.tolist()}, "output": output}
+    inputs |= {} if output == "final" else {"t_eval": [0.25, 1]}
+    outcome = solve(inputs, rtol=rtol, atol=rtol / 100)
+    exact = np.exp(-np.outer(rates, [0.25, 1]))
+    made = outcome.outputs
+    pairs = {
+        "final": lambda: [(made["final"]["x"], exact[:, 1])],
+        "trajectory": lambda: [(made["y"]["x"], exact)],
+        "statistics": lambda: [
+            (made["mean"]["x"], exact.mean(axis=0)), (made["std"]["x"], exact.std(axis=0, ddof=1)),
+            (made["quantiles"]["0.25"]["x"], np.quantile(exact, 0.25, axis=0)),
+        ],
+    }[output]()  # fmt: skip
+    error = max(np.abs(found - truth).max() for found, truth in pairs)
+    assert 0 < error <= outcome.diagnostics.error_estimate
+
+
+def test_the_estimate_may_be_declined_or_asked_for():
+    many = {**DECAY, "samples": {"k": np.linspace(0, 1, 1001).tolist()}}
+    assert solve(many).diagnostics.error_estimate is None
+    assert solve(DECAY, error_estimate=False).diagnostics.error_estimate is None
+    asked = solve(many, error_estimate=True)
+    error = np.abs(asked.outputs["final"]["x"] - np.exp(-np.linspace(0, 1, 1001))).max()
+    assert error <= asked.diagnostics.error_estimate < 1e-5
+
+
+def test_a_members_answer_does_not_depend_on_the_others():
+    alone, among = ({**DECAY, "samples": {"k": k}} for k in ([2.0], [0.1, 2.0, 1e4, 3.0]))
+    assert solve(alone).outputs["final"]["x"][0] == solve(among).outputs["final"]["x"][1]
