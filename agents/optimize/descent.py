@@ -109,7 +109,7 @@ class Descent:
         if self.constrained:
             return ("slsqp", "trust_constr") if self.functions.n <= 200 else ("trust_constr",)
         bounded = np.isfinite(self.box.low).any() or np.isfinite(self.box.high).any()
-        return ("l_bfgs_b",) if bounded or self.functions.n > 200 else ("l_bfgs_b", "newton")
+        return ("l_bfgs_b",) if bounded or self.functions.n > 500 else ("l_bfgs_b", "newton")
 
     def _lower(self, point: Stationary) -> Array | None:
         """Return a lower point along the direction of least curvature, where there is one."""

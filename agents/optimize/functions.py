@@ -12,7 +12,7 @@ from agents.outcome import Problem
 from native.formula import Program
 
 _BLOCK = 2_000_000
-_HESSIAN_LIMIT = 200
+_HESSIAN_LIMIT = 500
 """Most variables for which a Hessian is compiled; above, it is differences of exact gradients."""
 _RELATIVE = 6e-6
 
@@ -87,7 +87,7 @@ class Functions:
     def _many(self, program: Program, parameters: Array, points: Array) -> tuple[Array, Array]:
         count = len(points)
         if self.pace is not None:
-            self.pace.tick(count, count * (len(program.code) + 2.0 * self.k * self.n))
+            self.pace.tick(count, count * (4.0 * len(program.code) + 2.0 * self.k * self.n))
         inputs = np.empty((program.n_inputs, count))
         inputs[: self.n] = points.T
         inputs[self.n :] = parameters[:, None]
@@ -107,7 +107,7 @@ class Functions:
         program = self._hessian
         inputs = np.concatenate([x, self._values, weights * self._signs])[:, None]
         if self.pace is not None:
-            self.pace.tick(1, len(program.code))
+            self.pace.tick(1, 4.0 * len(program.code) + float(self.n) ** 3)
         entries = program.evaluate(inputs)[self.k + self.n :]
         whole = np.zeros((self.n, self.n))
         whole[program.pattern.rows, program.pattern.indices] = entries[:, 0]  # type: ignore[union-attr]

@@ -23,6 +23,7 @@ _LONG = 3e8
 _SAME = 1e-6
 _SHOWN = 20
 _MEMBERS = 100
+_MEMBER = 1e3
 _HOPS = 12
 _HOP = (0.05, 0.1, 0.2, 0.02, 0.4)
 _DEEP = 1e12
@@ -189,8 +190,11 @@ class _Search:
 
     def _evolved(self) -> Array:
         """Differential evolution, a generation in one evaluation (Storn & Price 1997)."""
+        pace = self.functions.pace
 
         def merit(columns: Array, /) -> Any:
+            if pace is not None:
+                pace.tick(0, _MEMBER * columns.size)  # what SciPy does with each
             return np.maximum(self._merit(self.functions.many(np.atleast_2d(columns.T))[0]), -1e300)
 
         how = self.options

@@ -116,7 +116,7 @@ def _ends(functions: Functions, start: Array, options: RootOptions, seed: int) -
     for i, u in enumerate(draws.uniforms(seed, 0, _TRIES, len(start))):
         other = start + size * 2.0 ** (i - 2) * (2.0 * u - 1.0) / 4.0
         if np.isfinite(functions.at(other)[0]).all():
-            yield _solve(functions, other, "hybr", options.max_evaluations // 4)
+            yield _solve(functions, other, "hybr", options.max_evaluations // 8)
 
 
 def _solve(functions: Functions, start: Array, method: str, limit: int) -> Array:
