@@ -136,12 +136,13 @@ class OnGrid:
             operators.diffuse(u[i], self._diffusivity[i], grid, out[i])
             for axis, velocity in enumerate(self._velocity):
                 operators.advect(u[i], velocity, grid, axis, out[i])
-        self._add_source(t, u, out)
+        self.add_source(t, u, out)
         for i, grid in enumerate(self.grids):
-            self._add_slopes(t, i, grid, out[i])
+            self.add_slopes(t, i, grid, out[i])
         self.clear(out)
 
-    def _add_slopes(self, t: float, i: int, grid: Grid, out: Array) -> None:
+    def add_slopes(self, t: float, i: int, grid: Grid, out: Array) -> None:
+        """Add what given slopes do to field i."""
         for (axis, high), function in self.equation.sides[i].items():
             if grid.axes[axis].ends[high] != SLOPE or (function.constant and function.value == 0.0):
                 continue
@@ -153,7 +154,8 @@ class OnGrid:
                 outward = self._velocity[axis][index] * (1.0 if high else -1.0)
                 out[index] -= np.minimum(outward, 0.0) * given
 
-    def _add_source(self, t: float, u: Array, out: Array) -> None:
+    def add_source(self, t: float, u: Array, out: Array) -> None:
+        """Add the sources of all fields."""
         source = self.equation.source
         if self._fixed is None and not source.nonlinear and not source.timed:
             rows = functions.filled(source.variables, self.points, t, u.reshape(len(u), -1), source.parameters)

@@ -36,3 +36,8 @@ def add_slope(out: Array, slope: Any, diffusivity: Array | float, grid: Grid, ax
     if grid.axes[axis].ends[high] == SLOPE:
         there = diffusivity if isinstance(diffusivity, float) else diffusivity[index]
         out[index] += 2.0 / grid.axes[axis].spacing * there * np.reshape(slope, out[index].shape)
+
+
+def leap(u: Array, v: Array, acceleration: Array, kick: float, drift: float, fade: float) -> None:
+    """Set v to fade v + kick acceleration, then u to u + drift v, in place."""
+    kernel.leap(u.ravel(), v.ravel(), acceleration.ravel(), kick, drift, fade)  # type: ignore[no-untyped-call]

@@ -70,7 +70,7 @@ def stages_for(step: float, radius: float, *, damped: bool) -> int:
     2004), of which the damped way uses 0.6: there a Courant number of 0.9 is stable with third-order upwinding.
     """
     reach = 0.34 * 0.6 if damped else 0.653
-    return max(3 if damped else 2, int(np.ceil(np.sqrt(1.0 + step * radius / reach))))
+    return max(3 if damped else 2, int(np.ceil(min(np.sqrt(1.0 + step * radius / reach), 1e9))))
 
 
 def chebyshev(

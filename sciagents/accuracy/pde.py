@@ -55,6 +55,7 @@ def cases() -> Iterator[Case]:
     """Iterate over the cases."""
     yield from _poissons()
     yield from _heats()
+    yield from _waves()
     yield from _advections()
     yield from _reactions()
 
@@ -315,4 +316,61 @@ def _reactions() -> Iterator[Case]:
         problem="non_finite",
         inputs={"domain": [[0, 1]], "shape": [33], "reaction": {"u": "u**2"}, "diffusivity": 1, "initial": {"u": 1},
                 "t_span": [0, 2]},
+    )  # fmt: skip
+
+
+def _waves() -> Iterator[Case]:
+    line = {"domain": [[0, 1]], "shape": [81], "t_span": [0, 1.3], "n_times": 4}
+    yield _evolving(
+        "wave", "a standing wave, 1-D", {**line, "initial": "sin(2*pi*x)", "coefficients": 1.5},
+        lambda x, t: np.sin(2 * _PI * x) * np.cos(3 * _PI * t), "d'Alembert 1747",
+    )  # fmt: skip
+    yield _evolving(
+        "wave", "struck, not pulled, free ends, 1-D",
+        {**line, "initial": 0, "initial_velocity": "cos(pi*x)", "boundary": "neumann"},
+        lambda x, t: np.cos(_PI * x) * np.sin(_PI * t) / _PI, "d'Alembert 1747",
+    )  # fmt: skip
+    yield _evolving(
+        "wave", "two pulses that part, 1-D",
+        {**line, "shape": [201], "t_span": [0, 0.25], "initial": "exp(-((x - 0.5)/0.06)**2)"},
+        lambda x, t: (np.exp(-((x - 0.5 - t) / 0.06) ** 2) + np.exp(-((x - 0.5 + t) / 0.06) ** 2)) / 2,
+        "d'Alembert 1747",
+    )  # fmt: skip
+    yield _evolving(
+        "wave", "damped, 1-D", {**line, "initial": "sin(pi*x)", "coefficients": {"speed": 1, "damping": 2}},
+        lambda x, t: np.sin(_PI * x) * np.exp(-t)
+        * (np.cos(np.sqrt(_PI**2 - 1) * t) + np.sin(np.sqrt(_PI**2 - 1) * t) / np.sqrt(_PI**2 - 1)),
+    )  # fmt: skip
+    yield _evolving(
+        "wave", "driven at one end, 1-D",
+        {**line, "initial": "sin(-x)", "initial_velocity": "cos(x)", "boundary": {"x": {
+            "low": {"type": "dirichlet", "value": "sin(t)"}, "high": {"type": "neumann", "value": "-cos(t - 1)"}}}},
+        lambda x, t: np.sin(t - x), "d'Alembert 1747",
+    )  # fmt: skip
+    yield _evolving(
+        "wave", "a speed that varies, 1-D",
+        {**line, "initial": "sin(pi*x)", "coefficients": {"speed": "1 + x"},
+         "source": "(-1 + (1 + x)**2*pi**2)*cos(t)*sin(pi*x)"},
+        lambda x, t: np.sin(_PI * x) * np.cos(t), _MANUFACTURED,
+    )  # fmt: skip
+    yield _evolving(
+        "wave", "a kink of the sine-Gordon equation",
+        {"domain": [[-12, 12]], "shape": [241], "t_span": [0, 3], "n_times": 3, "source": "-sin(u)",
+         "initial": "4*atan(exp(x/0.8))", "initial_velocity": "-1.2/0.8/cosh(x/0.8)", "boundary": "neumann"},
+        lambda x, t: 4 * np.arctan(np.exp((x - 0.6 * t) / 0.8)), "Perring & Skyrme 1962",
+    )  # fmt: skip
+    yield _evolving(
+        "wave", "a drum's mode, 2-D", {"domain": [[0, 1], [0, 2]], "shape": [31, 49], "t_span": [0, 1], "n_times": 3,
+                                       "initial": "sin(pi*x)*sin(pi*y)"},
+        lambda x, y, t: np.sin(_PI * x) * np.sin(_PI * y) * np.cos(np.sqrt(2) * _PI * t),
+    )  # fmt: skip
+    yield _evolving(
+        "wave", "a mode of mixed sides, 3-D",
+        {"domain": [[0, 1]] * 3, "shape": [19, 21, 20], "t_span": [0, 0.5], "n_times": 3,
+         "initial": "sin(pi*x)*cos(pi*y)*sin(2*pi*z)", "boundary": {"x": "dirichlet", "y": "neumann", "z": "periodic"}},
+        lambda x, y, z, t: np.sin(_PI * x) * np.cos(_PI * y) * np.sin(2 * _PI * z) * np.cos(np.sqrt(6) * _PI * t),
+    )  # fmt: skip
+    yield Case(
+        name="a source that blows up", agent="pde", task="wave", source="Keller 1957", problem="non_finite",
+        inputs={**line, "initial": "30*sin(pi*x)", "source": "u**3", "t_span": [0, 10]},
     )  # fmt: skip
