@@ -72,7 +72,8 @@ def read(
     used = frozenset(name for name in variables if uses(value, name, variables, tuple(parameters)))
     if used:
         return Function(field, program, 0.0, variables, values, used)
-    number = float(program.evaluate(filled(variables, np.zeros((len(variables), 1)), 0.0, None, values))[0, 0])
+    rows = np.concatenate([np.zeros(len(variables)), values])[:, None]
+    number = float(program.evaluate(rows)[0, 0])
     if not np.isfinite(number):
         raise Problem("invalid_input", f"the formula gives {number}", field=field, hint="a formula with a finite value")
     return Function(field, None, number, variables, values, frozenset())

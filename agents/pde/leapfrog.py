@@ -66,7 +66,7 @@ class Leapfrog:
         """The largest stable step: 2 over the largest frequency."""
         radius = self.system.radius(self.t, self.u) - 4.0 * float(self.system.grid.weights.sum())
         radius += 4.0 * float(self.system.grid.weights.sum()) * float(np.max(self.square))
-        return SAFETY * 2.0 / float(np.sqrt(radius))
+        return SAFETY * 2.0 / float(np.sqrt(radius)) if radius > 0.0 else float("inf")
 
     def run(self, times: Array, counts: list[int], keep: Callable[[int, Array], None]) -> None:
         """Go through all times with `counts` steps between each and the next; `keep` gets each state."""

@@ -107,7 +107,7 @@ def _compute(wave: Wave, wanted: Wanted, max_steps: int, watch: Watch) -> Outcom
     runs = [Leapfrog(wave, grid, start, watch, part) for grid, part in zip(grids, parts, strict=True)]
     # the limits of the grids are in the ratio of their steps, but for what the speed is between the nodes
     limit = min(run.limit() * 2**k for k, run in enumerate(runs))
-    wanted_steps = np.ceil(np.diff(wanted.times) / limit)
+    wanted_steps = np.maximum(np.ceil(np.diff(wanted.times) / limit), 1.0)
     if not wanted_steps.sum() * 4.0 <= max_steps:
         text = f"{wanted_steps.sum() * 4.0:.3g} steps of at most {limit / 4.0:.3g} are stable"
         hint = "a coarser grid, a shorter t_span, or more steps allowed"

@@ -129,7 +129,7 @@ class Multigrid:
         level = self.levels[-1]
         grid = level.grid
         if self._last is None or self._last[0] != shift:
-            self._last = (shift, np.linalg.inv(_matrix(level, shift)))
+            self._last = (shift, _inverse(_matrix(level, shift)))
         found: Array = np.einsum("ij,j->i", self._last[1], right.ravel()).reshape(grid.shape)
         return found
 
@@ -146,6 +146,14 @@ def _coarser(grid: Grid) -> Grid:
         replace(axis, cells=-(-axis.cells // 2)) if fit and w >= _STRONG * strongest else axis
         for axis, w, fit in zip(grid.axes, weights, able, strict=True)
     ))  # fmt: skip
+
+
+def _inverse(matrix: Array) -> Array:
+    """The inverse, not a number where there is none: the cycle ends with what is not finite, and says so."""
+    try:
+        return np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        return np.full_like(matrix, np.nan)
 
 
 def _matrix(level: Level, shift: float) -> Array:
