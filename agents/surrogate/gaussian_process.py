@@ -75,7 +75,7 @@ def prepare(inputs: GaussianProcessInputs, options: GaussianProcessOptions, seed
         made = likelihood.maximize(target, options.n_starts, seed, watch, options.max_iterations)
         return _outcome(inputs.kernel, found, points, target, made, offset, scale, watch, options)
 
-    fits = options.n_starts * _EVALUATIONS if np.isnan(held).any() else 1.0
+    fits = (options.n_starts if n < 600 else 1) * _EVALUATIONS if np.isnan(held).any() else 1.0
     many = 0 if points is None else len(points)
     cost = fits * (5.0 * n**3 + 50.0 * n * n + 2e6) + kernel_surrogate.fit_cost(n) + many * (n * n + 50.0 * n)
     return Alone("surrogate.gaussian_process", work, cost, compiled=False)

@@ -3,6 +3,7 @@
 Source: Rasmussen & Williams, Gaussian Processes for Machine Learning (2006), equations 5.8 and 5.9.
 """
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from agents.surrogate import kernels
 from agents.task import Watch
 
 _NEVER = 1e25
+_MANY = 300
+"""Samples up to which all starts look at all of them."""
 _FLAT = 1e-3
 """Projected gradient, in parts of the value, at which a search that rounding has stopped has found its maximum."""
 _LOG2PI = math.log(2.0 * math.pi)
@@ -80,7 +83,7 @@ class Likelihood:
         pull = weight * slope
         pull[np.diag_indices(n)] = 0.0
         rows = pull.sum(axis=1)
-        apart = 2.0 * (rows @ (moved * moved) - np.einsum("ij,ik,kj->j", moved, pull, moved, optimize=True))
+        apart: Array = 2.0 * (rows @ (moved * moved) - (moved * (pull @ moved)).sum(axis=0))
         by_scale = -(amplitude**2) * apart
         gradient = [
             float(np.sum(weight * own) + self.floor * amplitude**2 * np.trace(weight)),
@@ -118,8 +121,19 @@ def bounds(likelihood: Likelihood) -> Array:
     return np.log(np.array(rows[: likelihood.size]))
 
 
-def maximize(likelihood: Likelihood, starts: int, seed: int, watch: Watch, iterations: int) -> Optimum:
-    """Maximise the likelihood from several starts, all told by the seed, by L-BFGS-B."""
+def maximize(
+    likelihood: Likelihood, starts: int, seed: int, watch: Watch, iterations: int, first_start: Array | None = None
+) -> Optimum:
+    """Maximise the likelihood from several starts, all told by the seed, by L-BFGS-B.
+
+    Of many samples every k-th alone is searched from all starts, and all of them from the best that was found there.
+    """
+    n = len(likelihood.x)
+    if n > _MANY and starts > 1:
+        some = slice(None, None, -(-n // _MANY))
+        part = dataclasses.replace(likelihood, x=likelihood.x[some], y=likelihood.y[some])
+        found = maximize(part, starts, seed, lambda fraction, stage: watch(0.5 * fraction, stage), iterations)
+        return maximize(likelihood, 1, seed, watch, iterations, found.theta)
     limits = bounds(likelihood)
     free = np.isnan(likelihood.held)
     span = np.log(np.maximum(np.ptp(likelihood.x, axis=0), 1e-100))
@@ -143,7 +157,8 @@ def maximize(likelihood: Likelihood, starts: int, seed: int, watch: Watch, itera
         return value, gradient[free]
 
     for start in range(starts):
-        first = middle if start == 0 else np.clip(middle + 4.0 * (random[start] - 0.5), limits[:, 0], limits[:, 1])
+        centre = middle if first_start is None else np.clip(first_start, limits[:, 0], limits[:, 1])
+        first = centre if start == 0 else np.clip(middle + 4.0 * (random[start] - 0.5), limits[:, 0], limits[:, 1])
         made = minimize(
             objective, first[free], jac=True, method="L-BFGS-B", bounds=limits[free],
             options={"maxiter": iterations, "ftol": 1e-10, "gtol": 1e-6},

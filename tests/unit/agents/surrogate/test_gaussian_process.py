@@ -210,3 +210,12 @@ def test_the_watch_stops_a_fit():
 
     with pytest.raises(Problem):
         alone.run(gaussian_process.TASK.prepare(request(), {}, 1), stop, {})
+
+
+def test_many_samples_are_searched_from_what_some_of_them_say():
+    x = np.linspace(0.0, 20.0, 700)
+    y = np.sin(x) + 0.2 * np.random.default_rng(0).standard_normal(700)
+    outcome = solve({"x": x.tolist(), "y": y.tolist(), "kernel": "rbf", "predict_at": AT.tolist()})
+    assert outcome.diagnostics.converged
+    assert outcome.outputs["noise"] == pytest.approx(0.2, rel=0.15)
+    assert np.abs(outcome.outputs["mean"] - np.sin(AT)).max() <= outcome.diagnostics.error_estimate
