@@ -52,6 +52,10 @@ class Functions:
         self._parameters = tuple(parameters)
         self._values = np.array(list(parameters.values()), dtype=np.float64)
         self._signs = signs
+        self._plain = bool((signs == 1.0).all())
+        self._column = np.zeros((self.n + len(parameters), 1))
+        self._column[self.n :, 0] = self._values
+        self._work = 4.0 * len(self.program.code) + 2.0 * self.k * self.n
         self._hessian: Program | None = None
         self.pace: Pace | None = None
         self._last: tuple[bytes, Array, Array] | None = None
@@ -64,8 +68,14 @@ class Functions:
         """Values (k) and gradients (k, n) at a point; the last is kept."""
         key = x.tobytes()
         if self._last is None or self._last[0] != key:
-            values, slopes = self._many(self.program, self._values, x[None, :])
-            self._last = key, values[0], slopes[0]
+            if self.pace is not None:
+                self.pace.tick(1, self._work)
+            self._column[: self.n, 0] = x
+            made = self.program.evaluate(self._column)[:, 0]
+            values, slopes = made[: self.k], made[self.k :].reshape(self.k, self.n)
+            if not self._plain:
+                values, slopes = values * self._signs, slopes * self._signs[:, None]
+            self._last = key, values, slopes
         return self._last[1], self._last[2]
 
     def many(self, points: Array) -> tuple[Array, Array]:
@@ -87,7 +97,7 @@ class Functions:
     def _many(self, program: Program, parameters: Array, points: Array) -> tuple[Array, Array]:
         count = len(points)
         if self.pace is not None:
-            self.pace.tick(count, count * (4.0 * len(program.code) + 2.0 * self.k * self.n))
+            self.pace.tick(count, count * self._work)
         inputs = np.empty((program.n_inputs, count))
         inputs[: self.n] = points.T
         inputs[self.n :] = parameters[:, None]

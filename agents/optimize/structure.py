@@ -37,6 +37,7 @@ def _walk(program: Program, variables: int) -> tuple[list[int], bool]:
         made = 0
         for operand in operands[:count]:
             made |= found[operand]
+        decides = found[operands[0]] if name == "where" else made
         found[target] = made
-        stepped = stepped or (name in _STEPS and bool(made & watched))
+        stepped = stepped or (name in _STEPS and bool(decides & watched))
     return [found[output] for output in program.outputs.tolist()], stepped
