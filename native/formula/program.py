@@ -34,7 +34,7 @@ from native.kernels import formula as kernel
 LANES = 128
 """Points that one instruction works on: registers of 1 KiB, so that a program's stay in the first-level cache."""
 PACK = 8
-"""A block is filled up to a multiple of this: no remainder loop, so a result does not depend on its neighbours."""
+"""The kernels fill a block up to a multiple of this: no remainder loop, so neighbours do not change a result."""
 TEXT_LIMIT = 200_000
 """Most characters in all formulas of a program: half a second of compilation."""
 COMPILED = is_compiled(kernel)
@@ -90,13 +90,12 @@ class Program:
 
     def evaluate(self, inputs: Array) -> Array:
         """Evaluate at k points: `inputs` (n_inputs, k) to (n_outputs, k)."""
-        points = inputs.shape[1]
-        padded = -(-max(points, 1) // PACK) * PACK
-        full = np.zeros((self.n_inputs, padded))
-        full[:, :points] = inputs
+        if inputs.shape[0] != self.n_inputs:
+            raise ValueError(f"{inputs.shape[0]} inputs, the program takes {self.n_inputs}")
+        given = np.ascontiguousarray(inputs, dtype=np.float64)
         with np.errstate(all="ignore"):
-            made = kernel.evaluate(self.code, self.constants, self.n_registers, self.outputs, full, LANES)  # type: ignore[no-untyped-call]
-        return np.ascontiguousarray(made[:, :points])
+            made: Array = kernel.evaluate(self.code, self.constants, self.n_registers, self.outputs, given, LANES)  # type: ignore[no-untyped-call]
+        return made
 
 
 def compile_program(
@@ -134,7 +133,7 @@ def _compile(
     roots: list[int] = []
     try:
         for text in formulas:
-            roots.append(parse(text, places, graph))
+            roots.append(parse(text, places, graph))  # noqa: PERF401 - their number says which one is wrong
         parts, pattern, extra = _derive(graph, roots, kind, len(variables), len(places))
     except FormulaError as error:
         error.name = _called(names, len(roots))
