@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import scipy
+import scipy.integrate
 import scipy.optimize
 
 from agents import catalogue
@@ -133,7 +134,46 @@ def _optimize() -> list[Small]:
     ]  # fmt: skip
 
 
-CASES: list[Small] = [*_linalg(), *_optimize()]
+def _ode() -> list[Small]:
+    """`solve_ivp` with the request's tolerances integrates once; ours does so twice, to bound its error."""
+    oscillator = {
+        "equations": {"x": "v", "v": "-k*x"}, "parameters": {"k": 1}, "initial": {"x": 1, "v": 0}, "t_span": [0, 10],
+        "n_points": 101,
+    }  # fmt: skip
+    lorenz = {
+        "equations": {"x": "10*(y - x)", "y": "x*(28 - z) - y", "z": "x*y - 8/3*z"},
+        "initial": {"x": 1, "y": 1, "z": 1}, "t_span": [0, 5], "n_points": 101,
+    }  # fmt: skip
+    relaxation = {
+        "equations": {"x": "v", "v": "100*(1 - x*x)*v - x"}, "initial": {"x": 2, "v": 0}, "t_span": [0, 200],
+        "n_points": 101,
+    }  # fmt: skip
+    systems: list[tuple[str, dict[str, Any], str, Callable[[float, Any], list[float]], list[float]]] = [
+        ("oscillator", oscillator, "RK45", lambda _, u: [u[1], -u[0]], [1, 0]),
+        ("Lorenz", lorenz, "RK45",
+         lambda _, u: [10 * (u[1] - u[0]), u[0] * (28 - u[2]) - u[1], u[0] * u[1] - 8 / 3 * u[2]], [1, 1, 1]),
+        ("van der Pol, μ = 100", relaxation, "Radau",
+         lambda _, u: [u[1], 100 * (1 - u[0] * u[0]) * u[1] - u[0]], [2, 0]),
+    ]  # fmt: skip
+    return [
+        Small(f"ivp, {name}, beside {method}", "ode", "ivp", inputs, _integrated(slope, start, method))
+        for name, inputs, method, slope, start in systems
+    ]
+
+
+def _integrated(
+    slope: Callable[[float, Any], list[float]], start: list[float], method: str
+) -> Callable[[Mapping[str, Any]], object]:
+    def peer(inputs: Mapping[str, Any]) -> object:
+        times = np.linspace(*inputs["t_span"], inputs["n_points"])
+        return scipy.integrate.solve_ivp(
+            slope, inputs["t_span"], start, method=method, rtol=1e-6, atol=1e-9, t_eval=times
+        )
+
+    return peer
+
+
+CASES: list[Small] = [*_linalg(), *_optimize(), *_ode()]
 
 
 def _go_on(fraction: float, stage: str) -> None:
