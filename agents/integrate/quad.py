@@ -12,7 +12,7 @@ from agents import arrays, formulas, schema
 from agents.arrays import Array
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.task import Task, TaskOptions, Watch
-from native import quadrature
+from native import extrapolation, quadrature
 from native.formula import Program
 
 _BREAKPOINTS_LIMIT = 1000
@@ -121,10 +121,15 @@ def _compute(plan: QuadPlan, watch: Watch) -> Outcome:
     if plan.sign == 0.0 or math.isnan(plan.sign):
         return _outcome(0.0, 0.0, 0, 0)
     how = plan.options
-    made = quadrature.integrate(plan.program, 0, plan.inputs, plan.edges, how.epsabs, how.epsrel, how.limit, watch)
+    parts = (plan.program, 0, plan.inputs, plan.edges, how.epsabs, how.epsrel, how.limit, watch)
+    made, method = quadrature.integrate(*parts), "gauss_kronrod"
+    if made.status == quadrature.TOO_NARROW:  # beside an end or breakpoint; the rest may follow a law
+        again = extrapolation.integrate(*parts)
+        if again.status == quadrature.CONVERGED:
+            made, method = again, "gauss_kronrod, extrapolated"
     if made.status == quadrature.CONVERGED:
         unseen = made.value == 0.0 and made.error == 0.0 and len(plan.program.code) > 0
-        return _outcome(plan.sign * made.value, made.error, made.panels, made.evaluations, unseen=unseen)
+        return _outcome(plan.sign * made.value, made.error, made.panels, made.evaluations, method, unseen=unseen)
     why = "the integrand is not finite there" if math.isinf(made.error) else f"the error is {made.error:.2g}"
     text = f"no convergence near {made.worst:.9g} after {made.panels} panels: {why}; the integral may not exist"
     hint = "a breakpoint where it is singular, a larger limit, or looser epsabs and epsrel"
@@ -132,9 +137,11 @@ def _compute(plan: QuadPlan, watch: Watch) -> Outcome:
     return Outcome(None, quadrature.KERNEL, quadrature.COMPILED, problem=problem)
 
 
-def _outcome(value: float, error: float, panels: int, evaluations: int, *, unseen: bool = False) -> Outcome:
+def _outcome(
+    value: float, error: float, panels: int, evaluations: int, method: str = "gauss_kronrod", *, unseen: bool = False
+) -> Outcome:
     diagnostics = Diagnostics(
-        converged=True, iterations=panels, evaluations=evaluations, error_estimate=error, method="gauss_kronrod",
+        converged=True, iterations=panels, evaluations=evaluations, error_estimate=error, method=method,
         checks=[Check("finite", passed=True)],
     )  # fmt: skip
     outputs = {"value": value, "error_estimate": error}

@@ -35,6 +35,33 @@ def _none(task: str, name: str, inputs: dict[str, Any], **options: Any) -> Case:
 def _quad() -> Iterator[Case]:
     line = {"integrand": "exp(-x**2)", "bounds": ["-Infinity", _INF]}
     yield _value("quad", "Gauss's integral", "√π", math.sqrt(math.pi), line)
+    root = math.sqrt(2.0)
+    known: list[tuple[str, str, str, list[Any], list[float], float]] = [
+        ("Planck's integral", "π⁴/15", "x**3/(exp(x) - 1)", [0, _INF], [], math.pi**4 / 15),
+        ("Runge's function", "2 atan(5)/5", "1/(1 + 25*x*x)", [-1, 1], [], 2 * math.atan(5.0) / 5),
+        ("a fast oscillation", "sin(200)/200", "cos(200*x)", [0, 1], [], math.sin(200.0) / 200),
+        ("x^−0.9, singular at 0", "10", "x**-0.9", [0, 1], [], 10.0),
+        ("log x, singular at 0", "−1", "log(x)", [0, 1], [], -1.0),
+        ("1/√|x − 1/2|, singular at a breakpoint", "2√2", "1/sqrt(abs(x - 0.5))", [0, 1], [0.5], 2 * root),
+        ("1/√(1 − x²), singular at both ends", "π", "1/sqrt(1 - x*x)", [-1, 1], [], math.pi),
+        ("log(1 − x)/√(1 − x)", "−4", "log(1 - x)/sqrt(1 - x)", [0, 1], [], -4.0),
+        ("a slow decay over the line", "π", "1/(1 + x*x)", ["-Infinity", _INF], [], math.pi),
+    ]  # fmt: skip
+    for name, source, integrand, bounds, breakpoints, truth in known:
+        yield _value(
+            "quad", name, source, truth, {"integrand": integrand, "bounds": bounds, "breakpoints": breakpoints}
+        )
+    # Lyness & Kaganove (1976): a peak 1/(1 + a²(x − λ)²) at random places, here at five
+    for place in (0.1, 0.34, 0.5, 0.71, 0.98):
+        truth = (math.atan(1e3 * (1 - place)) + math.atan(1e3 * place)) / 1e3
+        inputs = {"integrand": "1/(1 + 1e6*(x - p)**2)", "bounds": [0, 1], "parameters": {"p": place}}
+        yield _value("quad", f"a peak of width 1/1000 at {place}", "Lyness & Kaganove (1976)", truth, inputs)
+    for name, integrand, bounds in (
+        ("1/x", "1/x", [0, 1]), ("1/|x − 0.3| around a breakpoint", "1/abs(x - 0.3)", [0, 1]),
+        ("1/x over [1, ∞)", "1/x", [1, _INF]), ("sin x over [0, ∞)", "sin(x)", [0, _INF]),
+    ):  # fmt: skip
+        breakpoints = [0.3] if "0.3" in integrand else []
+        yield _none("quad", name, {"integrand": integrand, "bounds": bounds, "breakpoints": breakpoints})
 
 
 def _cubature() -> Iterator[Case]:

@@ -101,3 +101,16 @@ def test_the_watch_is_heard_between_chunks():
     with pytest.raises(Problem) as caught:
         quad.compute_quad([plan], stop)
     assert caught.value.code == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("integrand", "bounds", "breakpoints", "expected"),
+    [
+        ("1/sqrt(abs(x - 0.5))", [0, 1], [0.5], 2 * math.sqrt(2)),
+        ("1/sqrt(1 - x*x)", [1, -1], [], -math.pi),
+    ],
+)
+def test_a_singular_breakpoint_or_end_converges_at_the_ordinary_tolerance(integrand, bounds, breakpoints, expected):
+    outcome = solve(integrand, bounds, breakpoints=breakpoints)
+    assert abs(outcome.outputs["value"] - expected) <= outcome.outputs["error_estimate"] <= 1e-7
+    assert outcome.diagnostics.method == "gauss_kronrod, extrapolated"

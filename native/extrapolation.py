@@ -1,0 +1,106 @@
+"""Integrals with singular ends that are not at 0: there x cannot come near enough, and the rest is extrapolated.
+
+Beside an end e the smallest t = x - e that can be told from 0 is about 1e-16 |e|; of 1/√t that leaves 2e-8 unseen.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from native import quadrature
+from native.formula import Program
+from native.formula.program import Array
+from native.quadrature import CONVERGED, TOO_NARROW, Integral, Watch
+
+_SHELLS = 26
+"""Halvings toward an end: to t = 1.5e-8 of the distance, where x still has eight digits of it."""
+_COLUMNS = 6
+_SLOWEST = 0.97
+"""Ratio of successive shells from which on the integral is taken not to exist."""
+_LIMIT = 24
+
+
+def integrate(
+    program: Program, place: int, inputs: Array, edges: Sequence[float], epsabs: float, epsrel: float, limit: int,
+    watch: Watch,
+) -> Integral:  # fmt: skip
+    """Integrate as `native.quadrature.integrate` does, each half of each range apart, with its end extrapolated."""
+    parts = []
+    pieces = list(_halves(edges))
+    for end, other in pieces:
+        low, high = min(end, other), max(end, other)
+        made = quadrature.integrate(program, place, inputs, (low, high), epsabs / len(pieces), epsrel, limit, watch)
+        if made.status == TOO_NARROW and math.isfinite(high - low):
+            made = _toward(program, place, inputs, end, other, made, watch)
+        if not math.isfinite(made.error):
+            return made
+        parts.append(made)
+    value, error = math.fsum(one.value for one in parts), math.fsum(one.error for one in parts)
+    worst = max(parts, key=lambda one: one.error)
+    status = CONVERGED if error <= max(epsabs, epsrel * abs(value)) else TOO_NARROW
+    panels, evaluations = sum(one.panels for one in parts), sum(one.evaluations for one in parts)
+    return Integral(value, error, status, panels, evaluations, worst.worst)
+
+
+def _halves(edges: Sequence[float]) -> list[tuple[float, float]]:
+    """Cut each range in two: (the edge, the other side)."""
+    found = []
+    for low, high in pairwise(edges):
+        if math.isinf(low) and math.isinf(high):
+            middle = 0.0
+        elif math.isinf(high):
+            middle = low + max(1.0, abs(low))
+        elif math.isinf(low):
+            middle = high - max(1.0, abs(high))
+        else:
+            middle = 0.5 * low + 0.5 * high
+        found += [(low, middle), (high, middle)]
+    return found
+
+
+def _toward(
+    program: Program, place: int, inputs: Array, end: float, other: float, before: Integral, watch: Watch
+) -> Integral:
+    """Integrate shells that halve toward an end, and extrapolate their sum; where that fails, what was there before."""
+    values, errors = np.empty(_SHELLS), np.empty(_SHELLS)
+    panels, evaluations = before.panels, before.evaluations
+    for k in range(_SHELLS):
+        near, far = (end + (other - end) * 2.0 ** -(k + one) for one in (1, 0))
+        made = quadrature.integrate(
+            program, place, inputs, (min(near, far), max(near, far)), 0.0, 1e-13, _LIMIT, watch
+        )  # fmt: skip
+        if not math.isfinite(made.error):
+            return before
+        values[k], errors[k] = made.value, made.error
+        panels, evaluations = panels + made.panels, evaluations + made.evaluations
+    sizes = np.abs(values)
+    last = sizes[-6:]
+    if not (last > 0.0).all():
+        return before
+    ratio = float((last[1:] / last[:-1]).max())
+    if ratio >= _SLOWEST:
+        return before
+    value, spread = limit_of(np.cumsum(values))
+    error = 10.0 * spread + float(errors.sum()) / (1.0 - ratio) ** 2 + 1e-15 * float(sizes.sum())
+    return Integral(value, error, CONVERGED, panels, evaluations, end)
+
+
+def limit_of(sums: Array) -> tuple[float, float]:
+    """Limit of partial sums by Wynn's epsilon algorithm (1956), and how far its last three values differ.
+
+    Sums of geometric series, such as those of algebraic singularities, are found from a few terms. Of the table's
+    columns the one counts whose last values agree best.
+    """
+    before, here = np.zeros(sums.size + 1), sums
+    best = (float(sums[-1]), float(np.abs(np.diff(sums[-3:])).max()))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for column in range(1, 2 * _COLUMNS + 1):
+            before, here = here, before[1 : here.size] + 1.0 / np.diff(here)
+            if here.size < 3:
+                break
+            spread = float(np.abs(np.diff(here[-3:])).max())
+            if column % 2 == 0 and spread < best[1]:
+                best = (float(here[-1]), spread)
+    return best
