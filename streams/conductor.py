@@ -9,11 +9,10 @@ and goes on: what was sent is not sent again, what was answered is known. What t
 import logging
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from queue import Empty, SimpleQueue
-from typing import Any
 
 import msgspec
 import structlog
@@ -21,19 +20,19 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from agents.outcome import Problem
 from agents.workflow import machine
-from agents.workflow.answers import Answer, refusal
+from agents.workflow.answers import refusal
 from agents.workflow.machine import Answered, Cancel, Cancelled, Command, Finish, State, Submit, Tick
 from agents.workflow.run import finished
 from streams import instants, journal
-from streams.admit import STEP_HEADER, Defaults, Job, Origin, admit
+from streams.admit import Defaults, Job, Origin, admit
 from streams.cancels import Cancels
-from streams.codec import MSGPACK, Refusal
+from streams.codec import Refusal
 from streams.contracts import Control, Progress
-from streams.emit import Headers, Outgoing
-from streams.frontier import Frontier
+from streams.emit import Outgoing
 from streams.intake import GROUP_ON_EMBEDDED, GROUP_ON_KAFKA, Partition
 from streams.journal import Entry
 from streams.replies import Desk, Replies
+from streams.shard import Found, Running, Shard
 from streams.topics import MESSAGE_LIMIT
 
 _log = structlog.get_logger(__name__)
@@ -46,54 +45,6 @@ _BATCH = 200
 _BYTES_LIMIT = 256 * 1024 * 1024
 """Most bytes of requests and answers of the workflows that one worker runs."""
 _BYTES_EACH = 64 * 1024 * 1024
-_ENDED = 10_000
-
-_json_answer = msgspec.json.Decoder(Answer)
-_pack_answer = msgspec.msgpack.Decoder(Answer)
-
-
-@dataclass(eq=False, slots=True)
-class _Running:
-    """A workflow on its way."""
-
-    job: Job
-    state: State
-    entry: Entry
-    started_at: float
-    size: int
-    told_at: float = 0.0
-    told: float = 0.0
-
-
-@dataclass(eq=False, slots=True)
-class _Found:
-    """What was read of a workflow while its partition was taken over."""
-
-    start: tuple[Entry, int] | None = None
-    size: int = 0
-    sent: set[str] = field(default_factory=set)
-    answers: dict[str, Answer] = field(default_factory=dict)
-
-    def note(self, entry: Entry) -> None:
-        """Note what was sent, or answered."""
-        if entry.kind == "sent":
-            self.sent.update(entry.value.decode("utf-8", "replace").split("\n"))
-        elif (answer := _answer_of(entry)) is not None:
-            self.answers[answer.id] = answer
-            self.size += len(entry.value)
-
-
-@dataclass(eq=False, slots=True)
-class _Shard:
-    """One partition: while `behind` is set its records are only put together; from then on they are acted upon."""
-
-    number: int
-    behind: int | None
-    frontier: Frontier = field(default_factory=Frontier)
-    found: dict[str, _Found] = field(default_factory=dict)
-    running: dict[str, _Running] = field(default_factory=dict)
-    ended: OrderedDict[str, str] = field(default_factory=OrderedDict)
-    committed: int | None = None
 
 
 class Conductor:
@@ -117,7 +68,7 @@ class Conductor:
             "queued.max.messages.kbytes": 64 * 1024,
             **(GROUP_ON_EMBEDDED if embedded else GROUP_ON_KAFKA),
         }
-        self._shards: dict[int, _Shard] = {}
+        self._shards: dict[int, Shard] = {}
         self._ending: dict[tuple[int, int], Entry] = {}
         self._confirmed: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._stopping = threading.Event()
@@ -166,7 +117,7 @@ class Conductor:
         for place in consumer.committed(partitions, timeout=_BROKER_S):
             low, high = _watermarks(consumer, place)
             begin = max(low, place.offset) if place.offset >= 0 else low
-            self._shards[place.partition] = _Shard(place.partition, high if begin < high else None)
+            self._shards[place.partition] = Shard(place.partition, high if begin < high else None)
         consumer.incremental_assign(partitions)
         _log.info("workflows_assigned", partitions=[place.partition for place in partitions])
 
@@ -210,7 +161,8 @@ class Conductor:
                 continue
             shard.frontier.received([offset])
             entry = journal.read(message)
-            if entry is None or not self._note(shard, entry, offset):
+            live = entry is not None and entry.kind == "start" and shard.behind is None
+            if entry is None or not (self._start(shard, entry, offset, Found()) if live else shard.note(entry, offset)):
                 shard.frontier.done([offset])
             if entry is not None:
                 touched[shard.number, entry.workflow] = None
@@ -221,38 +173,7 @@ class Conductor:
             if shard is not None and (running := shard.running.get(name)) is not None:
                 self._advance(shard, running, Tick())
 
-    def _note(self, shard: _Shard, entry: Entry, offset: int) -> bool:
-        """Take note of one record; says whether its offset is held back until the workflow has its result."""
-        name = entry.workflow
-        if entry.kind == "end":
-            self._note_end(shard, entry)
-            return False
-        if entry.kind == "start":
-            if shard.behind is None:
-                return self._start(shard, entry, offset, _Found())
-            found = shard.found.setdefault(name, _Found())
-            if found.start is None and shard.ended.get(name) != entry.source:
-                found.start = (entry, offset)
-                return True
-            return False
-        if (running := shard.running.get(name)) is not None:
-            if entry.kind == "answer" and (answer := _answer_of(entry)) is not None:
-                running.state = machine.known(running.state, {answer.id: answer}, ())
-                running.size += len(entry.value)
-        elif shard.behind is not None:  # otherwise it is of a workflow that has ended
-            shard.found.setdefault(name, _Found()).note(entry)
-        return False
-
-    def _note_end(self, shard: _Shard, entry: Entry) -> None:
-        shard.ended[entry.workflow] = entry.source
-        if len(shard.ended) > _ENDED:
-            shard.ended.popitem(last=False)
-        found = shard.found.get(entry.workflow)
-        if found is not None and found.start is not None and found.start[0].source == entry.source:
-            shard.frontier.done([found.start[1]])
-            del shard.found[entry.workflow]
-
-    def _taken_over(self, shard: _Shard) -> None:
+    def _taken_over(self, shard: Shard) -> None:
         """Go on with what the last owner of the partition left."""
         shard.behind = None
         for name, found in shard.found.items():
@@ -263,7 +184,7 @@ class Conductor:
                     shard.frontier.done([offset])
         shard.found.clear()
 
-    def _start(self, shard: _Shard, entry: Entry, offset: int, found: _Found) -> bool:
+    def _start(self, shard: Shard, entry: Entry, offset: int, found: Found) -> bool:
         """Run a workflow, from its beginning or from what is known of it; says whether it runs."""
         name = entry.workflow
         if name in shard.running or shard.ended.get(name) == entry.source:
@@ -288,7 +209,7 @@ class Conductor:
         )  # fmt: skip
         state = machine.known(state, found.answers, found.sent)
         size = len(entry.value) + found.size
-        running = shard.running[name] = _Running(admitted, state, entry, started_at, size)
+        running = shard.running[name] = Running(admitted, state, entry, started_at, size)
         if sum(one.size for each in self._shards.values() for one in each.running.values()) > _BYTES_LIMIT:
             text = "this worker runs as many workflows as it has memory for"
             problem = Problem("unavailable", text, field="inputs.steps", hint="send it again in a while")
@@ -297,7 +218,7 @@ class Conductor:
             self._advance(shard, running, Tick())
         return True
 
-    def _advance(self, shard: _Shard, running: _Running, event: machine.Event) -> None:
+    def _advance(self, shard: Shard, running: Running, event: machine.Event) -> None:
         if running.size > _BYTES_EACH:
             text = f"its steps' results have more than {_BYTES_EACH} bytes together"
             problem = Problem("too_large", text, field="inputs.steps", hint="smaller outputs of its steps")
@@ -305,7 +226,7 @@ class Conductor:
             return
         self._obey(shard, running, machine.advance(running.state, event, time.time()))
 
-    def _obey(self, shard: _Shard, running: _Running, decided: tuple[State, Sequence[Command]]) -> None:
+    def _obey(self, shard: Shard, running: Running, decided: tuple[State, Sequence[Command]]) -> None:
         """Do what was decided."""
         running.state, commands = decided[0], deque(decided[1])
         sending: dict[str, Outgoing] = {}
@@ -313,9 +234,9 @@ class Conductor:
             command = commands.popleft()
             match command:
                 case Submit():
-                    value = _request(running, command)
+                    value = running.request(command, time.time())
                     if len(value) <= MESSAGE_LIMIT:
-                        key, headers = command.id.encode(), _headers(running)
+                        key, headers = command.id.encode(), running.headers()
                         sending[command.id] = Outgoing(self._desk.topics["compute.requests"], key, value, headers)
                         continue
                     text = f"the request of step {command.step!r} has {len(value)} bytes, the limit is {MESSAGE_LIMIT}"
@@ -334,7 +255,7 @@ class Conductor:
         self._send(shard, running, sending)
         self._tell(running)
 
-    def _send(self, shard: _Shard, running: _Running, sending: dict[str, Outgoing]) -> None:
+    def _send(self, shard: Shard, running: Running, sending: dict[str, Outgoing]) -> None:
         """Send steps; once they are out, say so in the journal, so that no other worker sends them again."""
         if not sending:
             return
@@ -362,10 +283,9 @@ class Conductor:
         if failure is not None:
             self._desk.give_up(failure)
 
-    def _finish(self, shard: _Shard, running: _Running, command: Finish) -> None:
+    def _finish(self, shard: Shard, running: Running, command: Finish) -> None:
         name = running.entry.workflow
-        del shard.running[name]
-        shard.ended[name] = running.entry.source
+        shard.end(name, running.entry.source)
         replies = Replies(self._desk, 1, max(0.0, time.time() - running.started_at))
         replies.compute([running.job], [finished(command)])
         self._ending[running.job.origin.partition[1], running.job.origin.offset] = running.entry
@@ -409,7 +329,7 @@ class Conductor:
                 elif now >= min(running.state.timed_out_at, running.state.expires_at):
                     self._advance(shard, running, Tick())
 
-    def _tell(self, running: _Running) -> None:
+    def _tell(self, running: Running) -> None:
         """Tell progress, at most 4 times a second."""
         now, fraction = time.time(), running.state.fraction
         if now - running.told_at < _PROGRESS_EVERY_S or fraction == running.told:
@@ -434,31 +354,3 @@ def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
             if time.monotonic() > until:
                 raise
         time.sleep(0.1)
-
-
-def _answer_of(entry: Entry) -> Answer | None:
-    """Read a step's result; None for what is none."""
-    try:
-        return (_pack_answer if entry.content_type == MSGPACK else _json_answer).decode(entry.value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _headers(running: _Running) -> Headers:
-    return [*running.job.origin.headers, (STEP_HEADER, running.entry.workflow.encode())]
-
-
-def _request(running: _Running, submit: Submit) -> bytes:
-    """Write a step as a request, in the form that the workflow came in."""
-    asked = running.job.request
-    left = max(0.001, running.state.timed_out_at - time.time())
-    options = {"arrays": asked.options["arrays"], **submit.options} if "arrays" in asked.options else submit.options
-    request: dict[str, Any] = {
-        "id": submit.id, "agent": submit.agent, "task": submit.task, "inputs": submit.inputs, "options": options,
-        "timeout_s": min(left, submit.timeout_s or left), "priority": asked.priority, "seed": submit.seed,
-        "cache": asked.cache, "labels": asked.labels,
-    }  # fmt: skip
-    if asked.expires_at is not None:
-        request["expires_at"] = asked.expires_at
-    packed = running.entry.content_type == MSGPACK
-    return msgspec.msgpack.encode(request) if packed else msgspec.json.encode(request)

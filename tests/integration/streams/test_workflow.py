@@ -2,6 +2,8 @@
 
 import json
 
+import msgspec
+import numpy as np
 import pytest
 
 
@@ -142,3 +144,27 @@ def test_kill_9_in_the_middle_and_another_worker_takes_over(lane):
     repeats = {name: len(found) for name, found in lane.answers.by_id.items() if len(found) > 1}
     assert len(repeats) <= 2, repeats  # what was computed at that moment, and what was not committed yet
     assert not repeats.keys() & {"w/s0", "w/s1", "w/s2"}
+
+
+def test_what_is_too_large_to_be_passed_on_is_told(kafka_lane):
+    """A step whose request would be above the limit of a message fails with its place; the others are as they are."""
+    kafka_lane.start_worker()
+    long = {"id": "long", "agent": "ode", "task": "ivp", "options": {"arrays": "base64"}, "keep": False,
+            "inputs": {"equations": {"x": "-x"}, "initial": {"x": 1}, "t_span": [0, 1], "n_points": 300_000}}  # fmt: skip
+    values = [_value_of("long.outputs.y.x") for _ in range(3)]
+    kafka_lane.publish(_workflow("w", long, _solve("after", a=values, b=_value_of("long.outputs.t"))))
+    result = kafka_lane.answers.one("w")
+    assert (result["status"], result["error"]["code"]) == ("failed", "too_large")
+    assert result["error"]["field"] == "inputs.steps[1].inputs"
+    assert result["outputs"]["steps"]["long"]["status"] == "succeeded"
+    assert "w/after" not in kafka_lane.answers.by_id
+
+
+def test_msgpack_in_msgpack_out(lane):
+    """The steps are sent in the form that the workflow came in; arrays stay binary."""
+    lane.start_worker()
+    steps = [_solve("a"), _solve("b", b={"$from": "a.outputs.x"})]
+    whole = {"id": "w", "agent": "workflow", "task": "run", "options": {"arrays": "base64"}, "inputs": {"steps": steps}}
+    lane.publish(msgspec.msgpack.encode(whole), headers={"content-type": b"application/msgpack"})
+    found = lane.answers.one("w")["outputs"]["steps"]["b"]["outputs"]["x"]
+    assert np.frombuffer(found["data"]).tolist() == [0.5, 0.25]
