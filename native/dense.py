@@ -11,11 +11,14 @@ from scipy.linalg import lapack
 from native import is_compiled
 from native.judgement import Any2D, Factors, Solution, judge
 from native.kernels import dense as kernel
+from native.kernels import dense_lanes as lanes
 from native.structure import Structure, find
 
 SMALL = 16
 """Largest n for the batched kernel: above it LAPACK's blocking wins."""
-COMPILED = is_compiled(kernel)
+LANES = 8
+"""Systems that are solved side by side; what is left over goes one by one, with the same bytes."""
+COMPILED = is_compiled(kernel) and is_compiled(lanes)
 KERNEL = "native.kernels.dense.solve_batch"
 LAPACK = "lapack"
 
@@ -47,7 +50,11 @@ class Solutions:
 
 def solve_small(matrices: Array, rights: Array) -> Solutions:
     """Solve k systems of n ≤ `SMALL` equations; `matrices` (k, n, n), `rights` (k, n)."""
-    return Solutions(*kernel.solve_batch(matrices, rights))  # type: ignore[no-untyped-call]
+    whole = len(rights) // LANES * LANES
+    parts = [lanes.solve_batch(matrices[:whole], rights[:whole])] if whole else []  # type: ignore[no-untyped-call]
+    if whole < len(rights) or not whole:
+        parts.append(kernel.solve_batch(matrices[whole:], rights[whole:]))  # type: ignore[no-untyped-call]
+    return Solutions(*parts[0]) if len(parts) == 1 else joined([Solutions(*part) for part in parts])
 
 
 def solve_batch(matrices: Array, rights: Array) -> Solutions:

@@ -35,3 +35,15 @@ def test_a_singular_matrix_is_told_and_leaves_the_others_alone():
 def test_a_row_exchange_is_undone():
     made = dense.solve_small(np.array([[[0.0, 1.0], [1.0, 0.0]]]), np.array([[3.0, 5.0]]))
     assert made.x[0].tolist() == [5, 3]
+
+
+@pytest.mark.parametrize("n", [1, 3, 8, 16])
+def test_systems_side_by_side_have_the_bytes_of_those_alone(n):
+    rng = np.random.default_rng(n)
+    matrices, rights = rng.standard_normal((19, n, n)), rng.standard_normal((19, n))
+    matrices[[4, 17], :, 0] = 0.0
+    together = dense.solve_small(matrices, rights)
+    for k in range(19):
+        alone = dense.solve_small(matrices[[k]], rights[[k]])
+        for name in ("x", "condition", "residual", "error_bound", "singular"):
+            assert getattr(alone, name)[0].tobytes() == getattr(together, name)[k].tobytes()

@@ -8,12 +8,12 @@ import pytest
 import native
 from native import ode, quadrature
 from native.formula import compile_program
-from native.kernels import dense, dop853, dopri5, formula, multigrid, radau, rodas4, stencil
+from native.kernels import dense, dense_lanes, dop853, dopri5, formula, multigrid, radau, rodas4, stencil
 from native.kernels import quadrature as quadrature_kernel
 
 _COMPILED = {
-    "dense": dense, "dop853": dop853, "dopri5": dopri5, "formula": formula, "multigrid": multigrid,
-    "quadrature": quadrature_kernel, "radau": radau, "rodas4": rodas4, "stencil": stencil,
+    "dense": dense, "dense_lanes": dense_lanes, "dop853": dop853, "dopri5": dopri5, "formula": formula,
+    "multigrid": multigrid, "quadrature": quadrature_kernel, "radau": radau, "rodas4": rodas4, "stencil": stencil,
 }  # fmt: skip
 
 
@@ -163,8 +163,8 @@ def _multigrid(kernel):
 
 
 _CASES = {
-    "dense": _dense, "dop853": _dop853, "dopri5": _dopri5, "formula": _formula, "multigrid": _multigrid,
-    "quadrature": _quadrature, "radau": _radau, "rodas4": _rodas4, "stencil": _stencil,
+    "dense": _dense, "dense_lanes": _dense, "dop853": _dop853, "dopri5": _dopri5, "formula": _formula,
+    "multigrid": _multigrid, "quadrature": _quadrature, "radau": _radau, "rodas4": _rodas4, "stencil": _stencil,
 }  # fmt: skip
 _LOOSE = {"dop853": 1e-6}
 """Its error, of order 8, is a small difference of large numbers: rounding moves the steps a little."""
