@@ -53,8 +53,11 @@ def histogram(figure: Figure, outputs: Outputs) -> None:
     quantiles = outputs.get("quantiles") or {}
     for i, value in enumerate(quantiles.values()):
         axes.axvline(float(value), color="0.4", linewidth=0.8, linestyle=":", label=None if i else "quantiles")
+    for i, end in enumerate(outputs.get("interval", ())):
+        axes.axvline(float(end), color="C1", label=None if i else "interval")
     axes.set_ylabel("samples")
-    axes.legend(frameon=False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False)
 
 
 def posterior(figure: Figure, outputs: Outputs) -> None:
@@ -84,6 +87,15 @@ def estimates(figure: Figure, outputs: Outputs) -> None:
     left.set_yticks(range(len(names)), names)
     left.set_xlabel("estimate ± 2 standard errors")
     _correlations(right, outputs.get("covariance"), names)
+
+
+def states(figure: Figure, outputs: Outputs) -> None:
+    """A state that was estimated, with two standard deviations, and how its parts go together."""
+    estimate, std = np.asarray(outputs["estimate"]), np.asarray(outputs["std"])
+    left, right = figure.subplots(1, 2)
+    left.errorbar(np.arange(len(estimate)), estimate, yerr=2 * std, fmt="o", markersize=4, capsize=3)
+    left.set_ylabel("estimate ± 2 standard deviations")
+    _correlations(right, outputs.get("covariance"), [str(name) for name in outputs["names"]])
 
 
 def _correlations(axes: Axes, covariance: Any, names: Sequence[str]) -> None:

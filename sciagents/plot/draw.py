@@ -41,6 +41,8 @@ PICTURES: tuple[Picture, ...] = (
     Picture(("credible_intervals", "mean"), bars.posterior),
     Picture(("fitted", "residuals"), lines.fit),
     Picture(("parameters", "standard_errors"), bars.estimates),
+    Picture(("shape", "structure", "rank"), bars.facts),
+    Picture(("estimate", "std", "increment"), bars.states),
     Picture(("singular_values",), lines.decay),
     Picture(("s", "u", "vt"), lines.decay),
     Picture(("eigenvalues",), fields.spectrum),

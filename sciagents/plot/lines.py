@@ -42,13 +42,12 @@ def band(figure: Figure, outputs: Outputs) -> None:
     t = np.asarray(outputs["t"])
     axes = figure.subplots()
     mean, std = outputs["mean"], outputs["std"]
-    named = mean if isinstance(mean, Mapping) else {"mean": mean}
-    spreads = std if isinstance(std, Mapping) else {"mean": std}
-    for name, values in list(named.items())[:_CURVES]:
+    if not isinstance(mean, Mapping):  # (times, variables)
+        names = outputs.get("names") or [f"x{i}" for i in range(np.asarray(mean).shape[-1])]
+        mean, std = (dict(zip(names, np.asarray(one).T, strict=True)) for one in (mean, std))
+    for name, values in list(mean.items())[:_CURVES]:
         middle = np.asarray(values)
-        spread = np.nan_to_num(np.asarray(spreads[name]))
-        if middle.ndim > 1:
-            middle, spread = middle.reshape(len(middle), -1)[:, 0], spread.reshape(len(middle), -1)[:, 0]
+        spread = np.nan_to_num(np.asarray(std[name]))
         (line,) = axes.plot(t, middle, label=name)
         axes.fill_between(t, middle - spread, middle + spread, color=line.get_color(), alpha=0.2, linewidth=0)
     _finish(axes, "t", "mean ± standard deviation", legend=True)
