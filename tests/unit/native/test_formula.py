@@ -140,6 +140,18 @@ def test_the_error_says_which_formula_is_wrong():
     assert caught.value.name == "second"
 
 
+def test_inputs_of_another_number_are_refused():
+    with pytest.raises(ValueError, match="3 inputs, the program takes 2"):
+        compile_program(["x + y"], ["x", "y"]).evaluate(np.zeros((3, 4)))
+
+
+@pytest.mark.parametrize("points", [0, 1, 7, 8, 127, 128, 129, 1000])
+def test_any_number_of_points_is_evaluated(points):
+    inputs = np.random.default_rng(points).uniform(-2, 2, (points, 2)).T
+    made = compile_program(["x*y", "x - y"], ["x", "y"]).evaluate(inputs)
+    np.testing.assert_array_equal(made, np.array([inputs[0] * inputs[1], inputs[0] - inputs[1]]))
+
+
 def test_common_subexpressions_are_computed_once():
     assert len(compile_program(["sin(x*y) + sin(y*x)", "sin(x*y)"], ["x", "y"]).code) == 3
 
