@@ -82,7 +82,7 @@ def prepare(inputs: EigenInputs, options: EigenOptions, seed: int) -> Alone:
         cost = 1e3 * (a.nnz + n * k) * 20.0
         return Alone(partial.KERNEL, lambda watch, _: _some(a, k, options, symmetric, seed, watch), max(cost, 1e8))
     matrices.check_dense(a, "inputs.a")
-    cost = (10.0 if symmetric else 40.0) * n**3 * factor
+    cost = (20.0 if symmetric else 60.0) * n**3 * factor
     matrices.check_cost(cost, _COST_LIMIT, "a sparse matrix, with options.k")
     return Alone("lapack", lambda watch, _: _all(a, k, options, symmetric, watch), cost)
 

@@ -47,8 +47,8 @@ def prepare(inputs: ExpmInputs, options: ExpmOptions, seed: int) -> Alone:  # no
     if not math.isfinite(size):
         raise Problem("invalid_input", "t a is too large", field="inputs.a", hint="entries far below 1e308")
     squarings = max(0.0, math.log2(max(size, 1.0)))
-    # what is small is computed again in extended precision, ten times as slow
-    cost = 2.0 * n**3 * (50 + 4 * squarings) * (4 if complex_ else 1) * (8 if n <= 48 else 1) + 1e5
+    # what is small is computed again in extended precision, thirty times as slow
+    cost = 2.0 * n**3 * (50 + 4 * squarings) * (4 if complex_ else 1) * (30 if n <= 48 else 1) + 1e5
     matrices.check_cost(cost, _COST_LIMIT, "a smaller matrix")
     return Alone("scipy.linalg.expm", lambda watch, _: _work(a, inputs.t, watch), cost)
 

@@ -92,7 +92,7 @@ def plan_small(system: SmallSystem) -> SolvePlan | None:
 
 
 def _cost(n: int, *, m: int = 1, complex_: bool = False) -> float:
-    return (4 / 3 * n**3 + (60 + 8 * m) * n * n) * (4 if complex_ else 1)
+    return (2 * n**3 + (60 + 8 * m) * n * n) * (4 if complex_ else 1)
 
 
 def prepare_solve(inputs: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> SolvePlan | Alone:  # noqa: ARG001
