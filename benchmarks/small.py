@@ -4,6 +4,7 @@ Both start from the JSON of the inputs. Ours validates, computes and bounds its 
 SciPy's gets its arrays made and gives the answer alone. Add a row to `CASES` for a task that is to be fast.
 """
 
+import math
 import statistics
 import timeit
 from collections.abc import Callable, Mapping
@@ -173,7 +174,32 @@ def _integrated(
     return peer
 
 
-CASES: list[Small] = [*_linalg(), *_optimize(), *_ode()]
+def _integrate() -> list[Small]:
+    """SciPy's integrands are Python functions; `cubature`'s takes arrays of points.
+
+    Ours starts from eight panels in place of one, so that less is stepped over.
+    """
+    quad = scipy.integrate.quad
+    line = {"integrand": "exp(-x**2)", "bounds": ["-Infinity", "Infinity"]}
+    cube = {"integrand": "exp(-x*y)*cos(x + z)", "bounds": {"x": [0, 1], "y": [0, 2], "z": [-1, 1]}}
+    return [
+        Small("quad, exp(-x²) over the line", "integrate", "quad", line,
+              lambda _: quad(lambda x: math.exp(-x * x), -math.inf, math.inf)),
+        Small("quad, sin(x) exp(-x) over [0, 3]", "integrate", "quad",
+              {"integrand": "sin(x)*exp(-x)", "bounds": [0, 3]},
+              lambda _: quad(lambda x: math.sin(x) * math.exp(-x), 0, 3)),
+        Small("quad, 1/√x over [0, 1]", "integrate", "quad", {"integrand": "1/sqrt(x)", "bounds": [0, 1]},
+              lambda _: quad(lambda x: 1 / math.sqrt(x), 0, 1)),
+        Small("quad, 1/√|x - 1/2|, breakpoint", "integrate", "quad",
+              {"integrand": "1/sqrt(abs(x - 0.5))", "bounds": [0, 1], "breakpoints": [0.5]},
+              lambda _: quad(lambda x: 1 / math.sqrt(abs(x - 0.5)), 0, 1, points=[0.5])),
+        Small("cubature, 3 dimensions", "integrate", "cubature", cube,
+              lambda _: scipy.integrate.cubature(
+                  lambda p: np.exp(-p[:, 0] * p[:, 1]) * np.cos(p[:, 0] + p[:, 2]), [0, 0, -1], [1, 2, 1], rtol=1e-6)),
+    ]  # fmt: skip
+
+
+CASES: list[Small] = [*_linalg(), *_optimize(), *_ode(), *_integrate()]
 
 
 def _go_on(fraction: float, stage: str) -> None:
