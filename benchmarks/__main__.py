@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import ensemble, formula, fuzz, latency, roofline, small, throughput
+from benchmarks import ensemble, formula, fuzz, latency, roofline, small, stencils, throughput
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # where the container is made
 
@@ -32,7 +32,7 @@ def _kafka() -> Iterator[str]:
 ON_KAFKA: dict[str, Callable[[str], object]] = {"throughput": throughput.measure, "latency": latency.measure}
 ALONE: dict[str, Callable[..., object]] = {
     "ensemble": ensemble.measure, "formula": formula.measure, "fuzz": fuzz.measure, "roofline": roofline.measure,
-    "small": small.measure,
+    "small": small.measure, "stencils": stencils.measure,
 }  # fmt: skip
 
 
