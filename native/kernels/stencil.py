@@ -30,19 +30,19 @@ def set_row(out, u, d, w, low, high):
         out[k] = w * ((d[k] + d[p]) * (u[p] - u[k]) - (d[k] + d[m]) * (u[k] - u[m]))
 
 
-def add_plain(out, u, um, up, w):
-    """As `add_row` for one diffusivity."""
-    for k in range(out.shape[0]):
-        out[k] += w * (up[k] - 2.0 * u[k] + um[k])
+def fill_plain(out, u, um, up, vm, vp, w0, w1, w2):
+    """Set the inside of a row to the flux differences along all three axes in one pass; u beside it on two axes."""
+    for k in range(1, out.shape[0] - 1):
+        c = 2.0 * u[k]
+        out[k] = w0 * (um[k] - c + up[k]) + w1 * (vm[k] - c + vp[k]) + w2 * (u[k - 1] - c + u[k + 1])
 
 
-def set_plain(out, u, w, low, high):
-    """As `set_row` for one diffusivity."""
+def end_plain(out, u, um, up, vm, vp, w, k, low, high):
+    """As `fill_plain` for one end of the row."""
     n = out.shape[0]
-    for k in range(1, n - 1):
-        out[k] = w * (u[k + 1] - 2.0 * u[k] + u[k - 1])
-    for k in (0, n - 1):
-        out[k] = w * (u[behind(k, n, high)] - 2.0 * u[k] + u[before(k, n, low)])
+    c = 2.0 * u[k]
+    out[k] = w[0] * (um[k] - c + up[k]) + w[1] * (vm[k] - c + vp[k])
+    out[k] += w[2] * (u[before(k, n, low)] - c + u[behind(k, n, high)])
 
 
 def clear_ends(out, low, high):
@@ -96,13 +96,11 @@ def laplace(u, scale, out, weights, ends):
             if j < first(ends[2]) or j >= last(u.shape[1], ends[3]):
                 row[:] = 0.0
                 continue
-            set_plain(row, u[i, j], w[2], ends[4], ends[5])
-            if u.shape[1] > 1:
-                jm = before(j, u.shape[1], ends[2])
-                jp = behind(j, u.shape[1], ends[3])
-                add_plain(row, u[i, j], u[i, jm], u[i, jp], w[1])
-            if u.shape[0] > 1:
-                add_plain(row, u[i, j], u[im, j], u[ip, j], w[0])
+            jm = before(j, u.shape[1], ends[2])
+            jp = behind(j, u.shape[1], ends[3])
+            fill_plain(row, u[i, j], u[im, j], u[ip, j], u[i, jm], u[i, jp], w[0], w[1], w[2])
+            for k in (0, u.shape[2] - 1):
+                end_plain(row, u[i, j], u[im, j], u[ip, j], u[i, jm], u[i, jp], w, k, ends[4], ends[5])
             clear_ends(row, ends[4], ends[5])
 
 
