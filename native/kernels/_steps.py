@@ -54,12 +54,22 @@ def plan_steps(lanes, counts, idle, steps):
 
 
 def combine(found, k, table, start, count):
-    """Write Σ table[start + s] k[s] over the first `count` stages to `found` (n, w); `k` (stages, n, w)."""
+    """Write Σ table[start + s] k[s] over the first `count` stages to `found` (n, w); `k` (stages, n, w).
+
+    Three stages a pass over the lanes: fewer loads and stores of `found`.
+    """
+    rest = (count - 1) % 3
     for j in range(found.shape[0]):
-        found[j] = table[start] * k[0, j]
-        for s in range(1, count):
-            if table[start + s] != 0.0:
-                found[j] += table[start + s] * k[s, j]
+        if rest == 0:
+            found[j] = table[start] * k[0, j]
+        elif rest == 1:
+            found[j] = table[start] * k[0, j] + table[start + 1] * k[1, j]
+        else:
+            found[j] = table[start] * k[0, j] + table[start + 1] * k[1, j] + table[start + 2] * k[2, j]
+        for s in range(rest + 1, count, 3):
+            found[j] += (
+                table[start + s] * k[s, j] + table[start + s + 1] * k[s + 1, j] + table[start + s + 2] * k[s + 2, j]
+            )
 
 
 def mean_error(error, state, trial, lanes, squares):
