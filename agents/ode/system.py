@@ -159,8 +159,9 @@ def check_size(members: int, equations: int, points: int, limit: int = arrays.SI
 
 
 def estimate_cost(system: System, members: int) -> float:
-    """Operations of a typical integration: a thousand steps."""
-    return 1000.0 * members * 7 * (len(system.program.code) + 10 * len(system.names))
+    """Operations of a typical integration: a thousand steps, and two hundred factorizations where it is stiff."""
+    n = len(system.names)
+    return members * (7000.0 * (len(system.program.code) + 10 * n) + 200.0 * n**3)
 
 
 def failure(members: Members, made: Trajectories, i: int) -> Problem | None:
