@@ -8,7 +8,7 @@ from agents.arrays import Array
 from native.pde.grid import Grid
 from native.pde.transfer import sample
 
-_SAFETY = 2.0
+_SAFETY = 3.0
 _LEAST_RATIO = 1.6
 
 
@@ -37,8 +37,9 @@ def gap(fine: Array, fine_grid: Grid, coarse: Array, coarse_grid: Grid) -> float
 def judge(first: float, second: float, between: float, scale: float, floor: float = 0.0) -> Verdict:
     """Judge by the differences of three solutions, coarse to medium (`first`) and medium to fine (`second`).
 
-    With order p the finest error is second / (2^p - 1) (Richardson; Roache 1998, whose safety factor is 1.25, here 2);
-    p is what the ratio shows, at most 2. That a ratio is large by chance is guarded against by first / 12, what order 2
+    With order p the finest error is second / (2^p - 1) (Richardson), times a safety factor (Roache 1998: 1.25 to 3; here
+    3, as errors of space and time may cancel on one grid and not on the next); p is what the ratio shows, at most 2.
+    That a ratio is large by chance is guarded against by first / 8, more than what order 2
     makes of the first difference alone. A ratio below 1.6 is no convergence: then the sum of both, three times, is the
     honest estimate; likewise where the `gap` of the finest two is above a twentieth of the solution. `floor` is what
     rounding and inexact solution add, absolutely.
@@ -54,7 +55,7 @@ def judge(first: float, second: float, between: float, scale: float, floor: floa
     if ratio < _LEAST_RATIO and second > 4.0 * noise:
         return Verdict(3.0 * (first + second) + noise, float(np.log2(max(ratio, 1e-9))), converged=False)
     shown = min(max(ratio, _LEAST_RATIO), 4.0)
-    error = max(_SAFETY * second / (shown - 1.0), first / 12.0) + noise
+    error = max(_SAFETY * second / (shown - 1.0), first / 8.0) + noise
     return Verdict(error, float(np.log2(max(ratio, _LEAST_RATIO))), converged=True)
 
 
