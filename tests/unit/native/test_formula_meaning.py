@@ -31,6 +31,10 @@ _NAMES = {
 }  # fmt: skip
 
 
+_STEEP = {"sqrt": (0,), "cbrt": (0,), "asin": (-1, 1), "acos": (-1, 1)}
+"""Where the slope is infinite: times an inner slope of 0 it is no number."""
+
+
 class _UnfitError(Exception):
     """The formula is not defined here, or too near to where it is not smooth."""
 
@@ -58,9 +62,18 @@ def _call(name, arguments):
         return (min if name == "min" else max)(arguments)
     if name in {"floor", "ceil"}:
         _whole(arguments[0])
-    if name in {"sign", "abs", "cbrt"}:
+    if name in {"sign", "abs"}:
         _apart(arguments[0], mpf(0))
+    if name in _STEEP and any(abs(arguments[0] - end) < _NEAR for end in _STEEP[name]):
+        raise _UnfitError
+    if name == "atan2" and abs(arguments[0]) < _NEAR and arguments[1] < _NEAR:
+        raise _UnfitError
     return (_NAMES.get(name) or getattr(mp, name))(*arguments)
+
+
+def _whole_number(node):
+    """An exponent for which a negative base has a slope."""
+    return isinstance(node, ast.Constant) and node.value in {2, 3}
 
 
 def _evaluate(node, names):
@@ -86,6 +99,8 @@ def _node(node, names):  # noqa: PLR0911
         case ast.BinOp(op=ast.Mod()):
             a, b = _evaluate(node.left, names), _evaluate(node.right, names)
             return a - b * mp.floor(_whole(a / b))
+        case ast.BinOp(op=ast.Pow(), right=right) if _evaluate(node.left, names) < _NEAR and not _whole_number(right):
+            raise _UnfitError
         case ast.BinOp():
             return _BINARY[type(node.op)](_evaluate(node.left, names), _evaluate(node.right, names))
         case ast.BoolOp():
