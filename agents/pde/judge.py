@@ -37,8 +37,8 @@ def gap(fine: Array, fine_grid: Grid, coarse: Array, coarse_grid: Grid) -> float
 def judge(first: float, second: float, between: float, scale: float, floor: float = 0.0) -> Verdict:
     """Judge by the differences of three solutions, coarse to medium (`first`) and medium to fine (`second`).
 
-    With order p the finest error is second / (2^p - 1) (Richardson), times a safety factor (Roache 1998: 1.25 to 3; here
-    3, as errors of space and time may cancel on one grid and not on the next); p is what the ratio shows, at most 2.
+    With order p the finest error is second / (2^p - 1) (Richardson), times a safety factor (Roache 1998: 1.25 to 3;
+    here 3, as errors of space and time may cancel on one grid and not the next); p is what the ratio shows, at most 2.
     That a ratio is large by chance is guarded against by first / 8, more than what order 2
     makes of the first difference alone. A ratio below 1.6 is no convergence: then the sum of both, three times, is the
     honest estimate; likewise where the `gap` of the finest two is above a twentieth of the solution. `floor` is what
