@@ -151,9 +151,10 @@ def _coarser(grid: Grid) -> Grid:
 def _inverse(matrix: Array) -> Array:
     """The inverse, not a number where there is none: the cycle ends with what is not finite, and says so."""
     try:
-        return np.linalg.inv(matrix)
+        found: Array = np.linalg.inv(matrix).astype(np.float64)
     except np.linalg.LinAlgError:
         return np.full_like(matrix, np.nan)
+    return found
 
 
 def _matrix(level: Level, shift: float) -> Array:
