@@ -1,5 +1,6 @@
 """Requests that are computed by themselves: a validated piece of work, and how its failures become outcomes."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -86,14 +87,20 @@ def _failed(plan: Alone, problem: Problem) -> Outcome:
 
 def _not_finite(value: Any, place: str) -> str | None:
     """Find the first number that is not finite; gives its place."""
+    if type(value) is float:
+        return None if math.isfinite(value) else place
     if isinstance(value, np.ndarray):
         return None if value.dtype.kind not in "fc" or np.isfinite(value).all() else place
     if isinstance(value, float | complex | np.floating):
         return None if np.isfinite(value) else place
-    if isinstance(value, Mapping):
-        found = (_not_finite(item, f"{place}.{name}") for name, item in value.items())
+    if isinstance(value, dict | Mapping):
+        for name, item in value.items():
+            found = _not_finite(item, "")
+            if found is not None:
+                return f"{place}.{name}{found}"
     elif isinstance(value, list | tuple):
-        found = (_not_finite(item, f"{place}[{i}]") for i, item in enumerate(value))
-    else:
-        return None
-    return next((one for one in found if one is not None), None)
+        for i, item in enumerate(value):
+            found = _not_finite(item, "")
+            if found is not None:
+                return f"{place}[{i}]{found}"
+    return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
 from agents import arrays, formulas
 from agents.arrays import Array
@@ -17,10 +17,12 @@ from native.formula import FUNCTIONS, Program
 
 VARIABLES_LIMIT = 20_000
 ENTRIES_LIMIT = 5_000_000
+_DENSE_LIMIT = 10_000
 _WORD = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?P<name>[^\W\d]\w*)")
 _NO_NAMES = {"pi", "e", "and", "or", "not"}
 MATRICES = ("c", "a_ub", "b_ub", "a_eq", "b_eq")
 
+Indices = np.ndarray[Any, np.dtype[np.integer[Any]]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -29,12 +31,12 @@ class LinearProgram:
     """minimise sign·(c·x) + offset so that rows·x <= right, or = where `equality`; low <= x <= high.
 
     `c` has the sign of a minimisation already. Rows are in the order in which they were given, those of >= turned round
-    (`turned`). `names` is None for matrices.
+    (`turned`); few entries are kept dense, as sparse ones cost more to begin with. `names` is None for matrices.
     """
 
     names: tuple[str, ...] | None
     c: Array
-    rows: csr_array
+    rows: csr_array | Array
     right: Array
     equality: Mask
     turned: Mask
@@ -48,6 +50,16 @@ class LinearProgram:
     def n(self) -> int:
         """How many variables there are."""
         return len(self.c)
+
+    @property
+    def entries(self) -> int:
+        """How many coefficients there are."""
+        return self.rows.size if isinstance(self.rows, np.ndarray) else int(self.rows.nnz)
+
+    def dense(self, chosen: Indices) -> Array:
+        """Return some of the rows."""
+        part = self.rows[chosen]
+        return part if isinstance(part, np.ndarray) else np.asarray(part.todense())
 
     def slack(self, x: Array) -> Array:
         """Right minus left of each row."""
@@ -103,9 +115,17 @@ def _of_formulas(inputs: Any, *, integers: bool) -> LinearProgram:
     rows = csr_array(matrix[1:].multiply(signs[:, None])) if limits else csr_array((0, len(names)))
     c = sign * np.asarray(matrix[[0]].todense())[0]
     return LinearProgram(
-        names, c, csr_array(rows), -constants[1:] * signs, np.array([one.equality for one in limits], dtype=np.bool_),
-        signs < 0, low, high, whole, float(constants[0]), sign,
+        names, c, _kept(csr_array(rows)), -constants[1:] * signs,
+        np.array([one.equality for one in limits], dtype=np.bool_), signs < 0, low, high, whole,
+        float(constants[0]), sign,
     )  # fmt: skip
+
+
+def _kept(rows: csr_array | Array) -> csr_array | Array:
+    """Dense where there are few entries, else sparse."""
+    if rows.shape[0] * rows.shape[1] <= _DENSE_LIMIT:
+        return rows if isinstance(rows, np.ndarray) else np.asarray(rows.todense())
+    return csr_array(rows)
 
 
 def _names_in(texts: Any, parameters: Mapping[str, float]) -> tuple[str, ...]:
@@ -171,7 +191,7 @@ def _of_matrices(inputs: Any, *, integers: bool) -> LinearProgram:
     sign = -1.0 if inputs.maximize else 1.0
     m = len(upper) + len(value)
     return LinearProgram(
-        None, sign * c, csr_array(vstack([csr_array(above), csr_array(equal)])), np.concatenate([upper, value]),
+        None, sign * c, _kept(np.concatenate([above, equal])), np.concatenate([upper, value]),
         np.arange(m) >= len(upper), np.zeros(m, dtype=np.bool_), low, high, whole, 0.0, sign,
     )  # fmt: skip
 

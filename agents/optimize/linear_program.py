@@ -1,5 +1,6 @@
 """The task `optimize.linear_program`: linear programs by HiGHS, the vertex solved for again, duality checked."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -10,11 +11,14 @@ from agents import alone
 from agents.arrays import Array
 from agents.optimize import boxes, linear
 from agents.optimize.linear import LinearProgram
-from agents.optimize.vertex import Vertex, settle
+from agents.optimize.vertex import Vertex, multipliers, settle
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.task import TaskOptions, Watch
 
 KERNEL = "highs"
+_SMALL = 60
+"""Most rows and variables together for the short way."""
+_USUAL = 50_000
 _TOLERANCE = 1e-9
 _INFEASIBLE, _UNBOUNDED, _LIMIT = 2, 3, 1
 
@@ -49,7 +53,7 @@ class LinearProgramOptions(TaskOptions, kw_only=True):
     """`highs_ds` is the dual simplex method, `highs_ipm` the interior-point method; `auto` lets HiGHS choose."""
 
     method: Literal["auto", "highs_ds", "highs_ipm"] = "auto"
-    max_iterations: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 50_000
+    max_iterations: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = _USUAL
 
 
 def prepare(inputs: LinearProgramInputs, options: LinearProgramOptions, seed: int) -> alone.Alone:  # noqa: ARG001
@@ -65,36 +69,81 @@ def prepare(inputs: LinearProgramInputs, options: LinearProgramOptions, seed: in
 
 def cost_of(program: LinearProgram) -> float:
     """Estimate operations: simplex iterations are a few times the rows, each a few times the matrix's entries."""
-    return 3e6 + 100.0 * (program.n + len(program.right)) * (program.rows.nnz + program.n)
+    return 3e6 + 100.0 * (program.n + len(program.right)) * (program.entries + program.n)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Solution:
+    """A vertex with multipliers of the rows, and how far both are from proving each other."""
+
+    vertex: Vertex
+    marginals: Array
+    reduced: Array
+    gap: float
+    optimal: bool
+    iterations: int | None
 
 
 def _compute(program: LinearProgram, options: LinearProgramOptions) -> Outcome:
+    found = _at_once(program, options) or _by_linprog(program, options)
+    vertex, equality, gap = found.vertex, program.equality, found.gap
+    if not (found.optimal and vertex.feasible):
+        text = f"HiGHS's answer is not a solution to working precision: duality gap {gap:.2g}"
+        raise Problem("not_converged", text, field="inputs", hint="scale rows and variables to like sizes")
+    x = vertex.x + 0.0  # no negative zeros
+    multipliers = np.where(equality, np.where(program.turned, -1.0, 1.0), -1.0) * found.marginals
+    outputs = {
+        "x": named(program, x), "objective": value_of(program, vertex.x), "multipliers": multipliers + 0.0,
+        "reduced_costs": named(program, program.sign * found.reduced + 0.0), "slack": program.slack(vertex.x),
+        "active_bounds": boxes.active(vertex.x, program.low, program.high, names_of(program)), "duality_gap": gap,
+    }  # fmt: skip
+    diagnostics = Diagnostics(
+        converged=True, iterations=found.iterations, evaluations=None, error_estimate=error_of(vertex), residual=gap,
+        method="highs" if options.method == "auto" else options.method,
+        checks=[Check("constraints_hold", vertex.feasible), Check("duality_gap_is_zero", found.optimal)],
+    )  # fmt: skip
+    return Outcome(outputs, KERNEL, True, diagnostics, warnings_of(vertex))
+
+
+def _by_linprog(program: LinearProgram, options: LinearProgramOptions) -> _Solution:
     found = run(program, options.method, options.max_iterations)
     vertex = settle(program, np.asarray(found.x, dtype=np.float64))
-    c, equality = program.c, program.equality
     marginals = np.zeros(len(program.right))
-    marginals[~equality] = np.minimum(found.ineqlin.marginals, 0.0)
-    marginals[equality] = found.eqlin.marginals
+    marginals[~program.equality] = np.minimum(found.ineqlin.marginals, 0.0)
+    marginals[program.equality] = found.eqlin.marginals
+    return _judged(program, vertex, marginals, int(found.nit))
+
+
+def _at_once(program: LinearProgram, options: LinearProgramOptions) -> _Solution | None:
+    """Solve a small program with the least ado, `milp` having less than `linprog`; None where that proves nothing.
+
+    Multipliers are made from the rows and bounds that are active, which certifies the vertex whatever HiGHS did.
+    """
+    small = isinstance(program.rows, np.ndarray) and program.n + len(program.right) <= _SMALL
+    if not small or options.method != "auto" or options.max_iterations < _USUAL:
+        return None
+    rows: Any = ()
+    if len(program.right):
+        least = np.where(program.equality, program.right, -np.inf)
+        rows = optimize.LinearConstraint(program.rows, least, program.right)
+    x = optimize.milp(program.c, bounds=optimize.Bounds(program.low, program.high), constraints=rows).x
+    if x is None or not np.isfinite(x).all():
+        return None
+    vertex = settle(program, np.asarray(x, dtype=np.float64))
+    marginals = multipliers(program, vertex.x)
+    if marginals is None:
+        return None
+    found = _judged(program, vertex, marginals, None)
+    return found if found.optimal and vertex.feasible else None
+
+
+def _judged(program: LinearProgram, vertex: Vertex, marginals: Array, iterations: int | None) -> _Solution:
+    c = program.c
     reduced = np.asarray(c - program.rows.T @ marginals)
     gap, dual = _gap(program, vertex.x, marginals, reduced)
     scale = max(1.0, float(np.abs(c) @ np.abs(vertex.x)))
     optimal = dual <= _TOLERANCE * max(1.0, float(np.abs(c).max())) * 10 and gap <= _TOLERANCE * scale * 10
-    if not (optimal and vertex.feasible):
-        text = f"HiGHS's answer is not a solution to working precision: duality gap {gap:.2g}"
-        raise Problem("not_converged", text, field="inputs", hint="scale rows and variables to like sizes")
-    x = vertex.x + 0.0  # no negative zeros
-    multipliers = np.where(equality, np.where(program.turned, -1.0, 1.0), -1.0) * marginals
-    outputs = {
-        "x": named(program, x), "objective": value_of(program, vertex.x), "multipliers": multipliers + 0.0,
-        "reduced_costs": named(program, program.sign * reduced + 0.0), "slack": program.slack(vertex.x),
-        "active_bounds": boxes.active(vertex.x, program.low, program.high, names_of(program)), "duality_gap": gap,
-    }  # fmt: skip
-    diagnostics = Diagnostics(
-        converged=True, iterations=int(found.nit), evaluations=None, error_estimate=error_of(vertex), residual=gap,
-        method="highs" if options.method == "auto" else options.method,
-        checks=[Check("constraints_hold", vertex.feasible), Check("duality_gap_is_zero", optimal)],
-    )  # fmt: skip
-    return Outcome(outputs, KERNEL, True, diagnostics, warnings_of(vertex))
+    return _Solution(vertex, marginals, reduced, gap, optimal, iterations)
 
 
 def run(program: LinearProgram, method: str, limit: int) -> Any:
@@ -136,9 +185,10 @@ def _elastic(program: LinearProgram) -> LinearProgram:
     m, n = len(program.right), program.n
     both = np.flatnonzero(program.equality)
     extra = hstack([-eye_array(m, format="csr"), eye_array(m, format="csr")[:, both]])
+    rows = hstack([csr_array(program.rows), extra], format="csr")
     return LinearProgram(
-        None, np.concatenate([np.zeros(n), np.ones(m + len(both))]), csr_array(hstack([program.rows, extra])),
-        program.right, program.equality, program.turned, np.concatenate([program.low, np.zeros(m + len(both))]),
+        None, np.concatenate([np.zeros(n), np.ones(m + len(both))]), rows, program.right,
+        program.equality, program.turned, np.concatenate([program.low, np.zeros(m + len(both))]),
         np.concatenate([program.high, np.full(m + len(both), np.inf)]),
         np.zeros(n + m + len(both), dtype=np.bool_), 0.0, 1.0,
     )  # fmt: skip

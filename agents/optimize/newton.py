@@ -4,6 +4,7 @@ Source: Deuflhard, Newton methods for nonlinear problems (2004), 2.1; noise as i
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -59,6 +60,12 @@ def polish(functions: Functions, x: Array) -> Root:
         x = x + move
     # steps that shrink by a constant ratio, as at a multiple root, leave the rest of their series
     return _judge(functions, best, start, steps, 2.0 / (1.0 - ratio))
+
+
+@lru_cache(maxsize=64)
+def around(n: int) -> Array:
+    """Factors (1 + cloud, n) of the points that are looked at: first of the point itself, then of those around it."""
+    return np.concatenate([np.ones((1, n)), ulps(np.ones(n), _CLOUD)])
 
 
 def _step(slopes: Array, values: Array) -> Array:

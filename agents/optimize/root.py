@@ -1,6 +1,8 @@
 """The task `optimize.root`: where formulas are zero together."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -11,14 +13,17 @@ from agents import alone, draws, formulas
 from agents.arrays import Array
 from agents.optimize import constraints
 from agents.optimize.functions import Functions
-from agents.optimize.newton import Root, polish
-from agents.optimize.residuals import Pace
+from agents.optimize.newton import Root, around, polish
+from agents.optimize.residuals import Pace, jitter, jittered
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.task import TaskOptions, Watch
+from native import newton
+from native.formula import Program
 
 VARIABLES_LIMIT = 700
 KERNEL = "native.formula.evaluate + minpack"
 _TRIES = 12
+_REGULAR = [Check("newton_step_is_rounding", True), Check("jacobian_is_regular", True)]
 
 
 class RootInputs(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,32 +47,82 @@ class RootOptions(TaskOptions, kw_only=True):
     max_evaluations: Annotated[int, msgspec.Meta(ge=10, le=100_000)] = 1000
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _System:
+    """What does not change from one start and one set of parameters to another.
+
+    `constants` (turns, c) are the program's, in the first row as they are, then with their last places changed.
+    """
+
+    texts: dict[str, str]
+    names: tuple[str, ...]
+    parameters: tuple[str, ...]
+    program: Program
+    constants: Array
+
+
 def prepare(inputs: RootInputs, options: RootOptions, seed: int) -> alone.Alone:
     """Validate a system of equations; raises `Problem`."""
-    if not 0 < len(inputs.initial) <= VARIABLES_LIMIT:
-        hint = f"1 to {VARIABLES_LIMIT} variables, each with a starting value"
-        raise Problem("invalid_input", f"{len(inputs.initial)} variables", field="inputs.initial", hint=hint)
-    formulas.check_names(inputs.initial, "inputs.initial", taken={})
-    taken = dict.fromkeys(inputs.initial, "a variable already")
-    formulas.check_names(inputs.parameters, "inputs.parameters", taken=taken)
+    system = _system(tuple(inputs.equations), tuple(inputs.initial), tuple(inputs.parameters))
     start = formulas.numbers(inputs.initial, "inputs.initial")
-    parameters = formulas.numbers(inputs.parameters, "inputs.parameters")
+    parameters = formulas.numbers(inputs.parameters, "inputs.parameters") if inputs.parameters else {}
     n = len(start)
-    if len(inputs.equations) != n:
-        text = f"{len(inputs.equations)} equations for {n} variables"
-        hint = "as many equations as variables; optimize.least_squares takes any number"
-        raise Problem("invalid_input", text, field="inputs.equations", hint=hint)
-    texts = {f"inputs.equations[{i}]": constraints.equation(text, f"inputs.equations[{i}]")
-             for i, text in enumerate(inputs.equations)}  # fmt: skip
-    functions = Functions(texts, tuple(start), parameters, np.ones(n))
     x = np.array(list(start.values()))
 
     def work(watch: Watch, kept: object) -> Outcome:  # noqa: ARG001
+        if options.method == "auto" and newton.fits(system.program, n):
+            quick = _at_once(system, x, np.array(list(parameters.values())))
+            if quick is not None:
+                return quick
+        functions = Functions(system.texts, system.names, parameters, np.ones(n))
         functions.begin(Pace(watch, 30 * options.max_evaluations, "root"))
         return _outcome(functions, _found(functions, x, options, seed))
 
-    cost = 4.0 * options.max_evaluations * (4e4 + len(functions.program.code) + 10.0 * n * n) + 100.0 * n**3
+    cost = 4.0 * options.max_evaluations * (4e4 + len(system.program.code) + 10.0 * n * n) + 100.0 * n**3
     return alone.Alone(KERNEL, work, cost)
+
+
+@lru_cache(maxsize=64)
+def _system(equations: tuple[str, ...], names: tuple[str, ...], parameters: tuple[str, ...]) -> _System:
+    """Check names and compile the equations with their derivatives; the last are kept."""
+    n = len(names)
+    if not 0 < n <= VARIABLES_LIMIT:
+        hint = f"1 to {VARIABLES_LIMIT} variables, each with a starting value"
+        raise Problem("invalid_input", f"{n} variables", field="inputs.initial", hint=hint)
+    formulas.check_names(names, "inputs.initial", taken={})
+    formulas.check_names(parameters, "inputs.parameters", taken=dict.fromkeys(names, "a variable already"))
+    if len(equations) != n:
+        text = f"{len(equations)} equations for {n} variables"
+        hint = "as many equations as variables; optimize.least_squares takes any number"
+        raise Problem("invalid_input", text, field="inputs.equations", hint=hint)
+    texts = {f"inputs.equations[{i}]": constraints.equation(text, f"inputs.equations[{i}]")
+             for i, text in enumerate(equations)}  # fmt: skip
+    program = formulas.compiled(texts, names, parameters, derivatives="gradient")
+    turned = [jittered(program, turn).constants for turn in range(newton.TURNS - 1)]
+    return _System(texts, names, parameters, program, np.array([program.constants, *turned]))
+
+
+def _at_once(system: _System, start: Array, parameters: Array) -> Outcome | None:
+    """Newton's method from a near start; None where it does not end at a regular root near it."""
+    turned = np.array([parameters, *(jitter(parameters, turn) for turn in range(newton.TURNS - 1))])
+    found = newton.polish(system.program, system.constants, start, turned, around(len(start)))
+    if not found.settled:
+        return None
+    residual = float(np.abs(found.values).max())
+    outputs = {
+        "x": dict(zip(system.names, found.x.tolist(), strict=True)), "residuals": found.values,
+        "residual_norm": residual, "jacobian_condition": found.condition,
+    }  # fmt: skip
+    diagnostics = Diagnostics(
+        converged=True,
+        iterations=found.steps,
+        evaluations=found.steps + newton.TURNS,
+        error_estimate=float(found.error.max()),
+        residual=residual,
+        method="newton",
+        checks=_REGULAR,
+    )
+    return Outcome(outputs, newton.KERNEL, newton.COMPILED, diagnostics)
 
 
 def _found(functions: Functions, start: Array, options: RootOptions, seed: int) -> Root:

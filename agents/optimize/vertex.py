@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import optimize
 
 from agents.arrays import Array
 from agents.optimize.linear import LinearProgram, Mask
@@ -47,7 +48,7 @@ def settle(program: LinearProgram, x: Array, held: Mask | None = None) -> Vertex
     if max(len(active), len(free)) > _DENSE_LIMIT:
         error = np.inf
     elif len(free):
-        rows = np.asarray(program.rows[active].todense())[:, free]
+        rows = program.dense(active)[:, free]
         inverse = np.linalg.pinv(rows, rcond=1e-11)
         x = x.copy()
         for _ in range(3):
@@ -56,6 +57,27 @@ def settle(program: LinearProgram, x: Array, held: Mask | None = None) -> Vertex
         error = 2.0 * float((np.abs(inverse) @ (np.abs(program.slack(x)[active]) + rounding)).max(initial=0.0))
         error += EPS * float(np.abs(x[free]).max(initial=0.0))
     return Vertex(x, error, _violation(program, x))
+
+
+def multipliers(program: LinearProgram, x: Array) -> Array | None:
+    """Find multipliers of the rows, 0 or less for inequalities, that prove x optimal; None where there are none."""
+    active = np.flatnonzero(program.equality | (program.slack(x) <= _FEASIBLE * program.scales(x)))
+    rows = program.dense(active)
+    norms = np.maximum(np.sqrt(np.einsum("ij,ij->i", rows, rows)), 1e-300)
+    even, unit = program.equality[active], np.eye(program.n)
+    rows = rows / norms[:, None]
+    columns = np.concatenate([-rows, rows[even], unit[x <= program.low], -unit[x >= program.high]])
+    found = np.zeros(len(program.right))
+    if len(columns) == 0:
+        return found
+    try:
+        weights = optimize.nnls(columns.T, program.c, maxiter=10 * (len(columns) + program.n))[0]
+    except RuntimeError:  # too many steps
+        return None
+    count = len(active)
+    found[active] -= weights[:count] / norms
+    found[active[even]] += weights[count : count + int(even.sum())] / norms[even]
+    return found
 
 
 def _violation(program: LinearProgram, x: Array) -> float:

@@ -8,12 +8,13 @@ import pytest
 import native
 from native import ode, quadrature
 from native.formula import compile_program
-from native.kernels import dense, dense_lanes, dop853, dopri5, formula, multigrid, radau, rodas4, stencil
+from native.kernels import dense, dense_lanes, dop853, dopri5, formula, multigrid, newton, radau, rodas4, stencil
 from native.kernels import quadrature as quadrature_kernel
 
 _COMPILED = {
     "dense": dense, "dense_lanes": dense_lanes, "dop853": dop853, "dopri5": dopri5, "formula": formula,
-    "multigrid": multigrid, "quadrature": quadrature_kernel, "radau": radau, "rodas4": rodas4, "stencil": stencil,
+    "multigrid": multigrid, "newton": newton, "quadrature": quadrature_kernel, "radau": radau, "rodas4": rodas4,
+    "stencil": stencil,
 }  # fmt: skip
 
 
@@ -162,9 +163,26 @@ def _multigrid(kernel):
     return [*found, made, back]
 
 
+def _newton(kernel):
+    found = []
+    texts = ["x*x + y*y - 0.3*k", "x*y - exp(-z)", "z - x"]
+    program = compile_program(texts, ["x", "y", "z"], ["k"], jacobian=True)
+    constants = np.array([program.constants] * 4)
+    changed = 1.0 + 2.0**-28 * np.array([[0, 0, 0, 0], [1, 0, 1, 1], [0, 1, -1, -1], [-1, -1, 1, 1]])
+    parts = (program.code, constants, program.n_registers, program.outputs)
+    for start in ([2.0, 0.5, 1.0], [0.0, 0.0, 0.0], [np.nan, 1.0, 1.0], [-3.0, 40.0, 1e3]):
+        with np.errstate(all="ignore"):
+            made, told = kernel.polish(*parts, np.array(start), 9.0 * changed[:, 3:], changed[:, :3].copy())
+        made[2] *= 1e-4  # the bound is compared less sharply: how far the last steps shrink is rounding
+        found += [made, told]
+    assert found[1][0] == 1.0
+    return found
+
+
 _CASES = {
     "dense": _dense, "dense_lanes": _dense, "dop853": _dop853, "dopri5": _dopri5, "formula": _formula,
-    "multigrid": _multigrid, "quadrature": _quadrature, "radau": _radau, "rodas4": _rodas4, "stencil": _stencil,
+    "multigrid": _multigrid, "newton": _newton, "quadrature": _quadrature, "radau": _radau, "rodas4": _rodas4,
+    "stencil": _stencil,
 }  # fmt: skip
 _LOOSE = {"dop853": 1e-6}
 """Its error, of order 8, is a small difference of large numbers: rounding moves the steps a little."""

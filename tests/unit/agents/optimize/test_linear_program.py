@@ -98,3 +98,18 @@ def test_a_large_random_program_agrees_with_scipy(solve):
 )  # fmt: skip
 def test_what_has_no_solution_or_is_wrong_is_told_with_its_place(refused, inputs, code, field, rule):
     assert refused("linear_program", inputs) == (code, field), rule
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_short_way_agrees_with_the_long_one(solve, seed):
+    rng = np.random.default_rng(seed)
+    m, n = 3 + seed % 4, 2 + seed % 5
+    a, x = rng.integers(-4, 5, (m, n)), rng.random(n)
+    program = {
+        "c": (rng.integers(1, 6, m) @ a).tolist(), "a_ub": (-a).tolist(), "b_ub": (-a @ x).tolist(),
+        "a_eq": [[1] * n], "b_eq": [float(x.sum())], "bounds": [[-5, 5]] * n,
+    }  # fmt: skip
+    short, long = (solve("linear_program", program, {"method": method}) for method in ("auto", "highs_ds"))
+    assert short.outputs["objective"] == pytest.approx(long.outputs["objective"], abs=1e-9)
+    assert (short.outputs["multipliers"][:m] >= 0).all()
+    assert short.diagnostics.converged

@@ -71,3 +71,23 @@ X = {"initial": {"x": 2}}
 )  # fmt: skip
 def test_what_has_no_root_or_is_wrong_is_told_with_its_place(refused, inputs, code, field, rule):
     assert refused("root", inputs) == (code, field), rule
+
+
+@pytest.mark.parametrize(
+    ("equations", "initial", "parameters"),
+    [
+        (["x**2 + y**2 - 4", "x*y - 1"], {"x": 2, "y": 0.5}, {}),
+        (["exp(-x) - k*x"], {"x": 1.0}, {"k": 0.3}),
+        (["1e8*x - 0.1*y", "y - 3 - x"], {"x": 0.0, "y": 2.5}, {}),
+        ([f"x{i}**3 + 0.1*x{(i + 1) % 9} - {i + 1}.7" for i in range(9)], {f"x{i}": 1.5 for i in range(9)}, {}),
+    ],
+)
+def test_the_one_call_and_minpack_find_the_same_root(solve, equations, initial, parameters):
+    given = {"equations": equations, "initial": initial, "parameters": parameters}
+    quick, slow = (solve("root", given, {"method": method}) for method in ("auto", "hybr"))
+    assert quick.kernel == "native.kernels.newton.polish"
+    assert slow.kernel != quick.kernel
+    allowed = quick.diagnostics.error_estimate + slow.diagnostics.error_estimate
+    for name, value in quick.outputs["x"].items():
+        assert abs(value - slow.outputs["x"][name]) <= allowed
+    assert quick.outputs["jacobian_condition"] == pytest.approx(slow.outputs["jacobian_condition"], rel=1e-6)
