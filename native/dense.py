@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import lapack
 
-from native import is_compiled
+from native import is_compiled, tame
 from native.judgement import Any2D, Factors, Solution, judge
 from native.kernels import dense as kernel
 from native.kernels import dense_lanes as lanes
@@ -142,7 +142,10 @@ def _routine(name: str, *arrays: Any2D) -> Callable[..., Any]:
 
 
 def _general(matrix: Any2D, right: Any2D) -> Solution:
-    """LU with partial pivoting (gesvx: equilibration, condition, refinement, error bounds)."""
+    """LU with partial pivoting, where need be with all that gesvx does: equilibration, refinement, error bounds."""
+    tame_ = tame.general(matrix, right) if matrix.dtype == right.dtype else None
+    if tame_ is not None:
+        return tame_
     *_, x, reciprocal, forward, _, info = _routine("gesvx", matrix, right)(matrix, right)
     if 0 < info <= matrix.shape[0]:
         raise Singular(f"pivot {info} is zero")
@@ -150,7 +153,10 @@ def _general(matrix: Any2D, right: Any2D) -> Solution:
 
 
 def _positive(matrix: Any2D, right: Any2D) -> Solution:
-    """Cholesky (posvx: equilibration, condition, refinement, error bounds)."""
+    """Cholesky, where need be with all that posvx does: equilibration, refinement, error bounds."""
+    tame_ = tame.positive(matrix, right) if matrix.dtype == right.dtype else None
+    if tame_ is not None:
+        return tame_
     *_, x, reciprocal, forward, _, info = _routine("posvx", matrix, right)(matrix, right)
     if 0 < info <= matrix.shape[0]:
         raise Unfit(info)

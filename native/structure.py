@@ -24,6 +24,10 @@ def find(matrix: Any) -> Structure:
     `diagonal`, `lower_triangular`, `upper_triangular`, `tridiagonal`, `banded`, `symmetric`, else `general`.
     """
     n = matrix.shape[0]
+    if n > 2 and not isinstance(matrix, sparse.csr_array) and matrix[0, -1] and matrix[-1, 0]:
+        # its corners are filled, as those of most matrices are: it has no band
+        symmetric = abs(matrix[0, -1]) == abs(matrix[-1, 0]) and is_symmetric(matrix)
+        return Structure("symmetric" if symmetric else "general", n - 1, n - 1, symmetric)
     lower, upper = bandwidths(matrix)
     symmetric = lower == upper and is_symmetric(matrix)
     if lower == upper == 0:

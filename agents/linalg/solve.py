@@ -23,6 +23,8 @@ _WORTHLESS = 1e17
 """Condition from which on a solution without a certain digit is called none: Hilbert's matrix has 4e16 at n = 12."""
 _ILL = 1e10
 _COST_LIMIT = 1e12
+_QUICK = 256
+"""Largest n that goes the short way."""
 _BATCH_NUMBERS = 200_000
 """Numbers of a batch that are solved between two looks at the watch."""
 _LEAST_SQUARES = "linalg.least_squares finds a least-squares solution"
@@ -80,15 +82,18 @@ class SmallSystem(msgspec.Struct, forbid_unknown_fields=True):
     b: list[float]
 
 
-def plan_small(system: SmallSystem) -> SolvePlan | None:
-    """Plan a system that fits the batched kernel; None for any other."""
+def plan_small(system: SmallSystem) -> SolvePlan | Alone | None:
+    """Plan a system that fits the batched kernel, or LAPACK in a moment; None for any other."""
     n = len(system.b)
-    if not 0 < n <= dense.SMALL or len(system.a) != n:
+    if not 0 < n <= _QUICK or len(system.a) != n:
         return None
     for row in system.a:
         if len(row) != n:
             return None
-    return SolvePlan(system.a, system.b, n, _cost(n))
+    if n <= dense.SMALL:
+        return SolvePlan(system.a, system.b, n, _cost(n))
+    a, b = np.array(system.a, dtype=np.float64), np.array(system.b, dtype=np.float64)
+    return Alone(dense.LAPACK, lambda watch, _: _solve_dense(a, b, "auto", watch), _cost(n))
 
 
 def _cost(n: int, *, m: int = 1, complex_: bool = False) -> float:

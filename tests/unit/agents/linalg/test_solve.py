@@ -1,5 +1,6 @@
 """Dense systems: the answer, how far it can be trusted, and what is no system."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -198,3 +199,22 @@ def test_a_batch_is_solved_as_its_systems_are(n):
 def test_a_singular_system_of_a_batch_is_named():
     outcome = _answer({"a": [[[1, 0], [0, 1]], [[1, 1], [1, 1]]], "b": [[1, 1], [1, 1]]})
     assert (outcome.problem.code, outcome.problem.field) == ("singular", "inputs.a[1]")
+
+
+def test_the_short_way_gives_the_same_answer():
+    drawn = np.random.default_rng(5)
+    for n in (16, 17, 60):
+        inputs = {"a": drawn.normal(size=(n, n)).tolist(), "b": drawn.normal(size=n).tolist()}
+        quick = SOLVE.quick
+        short = quick.plan(quick.decode(msgspec.json.encode(inputs)))
+        assert short is not None
+        ways = [SOLVE.compute([plan], _watch)[0] for plan in (short, SOLVE.prepare(inputs, {}, 1))]
+        first, second = (msgspec.structs.replace(way, outputs=None) for way in ways)
+        assert first == second
+        assert np.array_equal(ways[0].outputs["x"], ways[1].outputs["x"])
+
+
+def test_the_short_way_is_for_square_systems_of_moderate_size():
+    quick = SOLVE.quick
+    for inputs in ({"a": [[1.0]] * 300, "b": [1.0] * 300}, {"a": [[1.0]] * 20, "b": [1.0] * 20}, {"a": [], "b": []}):
+        assert quick.plan(quick.decode(msgspec.json.encode(inputs))) is None
