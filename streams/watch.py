@@ -63,6 +63,7 @@ class Vigil:
             raise Problem("cancelled", f"cancelled after {spent:.1f} s")
         if now - self._told >= _PROGRESS_EVERY_S:
             self._told = now
+            fraction = min(max(float(fraction), 0.0), 1.0)  # also one of NumPy's numbers: it is encoded
             eta = spent * (1 - fraction) / fraction if fraction > 0 else None
             self._tell(
                 Progress(id=self._id, fraction=fraction, stage=stage, eta_s=eta, at=instants.to_text(time.time()))

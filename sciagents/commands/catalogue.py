@@ -1,5 +1,6 @@
 """The command that prints the catalogue."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,9 +13,13 @@ app = typer.Typer()
 @app.command()
 def agents(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One agent, in detail.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write all of it there, as Markdown.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print what can be computed. Exit codes: 0 ok, 2 no such agent."""
-    from sciagents.console import catalogue  # noqa: PLC0415 - the kernels are slow to import
+    from sciagents.console import catalogue, reference  # noqa: PLC0415 - the kernels are slow to import
 
-    catalogue.show(name, as_json=as_json)
+    if output is not None:
+        output.write_text(reference.markdown(), encoding="utf-8")
+    else:
+        catalogue.show(name, as_json=as_json)

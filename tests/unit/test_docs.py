@@ -8,6 +8,7 @@ import yaml
 from typer.main import get_command
 
 from sciagents.cli import app
+from sciagents.console import reference
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -46,3 +47,8 @@ def test_commands_that_a_page_names_exist(page):
         assert found is not None, f"sci-agents {first}"
         if hasattr(found, "commands") and second:
             assert second in found.commands, f"sci-agents {first} {second}"
+
+
+def test_the_page_of_agents_says_what_the_catalogue_says():
+    """Written anew by `sci-agents agents --output docs/agents.md`."""
+    assert (ROOT / "docs/agents.md").read_text() == reference.markdown()

@@ -87,7 +87,8 @@ def test_a_variable_overrides_the_file(written, name, text, place, value):
         ("logging:\n  level: WARN", 2, "logging.level", "did you mean 'WARNING'?"),
         ("agents:\n  linag: {}", 2, "agents.linag", "did you mean 'linalg'?"),
         ("agents:\n  linalg:\n    metod: lu", 3, "agents.linalg.metod", "did you mean 'method'?"),
-        ("agents:\n  linalg:\n    default_method: qr", 3, "agents.linalg.default_method", "keys: arrays, method"),
+        ("agents:\n  linalg:\n    default_method: guess", 3, "agents.linalg.default_method",
+         "keys: arrays, max_iterations, method, preconditioner, rtol"),
     ],
     ids=[
         "a key nearly right", "a key of none", "no address", "a prefix no topic could have", "an inner key",

@@ -1,5 +1,7 @@
 """A long computation is stopped by its deadline or by a cancellation, and tells how far it is."""
 
+import msgspec
+import numpy as np
 import pytest
 
 from agents.outcome import Problem
@@ -27,6 +29,16 @@ def test_progress_is_told_at_most_four_times_a_second():
     assert 38 <= len(told) <= 40
     assert told[-1].fraction == pytest.approx(0.99, abs=0.03)
     assert told[-1].eta_s == pytest.approx(0.1, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "told_as"), [(np.float64(0.25), 0.25), (np.float64(-1e-17), 0.0), (1.0000001, 1.0)]
+)
+def test_progress_can_be_encoded_whatever_number_a_task_gives(fraction, told_as):
+    vigil, clock, told = _vigil()
+    clock.now = 101.0
+    vigil(fraction, "steps")
+    assert msgspec.json.decode(msgspec.json.encode(told[0]))["fraction"] == told_as
 
 
 def test_it_stops_after_its_time():
