@@ -12,11 +12,13 @@ from agents import alone, arrays, formulas
 from agents.arrays import Array
 from agents.optimize import boxes
 from agents.optimize.fit import fit
+from agents.optimize.newton import around
 from agents.optimize.refine import Geometry, Point
-from agents.optimize.residuals import EPS, ModelResiduals, Pace
+from agents.optimize.residuals import EPS, ModelResiduals, Pace, constants_of, turned
 from agents.optimize.separable import linear_parameters
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.task import TaskOptions, Watch
+from native import levmar
 from native.formula import Program
 
 PARAMETERS_LIMIT = 200
@@ -78,6 +80,11 @@ class _Fit:
     options: CurveFitOptions
     weighted: bool
     seed: int
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a parameter has a bound."""
+        return bool(np.isfinite(self.low).any() or np.isfinite(self.high).any())
 
 
 def prepare(inputs: CurveFitInputs, options: CurveFitOptions, seed: int) -> alone.Alone:
@@ -175,13 +182,34 @@ def _compute(one: _Fit, watch: Watch) -> Outcome:
         text = f"{m} rows cannot tell {n} parameters apart"
         raise Problem("singular", text, field="inputs.data", hint="more data, or fewer parameters")
     how = one.options
+    quick = _at_once(one)
+    if quick is not None:
+        return _outcome(one, *quick, levmar.KERNEL)
     pace = Pace(watch, 10 * how.max_evaluations, "fit")
     residuals = ModelResiduals(one.program, one.columns, one.observed, 1.0 / one.sigma, n, pace)
     check_start(residuals.at(one.start), "inputs.parameters")
     linear = [] if how.method == "lm" else linear_parameters(one.program, n)
     point = fit(residuals, one.start, one.low, one.high, linear, how.method, how.max_evaluations, one.seed)
     check_end(point, one.names, "inputs.parameters")
-    return _outcome(one, point, pace.evaluations)
+    return _outcome(one, point, pace.evaluations, KERNEL)
+
+
+def _at_once(one: _Fit) -> tuple[Point, int] | None:
+    """Fit few rows in one call; None where that finds no regular minimum."""
+    m, n, how = len(one.observed), len(one.names), one.options
+    if how.method not in {"auto", "lm"} or one.bounded or not levmar.fits(one.program, n, m):
+        return None
+    weights = 1.0 / one.sigma
+    size = float(np.linalg.norm(one.observed * weights))
+    changed = levmar.TURNS - 1
+    data = turned(np.concatenate([one.columns, one.observed[None]]), changed)
+    found = levmar.fit(one.program, constants_of(one.program, changed), one.start, data, weights, around(n), size,
+                       how.max_evaluations)  # fmt: skip
+    if not found.settled:
+        return None
+    geometry = Geometry(found.u, found.back, found.condition, np.zeros(n))
+    point = Point(found.p, found.r, found.jacobian, geometry, True, True, found.error, found.steps)
+    return point, found.evaluations
 
 
 def check_start(values: tuple[Array, Array], field: str) -> None:
@@ -208,7 +236,7 @@ def check_end(point: Point, names: tuple[str, ...], field: str) -> None:
     raise Problem("not_converged", text, field=field, hint="other starting values, or a larger max_evaluations")
 
 
-def _outcome(one: _Fit, point: Point, evaluations: int) -> Outcome:
+def _outcome(one: _Fit, point: Point, evaluations: int, kernel: str) -> Outcome:
     m, n = len(one.observed), len(one.names)
     held = boxes.active(point.p, one.low, one.high, one.names)
     free = np.array([i for i, name in enumerate(one.names) if name not in held], dtype=np.int64)
@@ -243,10 +271,10 @@ def _outcome(one: _Fit, point: Point, evaluations: int) -> Outcome:
         outputs["residuals"] = -point.r * one.sigma
     diagnostics = Diagnostics(
         converged=True, iterations=point.steps, evaluations=evaluations, error_estimate=float(point.error.max()),
-        residual=float(rss**0.5), method="trf" if np.isfinite([one.low, one.high]).any() else "lm",
+        residual=float(rss**0.5), method="trf" if one.bounded else "lm",
         checks=[Check("gradient_is_zero", point.settled), Check("hessian_is_positive_definite", point.minimum)],
     )  # fmt: skip
-    return Outcome(outputs, KERNEL, True, diagnostics, _warnings(one, point, variance))
+    return Outcome(outputs, kernel, True, diagnostics, _warnings(one, point, variance))
 
 
 def _covariance(geometry: Geometry, variance: float) -> Array:

@@ -47,6 +47,19 @@ def jitter(values: Array, turn: int) -> Array:
     return np.where(scaled == np.rint(scaled), values, values * _factors(turn, values.shape))
 
 
+def turned(values: Array, turns: int) -> Array:
+    """Stack the values as they are, then `turns` times with their last places changed, each otherwise."""
+    if values.size == 0:
+        return np.empty((1 + turns, *values.shape))
+    scaled = values * _EXACT
+    return np.where(scaled == np.rint(scaled), values, values * _all_factors(turns, values.shape))
+
+
+@lru_cache(maxsize=256)
+def _all_factors(turns: int, shape: tuple[int, ...]) -> Array:
+    return np.array([np.ones(shape), *(_factors(turn, shape) for turn in range(turns))])
+
+
 @lru_cache(maxsize=256)
 def _factors(turn: int, shape: tuple[int, ...]) -> Array:
     signs = np.resize(np.roll(_SIGNS, 37 * turn + 1), shape)
@@ -57,6 +70,12 @@ def _factors(turn: int, shape: tuple[int, ...]) -> Array:
 def jittered(program: Program, turn: int) -> Program:
     """Return the program with its constants changed in the last place: what they are in decimals is not known."""
     return replace(program, constants=jitter(program.constants, turn))
+
+
+@lru_cache(maxsize=256)
+def constants_of(program: Program, turns: int) -> Array:
+    """Return the program's constants as `turned` gives them."""
+    return turned(program.constants, turns)
 
 
 class Residuals(ABC):

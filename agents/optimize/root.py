@@ -14,7 +14,7 @@ from agents.arrays import Array
 from agents.optimize import constraints
 from agents.optimize.functions import Functions
 from agents.optimize.newton import Root, around, polish
-from agents.optimize.residuals import Pace, jitter, jittered
+from agents.optimize.residuals import Pace, constants_of, turned
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.task import TaskOptions, Watch
 from native import newton
@@ -49,16 +49,12 @@ class RootOptions(TaskOptions, kw_only=True):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _System:
-    """What does not change from one start and one set of parameters to another.
-
-    `constants` (turns, c) are the program's, in the first row as they are, then with their last places changed.
-    """
+    """What does not change from one start and one set of parameters to another."""
 
     texts: dict[str, str]
     names: tuple[str, ...]
     parameters: tuple[str, ...]
     program: Program
-    constants: Array
 
 
 def prepare(inputs: RootInputs, options: RootOptions, seed: int) -> alone.Alone:
@@ -98,14 +94,14 @@ def _system(equations: tuple[str, ...], names: tuple[str, ...], parameters: tupl
     texts = {f"inputs.equations[{i}]": constraints.equation(text, f"inputs.equations[{i}]")
              for i, text in enumerate(equations)}  # fmt: skip
     program = formulas.compiled(texts, names, parameters, derivatives="gradient")
-    turned = [jittered(program, turn).constants for turn in range(newton.TURNS - 1)]
-    return _System(texts, names, parameters, program, np.array([program.constants, *turned]))
+    return _System(texts, names, parameters, program)
 
 
 def _at_once(system: _System, start: Array, parameters: Array) -> Outcome | None:
     """Newton's method from a near start; None where it does not end at a regular root near it."""
-    turned = np.array([parameters, *(jitter(parameters, turn) for turn in range(newton.TURNS - 1))])
-    found = newton.polish(system.program, system.constants, start, turned, around(len(start)))
+    changed = newton.TURNS - 1
+    constants = constants_of(system.program, changed)
+    found = newton.polish(system.program, constants, start, turned(parameters, changed), around(len(start)))
     if not found.settled:
         return None
     residual = float(np.abs(found.values).max())

@@ -8,13 +8,25 @@ import pytest
 import native
 from native import ode, quadrature
 from native.formula import compile_program
-from native.kernels import dense, dense_lanes, dop853, dopri5, formula, multigrid, newton, radau, rodas4, stencil
+from native.kernels import (
+    dense,
+    dense_lanes,
+    dop853,
+    dopri5,
+    formula,
+    levmar,
+    multigrid,
+    newton,
+    radau,
+    rodas4,
+    stencil,
+)
 from native.kernels import quadrature as quadrature_kernel
 
 _COMPILED = {
     "dense": dense, "dense_lanes": dense_lanes, "dop853": dop853, "dopri5": dopri5, "formula": formula,
-    "multigrid": multigrid, "newton": newton, "quadrature": quadrature_kernel, "radau": radau, "rodas4": rodas4,
-    "stencil": stencil,
+    "levmar": levmar, "multigrid": multigrid, "newton": newton, "quadrature": quadrature_kernel, "radau": radau,
+    "rodas4": rodas4, "stencil": stencil,
 }  # fmt: skip
 
 
@@ -179,10 +191,27 @@ def _newton(kernel):
     return found
 
 
+def _levmar(kernel):
+    found = []
+    program = compile_program(["a*exp(-b*t) + 0.1*c"], ["a", "b", "c"], ["t"], jacobian=True)
+    changed = 1.0 + 2.0**-28 * np.array([[0, 0, 0], [1, 0, 1], [0, 1, -1], [-1, -1, 1]])
+    constants = program.constants * changed[:, :1]
+    t = np.linspace(0, 3, 11)
+    data = np.array([t, 3 * np.exp(-1.7 * t) + 0.3 + 0.01 * np.cos(50 * t)]) * changed[:, 2:, None]
+    parts = (program.code, constants, program.n_registers, program.outputs)
+    for start in ([1.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, -4.0, 1.0]):
+        with np.errstate(all="ignore"):
+            made, *others, told = kernel.fit(*parts, np.array(start), data, np.ones(11), changed, 6.0, 300)
+        made[1] *= 1e-4  # the bound is compared less sharply
+        found += [made, *others, told]
+    assert found[5][0] == 1.0
+    return found
+
+
 _CASES = {
     "dense": _dense, "dense_lanes": _dense, "dop853": _dop853, "dopri5": _dopri5, "formula": _formula,
-    "multigrid": _multigrid, "newton": _newton, "quadrature": _quadrature, "radau": _radau, "rodas4": _rodas4,
-    "stencil": _stencil,
+    "levmar": _levmar, "multigrid": _multigrid, "newton": _newton, "quadrature": _quadrature, "radau": _radau,
+    "rodas4": _rodas4, "stencil": _stencil,
 }  # fmt: skip
 _LOOSE = {"dop853": 1e-6}
 """Its error, of order 8, is a small difference of large numbers: rounding moves the steps a little."""

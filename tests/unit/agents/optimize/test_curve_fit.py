@@ -7,6 +7,7 @@ import pytest
 from scipy import optimize
 
 from agents.outcome import Problem
+from native.formula import compile_program
 from sciagents.accuracy import strd
 
 T = [0.0, 1.0, 2.0, 3.0, 4.0]
@@ -127,3 +128,34 @@ def test_the_watch_is_heard(solve):
     with pytest.raises(Problem) as caught:
         solve("curve_fit", {**DECAY, "data": data}, watch=stop)
     assert caught.value.code == "cancelled"
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-9, 1e-2])
+@pytest.mark.parametrize(
+    ("model", "parameters", "start"),
+    [
+        ("a*exp(-b*t) + c", {"a": 3.0, "b": 0.7, "c": 1.25}, {"a": 1, "b": 1, "c": 0}),
+        ("a/(1 + b*exp(-c*t))", {"a": 10.0, "b": 20.0, "c": 1.5}, {"a": 8, "b": 10, "c": 1}),
+        ("a + b*t", {"a": 1e6, "b": 1e-3}, {"a": 0, "b": 0}),
+    ],
+)
+def test_the_one_call_and_minpack_find_the_same_minimum(solve, model, parameters, start, noise):
+    t = np.linspace(0, 5, 23)
+    points = np.array([*([value] * len(t) for value in parameters.values()), t])
+    clean = compile_program([model], list(parameters), ["t"]).evaluate(points)[0]
+    data = {"t": t.tolist(), "y": (clean * (1 + noise * np.cos(99 * t))).tolist()}
+    given = {"model": model, "parameters": start, "data": data, "observed": "y"}
+    quick, slow = (solve("curve_fit", given, {"method": method}) for method in ("lm", "variable_projection"))
+    assert quick.kernel == "native.kernels.levmar.fit"
+    assert slow.kernel != quick.kernel
+    allowed = quick.diagnostics.error_estimate + slow.diagnostics.error_estimate
+    for name, value in quick.outputs["parameters"].items():
+        assert abs(value - slow.outputs["parameters"][name]) <= allowed
+        if noise > 1e-3:
+            wanted = slow.outputs["standard_errors"][name]
+            assert quick.outputs["standard_errors"][name] == pytest.approx(wanted, rel=1e-6)
+
+
+def test_with_few_rows_a_start_from_which_nothing_is_found_is_told_as_before(refused):
+    given = {"model": "log(a - t)", "parameters": {"a": 1}, "data": {"t": [0, 1, 2], "y": [1, 2, 3]}, "observed": "y"}
+    assert refused("curve_fit", given) == ("non_finite", "inputs.parameters")
