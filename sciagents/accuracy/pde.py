@@ -258,8 +258,13 @@ def _reactions() -> Iterator[Case]:
         return (1 + np.exp((x - speed * t) / width)) ** -2
 
     fisher = {
-        "domain": [[-15, 25]], "shape": [161], "reaction": {"u": "u*(1 - u)"}, "diffusivity": 1, "t_span": [0, 4],
-        "n_times": 3, "initial": {"u": "(1 + exp(x/sqrt(6)))**-2"},
+        "domain": [[-15, 25]],
+        "shape": [161],
+        "reaction": {"u": "u*(1 - u)"},
+        "diffusivity": 1,
+        "t_span": [0, 4],
+        "n_times": 3,
+        "initial": {"u": "(1 + exp(x/sqrt(6)))**-2"},
         "boundary": {"type": "dirichlet", "value": "(1 + exp((x - 5*t/sqrt(6))/sqrt(6)))**-2"},
     }
     x = np.linspace(-15, 25, 161)
@@ -270,8 +275,13 @@ def _reactions() -> Iterator[Case]:
     u, v = "(0.5 + 0.2*cos(pi*x)*exp(-t))", "(0.3 + 0.1*cos(pi*x)*exp(-t))"
     wave = "cos(pi*x)*exp(-t)"
     scott = {
-        "domain": [[0, 1]], "shape": [65], "diffusivity": {"u": 0.02, "v": 0.01}, "t_span": [0, 1], "n_times": 3,
-        "parameters": {"f": 0.04, "k": 0.06}, "boundary": {"u": "neumann", "v": {"x": "neumann"}},
+        "domain": [[0, 1]],
+        "shape": [65],
+        "diffusivity": {"u": 0.02, "v": 0.01},
+        "t_span": [0, 1],
+        "n_times": 3,
+        "parameters": {"f": 0.04, "k": 0.06},
+        "boundary": {"u": "neumann", "v": {"x": "neumann"}},
         "initial": {"u": "0.5 + 0.2*cos(pi*x)", "v": "0.3 + 0.1*cos(pi*x)"},
         "reaction": {
             "u": f"-u*v**2 + f*(1 - u) + (0.02*pi**2 - 1)*0.2*{wave} + {u}*{v}**2 - f*(1 - {u})",
