@@ -1,15 +1,21 @@
 """Eigenvalues and singular values of dense matrices, with bounds of their errors that are taken from what was found."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import linalg
+from scipy.linalg import lapack
 from scipy.sparse import coo_array, csgraph
 
 from native.judgement import UNIT, Any2D, roundoff
 
 _EPS = 2 * UNIT
 _TINY = 1e-290
+_SAFE = 1e-140
+"""Norms from here to its inverse are found without overflow and underflow."""
+_SMALL = 64
+"""Largest size for which LAPACK's routines need no blocks, nor SciPy's search for the best of them."""
 
 
 class Eigen(NamedTuple):
@@ -38,13 +44,17 @@ def _growth(n: int) -> float:
 
 def frobenius(matrix: Any2D) -> float:
     """Frobenius norm, at least the 2-norm."""
-    return float(np.linalg.norm(matrix))
+    flat = matrix.ravel()
+    found: float = math.sqrt(float(np.vdot(flat, flat).real))
+    return found if _SAFE < found < 1.0 / _SAFE else float(np.linalg.norm(matrix))
 
 
 def defect(basis: Any2D) -> float:
     """How far the columns are from orthonormal, rounding included."""
     size = max(basis.shape)
-    found = frobenius(basis.conj().T @ basis - np.eye(basis.shape[1]))
+    product = basis.conj().T @ basis
+    product.flat[:: basis.shape[1] + 1] -= 1.0
+    found = frobenius(product)
     lost: float = found + size * basis.shape[1] ** 0.5 * roundoff(basis.dtype)
     return lost
 
@@ -64,7 +74,7 @@ def symmetric(matrix: Any2D, *, vectors: bool) -> Eigen:
     if not vectors:
         values = linalg.eigvalsh(matrix, check_finite=False)
         return Eigen(values, None, _growth(n) * float(np.abs(values).max()) + _TINY, None)
-    values, basis = linalg.eigh(matrix, check_finite=False)
+    values, basis = np.linalg.eigh(matrix) if n <= _SMALL else linalg.eigh(matrix, check_finite=False)
     difference = matrix @ basis - basis * values
     size = frobenius(difference)
     size += product_rounding(n, basis.dtype, frobenius(matrix) * n**0.5, frobenius(values))
@@ -81,7 +91,7 @@ def general(matrix: Any2D) -> Eigen:
     4 (2 ‖A‖)^(1 - 1/n) ‖E‖^(1/n) for a backward error E (Bhatia, Elsner & Krause, 1990), whichever is smaller.
     """
     n = matrix.shape[0]
-    values, basis = linalg.eig(matrix, check_finite=False)
+    values, basis = np.linalg.eig(matrix)
     order = np.lexsort((values.imag, values.real))
     values, basis = values[order], basis[:, order]
     difference = matrix @ basis - basis * values
@@ -103,14 +113,15 @@ def _gershgorin(matrix: Any2D, values: Any2D, basis: Any2D, difference: Any2D) -
         inverse = np.linalg.inv(basis)
     except np.linalg.LinAlgError:
         return float("inf")
-    turned = inverse @ basis - np.eye(n)
-    loss = float(np.abs(turned).sum(axis=1).max()) + n * n * roundoff(basis.dtype) * float(
-        (np.abs(inverse) @ np.abs(basis)).max()
-    )
+    weights, sizes = np.abs(inverse), np.abs(basis)
+    turned = inverse @ basis
+    turned.flat[:: n + 1] -= 1.0
+    unit = roundoff(basis.dtype)
+    loss = float(np.abs(turned).sum(axis=1).max()) + n * n * unit * float((weights @ sizes).max())
     if not loss < 0.5:
         return float("inf")
-    rounding = (n + 3) * roundoff(basis.dtype) * (np.abs(matrix) @ np.abs(basis) + np.abs(basis) * np.abs(values))
-    radii = (np.abs(inverse) @ (np.abs(difference) + rounding)).sum(axis=1) / (1 - loss)
+    rounding = (n + 3) * unit * (np.abs(matrix) @ sizes + sizes * np.abs(values))
+    radii = (weights @ (np.abs(difference) + rounding).sum(axis=1)) / (1 - loss)
     if not np.isfinite(radii).all():
         return float("inf")
     return _reach(values, radii)
@@ -148,13 +159,22 @@ def svd(matrix: Any2D, *, vectors: bool, full: bool) -> Svd:
     if not vectors:
         s = linalg.svdvals(matrix, check_finite=False)
         return Svd(None, s, None, _growth(max(m, n)) * float(s.max()) + _TINY, None)
-    u, s, vt = linalg.svd(matrix, full_matrices=full, check_finite=False)
+    whole = max(m, n) > _SMALL
+    u, s, vt = linalg.svd(matrix, full_matrices=full, check_finite=False) if whole else _small_svd(matrix, full=full)
     few = min(m, n)
     left, right = u[:, :few], vt[:few]
     difference = matrix - (left * s) @ right
     size = frobenius(difference) + product_rounding(few, u.dtype, frobenius(s) * few**0.5, frobenius(matrix))
     bound = size + float(s.max()) * (defect(left) + defect(right.conj().T))
     return Svd(u, s, vt, bound, float(np.abs(difference).max()))
+
+
+def _small_svd(matrix: Any2D, *, full: bool) -> tuple[Any2D, Any2D, Any2D]:
+    routine = lapack.zgesdd if matrix.dtype.kind == "c" else lapack.dgesdd
+    u, s, vt, info = routine(matrix, full_matrices=full)
+    if info > 0:
+        raise np.linalg.LinAlgError("SVD did not converge")
+    return u, s, vt
 
 
 def turned(vectors: Any2D) -> Any2D:
