@@ -14,6 +14,14 @@ _DEGREE = {"extended": 18, "double": 15}
 _HALF = 0.5
 _SINGULAR = 256
 _ABOVE = 1.0 + 1e-12
+_CERTAIN = 1e-12
+"""Largest bound of the relative error that needs no account entry by entry."""
+_LARGEST = 1e6
+_NOT_LOST = 1e-200
+"""Eighth powers of norms below this may have underflown."""
+_UNIT = float(np.finfo(np.longdouble).eps) / 2
+_COEFFICIENTS = np.array([[np.longdouble(1) / math.factorial(4 * j + i) for i in range(4)] for j in range(4)])
+_LAST = np.longdouble(1) / math.factorial(16)
 
 
 def exponential(matrix: Any2D) -> tuple[Any2D, float]:
@@ -24,10 +32,52 @@ def exponential(matrix: Any2D) -> tuple[Any2D, float]:
     """
     found = linalg.expm(matrix)
     with np.errstate(all="ignore"):
-        second, error = taylor(matrix)
-        apart = float(np.abs(found - second).max())
-    bound = apart + error
-    return found, bound if math.isfinite(bound) else math.inf
+        bound = _compared(found, *blocked(matrix)) if matrix.shape[0] <= _EXTENDED else math.inf
+        if not bound <= _CERTAIN * float(np.abs(found).max()):
+            bound = min(bound, _compared(found, *taylor(matrix)))
+    return found, bound
+
+
+def _compared(found: Any2D, second: Any2D, error: float) -> float:
+    bound = float(np.abs(found - second).max()) + error
+    return bound if math.isfinite(bound) else math.inf
+
+
+def blocked(matrix: Any2D) -> tuple[Any2D, float]:
+    """Exponential as by `taylor`, in extended precision, with a bound of norms alone: fewer steps, less sharp.
+
+    The series to degree 16 takes six products (Paterson & Stockmeyer, 1973), whose rounding is that of a series of
+    norms (Higham, Functions of matrices, 2008, theorem 4.5).
+    """
+    n = matrix.shape[0]
+    complex_ = matrix.dtype.kind == "c"
+    unit = _UNIT * (3.0 if complex_ else 1.0)
+    norm = _norm(matrix)
+    if not norm < _LARGEST:
+        return matrix, math.inf
+    squarings = max(0, math.ceil(math.log2(norm / _HALF))) if norm > _HALF else 0
+    powers = np.zeros((4, n, n), dtype=np.clongdouble if complex_ else np.longdouble)
+    powers[0].flat[:: n + 1] = 1.0
+    first = np.multiply(matrix, np.longdouble(0.5) ** squarings, out=powers[1])
+    second = np.matmul(first, first, out=powers[2])
+    np.matmul(first, second, out=powers[3])
+    fourth = second @ second
+    blocks = (_COEFFICIENTS @ powers.reshape(4, n * n)).reshape(4, n, n)
+    found = blocks[3] + _LAST * fourth
+    for block in blocks[2::-1]:
+        found = found @ fourth + block
+    size = norm * 0.5**squarings
+    error = n**0.5 * (17.0 * (n + 4) * unit * math.exp(size) + _remainder(size, 16))
+    for _ in range(squarings):
+        x = found.astype(matrix.dtype)
+        square = x.conj().T @ x
+        fourfold = square @ square
+        power = float(np.vdot(fourfold, fourfold).real)
+        largest = power**0.125 * _ABOVE if _NOT_LOST < power < math.inf else math.inf
+        error = error * (2.0 * largest + error) + (n + 4) * unit * float(np.vdot(x, x).real)
+        found = found @ found
+    rounded = found.astype(matrix.dtype)
+    return rounded, error + float(np.finfo(np.float64).eps * np.abs(rounded).max())
 
 
 def taylor(matrix: Any2D) -> tuple[Any2D, float]:

@@ -7,6 +7,8 @@ from scipy import linalg, sparse
 
 _FEW = 4
 """A matrix is banded when the rows of its band, pivots included, are at most n over this."""
+_BLOCK = 64
+"""Up to this size a matrix and its transpose are compared at once."""
 
 
 class Structure(NamedTuple):
@@ -26,7 +28,7 @@ def find(matrix: Any) -> Structure:
     n = matrix.shape[0]
     if n > 2 and not isinstance(matrix, sparse.csr_array) and matrix[0, -1] and matrix[-1, 0]:
         # its corners are filled, as those of most matrices are: it has no band
-        symmetric = abs(matrix[0, -1]) == abs(matrix[-1, 0]) and is_symmetric(matrix)
+        symmetric = is_symmetric(matrix)
         return Structure("symmetric" if symmetric else "general", n - 1, n - 1, symmetric)
     lower, upper = bandwidths(matrix)
     symmetric = lower == upper and is_symmetric(matrix)
@@ -59,9 +61,11 @@ def is_symmetric(matrix: Any) -> bool:
     """Whether a square matrix is exactly symmetric, Hermitian when it is complex."""
     if isinstance(matrix, sparse.csr_array):
         return not sparse.csr_array(matrix - matrix.conj().T).count_nonzero()
+    if abs(matrix[0, -1]) != abs(matrix[-1, 0]):
+        return False
     if matrix.dtype.kind == "c":
         return bool(linalg.ishermitian(matrix)) and not matrix.diagonal().imag.any()
-    return bool(linalg.issymmetric(matrix))
+    return bool(linalg.issymmetric(matrix) if matrix.shape[0] > _BLOCK else (matrix == matrix.T).all())
 
 
 def is_dominant(matrix: Any) -> bool:

@@ -82,7 +82,6 @@ def _work(a: Matrix, method: str, full: bool, watch: Watch) -> Outcome:
     for one in factors[1:]:
         product, weight = product @ one, weight @ np.abs(one)
     residual = float(np.abs(whole - product).max())
-    # p is a permutation: its product is exact
     rounding = (max(whole.shape) + 3) * (len(factors) - 1) * roundoff(whole.dtype) * float(weight.max())
     outputs["residual_norm"] = residual
     scale = max(whole.shape) * float(weight.max())
@@ -96,8 +95,10 @@ def _work(a: Matrix, method: str, full: bool, watch: Watch) -> Outcome:
 def _factors(a: Dense, method: str, full: bool) -> tuple[dict[str, Any], list[Any]]:
     """Give the outputs, and the matrices whose product is `a`."""
     if method == "lu":
-        p, lower, upper = linalg.lu(a, check_finite=False)
-        return {"p": p.real, "l": lower, "u": upper}, [p.real, lower, upper]
+        rows, lower, upper = linalg.lu(a, p_indices=True, check_finite=False)
+        p = np.zeros((len(rows), len(rows)))
+        p[np.arange(len(rows)), rows] = 1.0
+        return {"p": p, "l": lower, "u": upper}, [lower[rows], upper]
     if method == "qr":
         q, r = linalg.qr(a, mode="full" if full else "economic", check_finite=False)
         return {"q": q, "r": r}, [q, r]
