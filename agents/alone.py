@@ -16,6 +16,8 @@ Work = Callable[[Watch, Mapping[str, bytes]], Outcome]
 """Computes; takes the watch and what was asked for by `Alone.needs`. A `Problem` it raises is the request's failure."""
 
 _STOPPED = {"timed_out", "cancelled"}
+_WHOLE = {str, int, bool, type(None)}
+_NUMBERS = (float, complex, np.floating)
 _FINITE = Check("finite", passed=True)
 
 Inputs = TypeVar("Inputs", bound=msgspec.Struct)
@@ -48,9 +50,15 @@ def task(
     example: Mapping[str, Any], prepare: Callable[[Inputs, Options, int], Alone],
 ) -> Task:  # fmt: skip
     """Make a task whose requests are computed one by one; `prepare` takes inputs and options as they are declared."""
+    usual: list[Options] = []
 
     def read(given: Mapping[str, Any], how: Mapping[str, Any], seed: int) -> Alone:
-        wanted = schema.read(how, options, "options")
+        if how or not usual:
+            wanted = schema.read(how, options, "options")
+            if not how:
+                usual.append(wanted)
+        else:
+            wanted = usual[0]
         return prepare(schema.read(given, inputs, "inputs"), wanted, seed)
 
     return Task(agent, name, summary, inputs, options, methods, example, read, compute)
@@ -87,18 +95,19 @@ def _failed(plan: Alone, problem: Problem) -> Outcome:
 
 def _not_finite(value: Any, place: str) -> str | None:
     """Find the first number that is not finite; gives its place."""
-    if type(value) is float:
-        return None if math.isfinite(value) else place
+    kind = type(value)
+    if kind in _WHOLE or (kind is float and math.isfinite(value)):
+        return None
     if isinstance(value, np.ndarray):
         return None if value.dtype.kind not in "fc" or np.isfinite(value).all() else place
-    if isinstance(value, float | complex | np.floating):
+    if isinstance(value, _NUMBERS):
         return None if np.isfinite(value) else place
-    if isinstance(value, dict | Mapping):
+    if isinstance(value, Mapping):
         for name, item in value.items():
             found = _not_finite(item, "")
             if found is not None:
                 return f"{place}.{name}{found}"
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, (list, tuple)):
         for i, item in enumerate(value):
             found = _not_finite(item, "")
             if found is not None:

@@ -80,11 +80,7 @@ class _Fit:
     options: CurveFitOptions
     weighted: bool
     seed: int
-
-    @property
-    def bounded(self) -> bool:
-        """Whether a parameter has a bound."""
-        return bool(np.isfinite(self.low).any() or np.isfinite(self.high).any())
+    bounded: bool
 
 
 def prepare(inputs: CurveFitInputs, options: CurveFitOptions, seed: int) -> alone.Alone:
@@ -96,11 +92,15 @@ def prepare(inputs: CurveFitInputs, options: CurveFitOptions, seed: int) -> alon
     check_size(m, n)
     sigma = _read_sigma(inputs, m)
     low, high = boxes.read(inputs.bounds, names, "inputs.bounds")
-    begin = boxes.inside(np.array(list(start.values())), low, high)
+    begin = np.array(list(start.values()))
+    if inputs.bounds:
+        begin = boxes.inside(begin, low, high)
     if options.method in {"lm", "variable_projection"} and inputs.bounds:
         text = f"{options.method} has no bounds"
         raise Problem("invalid_input", text, field="options.method", hint="auto or trf")
-    one = _Fit(names, program, columns, observed, sigma, begin, low, high, options, inputs.sigma is not None, seed)
+    bounded = bool(inputs.bounds) and bool(np.isfinite([low, high]).any())
+    one = _Fit(names, program, columns, observed, sigma, begin, low, high, options, inputs.sigma is not None, seed,
+               bounded)  # fmt: skip
     cost = 300.0 * m * (len(program.code) + 6.0 * n * n + 20.0)
     return alone.Alone(KERNEL, lambda watch, kept: _compute(one, watch), cost)  # noqa: ARG005
 
@@ -200,7 +200,8 @@ def _at_once(one: _Fit) -> tuple[Point, int] | None:
     if how.method not in {"auto", "lm"} or one.bounded or not levmar.fits(one.program, n, m):
         return None
     weights = 1.0 / one.sigma
-    size = float(np.linalg.norm(one.observed * weights))
+    scaled = one.observed * weights
+    size = float(scaled @ scaled) ** 0.5
     changed = levmar.TURNS - 1
     data = turned(np.concatenate([one.columns, one.observed[None]]), changed)
     found = levmar.fit(one.program, constants_of(one.program, changed), one.start, data, weights, around(n), size,
@@ -238,8 +239,8 @@ def check_end(point: Point, names: tuple[str, ...], field: str) -> None:
 
 def _outcome(one: _Fit, point: Point, evaluations: int, kernel: str) -> Outcome:
     m, n = len(one.observed), len(one.names)
-    held = boxes.active(point.p, one.low, one.high, one.names)
-    free = np.array([i for i, name in enumerate(one.names) if name not in held], dtype=np.int64)
+    held = boxes.active(point.p, one.low, one.high, one.names) if one.bounded else {}
+    free = [i for i, name in enumerate(one.names) if name not in held]
     dof = m - len(free)
     rss = point.cost
     known = one.options.absolute_sigma and one.weighted
@@ -249,9 +250,10 @@ def _outcome(one: _Fit, point: Point, evaluations: int, kernel: str) -> Outcome:
     intervals: dict[str, list[float] | None] = dict.fromkeys(one.names)
     covariance: Any = None
     if variance is not None:
-        whole = np.zeros((n, n))
-        if len(free):
-            whole[np.ix_(free, free)] = _covariance(point.geometry, variance)
+        whole = _covariance(point.geometry, variance) if free else np.zeros((n, n))
+        if len(free) < n:
+            whole, part = np.zeros((n, n)), whole
+            whole[np.ix_(free, free)] = part
         covariance = whole
         quantile = float(special.ndtri(0.975) if known else special.stdtrit(dof, 0.975))
         for i in free:
@@ -259,8 +261,8 @@ def _outcome(one: _Fit, point: Point, evaluations: int, kernel: str) -> Outcome:
             errors[one.names[i]] = error
             intervals[one.names[i]] = [float(point.p[i] - quantile * error), float(point.p[i] + quantile * error)]
     weights = 1.0 / one.sigma**2
-    mean = float(weights @ one.observed / weights.sum())
-    total = float(weights @ (one.observed - mean) ** 2)
+    spread = one.observed - float(weights @ one.observed) / float(weights.sum())
+    total = float(weights @ (spread * spread))
     outputs: dict[str, Any] = {
         "parameters": parameters, "standard_errors": errors, "confidence_intervals": intervals,
         "names": list(one.names), "covariance": covariance, "residual_sum_of_squares": rss, "degrees_of_freedom": dof,
@@ -285,7 +287,8 @@ def _warnings(one: _Fit, point: Point, variance: float | None) -> list[str]:
     found = []
     if variance is None:
         found.append("as many parameters as rows: the data leave no standard errors")
-    rounding = EPS * float(np.linalg.norm(one.observed / one.sigma))
+    scaled = one.observed / one.sigma
+    rounding = EPS * float(scaled @ scaled) ** 0.5
     norm = point.cost**0.5
     if rounding * 1e6 > norm and variance is not None:
         digits = max(0, int(np.log10(norm / rounding))) if norm > 0 else 0

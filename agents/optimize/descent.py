@@ -172,7 +172,7 @@ class Descent:
                         "options": {"maxiter": self.limit, "xtol": 1e-12}}  # fmt: skip
         elif method == "slsqp":
             keywords = {"method": "SLSQP", "jac": slope, "bounds": bounds, "constraints": self._slsqp(),
-                        "options": {"maxiter": self.limit, "ftol": 1e-14}}  # fmt: skip
+                        "options": {"maxiter": self.limit, "ftol": 1e-10}}  # fmt: skip
         else:
             keywords = {
                 "method": "trust-constr", "jac": slope, "hess": self._hess, "bounds": bounds,
@@ -212,8 +212,12 @@ class Descent:
         return np.where(np.isfinite(found), found, 0.0)
 
     def _part(self, chosen: Mask, derivative: bool) -> Callable[[Array], Array]:
+        places = 1 + np.flatnonzero(chosen)
+
         def part(x: Array) -> Array:
-            found = self.functions.at(np.asarray(x, dtype=np.float64))[1 if derivative else 0][1:][chosen]
+            found = self.functions.at(np.asarray(x, dtype=np.float64))[derivative].take(places, axis=0)
+            if math.isfinite(found.sum()):
+                return found
             return np.where(np.isfinite(found), found, 0.0 if derivative else -1e10)
 
         return part

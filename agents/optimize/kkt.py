@@ -139,11 +139,12 @@ def _multipliers(x: Array, values: Array, slopes: Array, box: Box) -> tuple[Arra
         return np.zeros(0), bound, np.zeros(0, dtype=np.int64)
     scale = _scales(x, values, slopes)
     near = np.flatnonzero(box.equality | (values[1:] <= _ACTIVE * scale))
-    even = near[box.equality[near]]
+    equations = box.equality[near]
+    even = near[equations]
     rows = slopes[1:][near]
     norms = np.maximum(np.sqrt(np.einsum("ij,ij->i", rows, rows)), 1e-300)
     unit = np.eye(n)
-    columns = np.concatenate([rows / norms[:, None], -slopes[1:][even] / norms[np.isin(near, even)][:, None],
+    columns = np.concatenate([rows / norms[:, None], -slopes[1:][even] / norms[equations][:, None],
                               unit[at_low], -unit[at_high]])  # fmt: skip
     bound, multipliers = np.zeros(n), np.zeros(m)
     if len(columns) == 0 or not np.isfinite(columns).all() or not np.isfinite(gradient).all():
@@ -154,7 +155,7 @@ def _multipliers(x: Array, values: Array, slopes: Array, box: Box) -> tuple[Arra
         weights = np.zeros(len(columns))
     parts = np.split(weights, np.cumsum([len(near), len(even), len(at_low)]))
     multipliers[near] = parts[0] / norms
-    multipliers[even] -= parts[1] / norms[np.isin(near, even)]
+    multipliers[even] -= parts[1] / norms[equations]
     bound[at_low] += parts[2]
     bound[at_high] -= parts[3]
     active = np.flatnonzero(box.equality | (multipliers > 0) | (values[1:] < -_FEASIBLE * scale))

@@ -104,7 +104,7 @@ def _at_once(system: _System, start: Array, parameters: Array) -> Outcome | None
     found = newton.polish(system.program, constants, start, turned(parameters, changed), around(len(start)))
     if not found.settled:
         return None
-    residual = float(np.abs(found.values).max())
+    residual = max(map(abs, found.values.tolist()))
     outputs = {
         "x": dict(zip(system.names, found.x.tolist(), strict=True)), "residuals": found.values,
         "residual_norm": residual, "jacobian_condition": found.condition,
@@ -113,7 +113,7 @@ def _at_once(system: _System, start: Array, parameters: Array) -> Outcome | None
         converged=True,
         iterations=found.steps,
         evaluations=found.steps + newton.TURNS,
-        error_estimate=float(found.error.max()),
+        error_estimate=max(found.error.tolist()),
         residual=residual,
         method="newton",
         checks=_REGULAR,

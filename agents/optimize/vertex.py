@@ -52,7 +52,10 @@ def settle(program: LinearProgram, x: Array, held: Mask | None = None) -> Vertex
         inverse = np.linalg.pinv(rows, rcond=1e-11)
         x = x.copy()
         for _ in range(3):
-            x[free] += inverse @ program.slack(x)[active]
+            left = program.slack(x)[active]
+            if not left.any():
+                break
+            x[free] += inverse @ left
         rounding = 2.0 * EPS * program.scales(x)[active] * (1.0 + 0.01 * len(free))
         error = 2.0 * float((np.abs(inverse) @ (np.abs(program.slack(x)[active]) + rounding)).max(initial=0.0))
         error += EPS * float(np.abs(x[free]).max(initial=0.0))
