@@ -20,8 +20,13 @@ _LARGEST = 1e6
 _NOT_LOST = 1e-200
 """Eighth powers of norms below this may have underflown."""
 _UNIT = float(np.finfo(np.longdouble).eps) / 2
-_COEFFICIENTS = np.array([[np.longdouble(1) / math.factorial(4 * j + i) for i in range(4)] for j in range(4)])
-_LAST = np.longdouble(1) / math.factorial(16)
+_ROOT = 5
+"""Root of the degree of the series in blocks."""
+_FAR = 2.0
+_COEFFICIENTS = np.array(
+    [[np.longdouble(1) / math.factorial(_ROOT * j + i) for i in range(_ROOT)] for j in range(_ROOT)]
+)
+_LAST = np.longdouble(1) / math.factorial(_ROOT * _ROOT)
 
 
 def exponential(matrix: Any2D) -> tuple[Any2D, float]:
@@ -46,7 +51,7 @@ def _compared(found: Any2D, second: Any2D, error: float) -> float:
 def blocked(matrix: Any2D) -> tuple[Any2D, float]:
     """Exponential as by `taylor`, in extended precision, with a bound of norms alone: fewer steps, less sharp.
 
-    The series to degree 16 takes six products (Paterson & Stockmeyer, 1973), whose rounding is that of a series of
+    The series to degree 25 takes eight products (Paterson & Stockmeyer, 1973), whose rounding is that of a series of
     norms (Higham, Functions of matrices, 2008, theorem 4.5).
     """
     n = matrix.shape[0]
@@ -55,22 +60,23 @@ def blocked(matrix: Any2D) -> tuple[Any2D, float]:
     norm = _norm(matrix)
     if not norm < _LARGEST:
         return matrix, math.inf
-    squarings = max(0, math.ceil(math.log2(norm / _HALF))) if norm > _HALF else 0
-    powers = np.zeros((4, n, n), dtype=np.clongdouble if complex_ else np.longdouble)
+    squarings = max(0, math.ceil(math.log2(norm / _FAR))) if norm > _FAR else 0
+    powers = np.zeros((_ROOT, n, n), dtype=np.clongdouble if complex_ else np.longdouble)
     powers[0].flat[:: n + 1] = 1.0
     first = np.multiply(matrix, np.longdouble(0.5) ** squarings, out=powers[1])
-    second = np.matmul(first, first, out=powers[2])
-    np.matmul(first, second, out=powers[3])
-    fourth = second @ second
-    blocks = (_COEFFICIENTS @ powers.reshape(4, n * n)).reshape(4, n, n)
-    found = blocks[3] + _LAST * fourth
-    for block in blocks[2::-1]:
-        found = found @ fourth + block
+    for k in range(2, _ROOT):
+        np.matmul(first, powers[k - 1], out=powers[k])
+    step = first @ powers[-1]
+    blocks = (_COEFFICIENTS @ powers.reshape(_ROOT, n * n)).reshape(_ROOT, n, n)
+    found = blocks[-1] + _LAST * step
+    for block in blocks[-2::-1]:
+        found = found @ step + block
     size = norm * 0.5**squarings
-    error = n**0.5 * (17.0 * (n + 4) * unit * math.exp(size) + _remainder(size, 16))
+    degree = _ROOT * _ROOT
+    error = n**0.5 * ((degree + 1) * (n + 4) * unit * math.exp(size) + _remainder(size, degree))
     for _ in range(squarings):
         x = found.astype(matrix.dtype)
-        square = x.conj().T @ x
+        square = (x.conj() if complex_ else x).T @ x
         fourfold = square @ square
         power = float(np.vdot(fourfold, fourfold).real)
         largest = power**0.125 * _ABOVE if _NOT_LOST < power < math.inf else math.inf
@@ -133,5 +139,5 @@ def _norm_2(matrix: Any) -> float:
 
 
 def _remainder(size: float, degree: int) -> float:
-    """Bound what Taylor's series leaves out, for a norm of at most 1/2."""
+    """Bound what Taylor's series leaves out, for a norm of at most 2."""
     return 2.0 * size ** (degree + 1) / math.factorial(degree + 1)

@@ -129,10 +129,10 @@ def _gershgorin(matrix: Any2D, values: Any2D, basis: Any2D, difference: Any2D) -
 
 def _reach(values: Any2D, radii: Any2D) -> float:
     """Give the farthest that an eigenvalue may be from its centre, when circles that touch are one set."""
-    near = np.abs(values[:, None] - values[None, :]) <= radii[:, None] + radii[None, :]
-    alone = near.sum(axis=1) == 1
-    if alone.all():
+    near = np.abs(values[:, None] - values) <= radii[:, None] + radii
+    if np.count_nonzero(near) == len(values):
         return float(radii.max())
+    alone = near.sum(axis=1) == 1
     from_, to = np.nonzero(near)
     groups = _components(from_, to, len(values))
     found = float(radii[alone].max(initial=0.0))
