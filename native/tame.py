@@ -76,8 +76,10 @@ def _judged(matrix: Any2D, right: Any2D, x: Any2D, norms: Norms, method: str, st
     if not _SMALLEST < norm < _LARGEST:
         return None
     remainder = np.abs(right - matrix @ x)
-    rounding = (matrix.shape[0] + 2) * roundoff(x.dtype)
-    weight = (remainder + rounding * (weights @ sizes + np.abs(right))).max(axis=1) + _UNDERFLOW
+    rounding = (matrix.shape[0] + 2) * roundoff(x.dtype) * (weights @ sizes + np.abs(right))
+    if (remainder > rounding).any():
+        return None  # rows or columns of unlike sizes: equilibration and refinement mend that
+    weight = (remainder + rounding).max(axis=1) + _UNDERFLOW
     inverse, bound = norms(weight)
     if not bound <= _CERTAIN * float(sizes.max()):
         return None

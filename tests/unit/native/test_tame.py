@@ -52,3 +52,13 @@ def test_what_is_not_tame_is_left_to_others(rule, a, b):
     with np.errstate(all="ignore"):
         assert tame.general(a, b) is None, rule
         assert tame.positive(a, b) is None, rule
+
+
+def test_rows_of_unlike_sizes_are_left_to_equilibration():
+    a, x = drawn(12, False, 3)
+    a[:, 0] = 1e-7 * np.abs(a[:, 0])
+    a[0] *= 1e9  # the first pivot is that of a row whose other entries drown the rest
+    right = a @ x
+    assert tame.general(a, right) is None
+    found = dense.solve(a, right)
+    assert np.abs(found.x - x).max() <= found.bound < 1e-4
