@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from agents import schema
+from agents import arrays, schema
 from agents.outcome import Check, Outcome, Problem
 from agents.task import Task, Watch
 
@@ -99,7 +99,7 @@ def _not_finite(value: Any, place: str) -> str | None:
     if kind in _WHOLE or (kind is float and math.isfinite(value)):
         return None
     if isinstance(value, np.ndarray):
-        return None if value.dtype.kind not in "fc" or np.isfinite(value).all() else place
+        return None if value.dtype.kind not in "fc" or arrays.finite(value) else place
     if isinstance(value, _NUMBERS):
         return None if np.isfinite(value) else place
     if isinstance(value, Mapping):

@@ -57,3 +57,13 @@ def test_what_is_no_finite_number_is_refused(value):
 
 def test_infinite_numbers_are_read_where_they_are_allowed():
     assert arrays.number("-Infinity", "inputs.x", infinite=True) == -np.inf
+
+
+@pytest.mark.parametrize("kind", [float, complex])
+def test_finite_entries_are_told_from_others(kind):
+    assert arrays.finite(np.array([1e308, -1e308], dtype=kind))
+    assert arrays.finite(np.zeros((0, 3), dtype=kind))
+    assert arrays.finite(np.ones((4, 4), dtype=kind)[::2, 1:].T)
+    for wrong in (np.nan, np.inf, -np.inf):
+        assert not arrays.finite(np.array([[1e308, 0], [wrong, 1]], dtype=kind))
+        assert not arrays.finite(np.array([0, wrong], dtype=kind))
