@@ -3,6 +3,7 @@
 Source: Deuflhard, Newton methods for nonlinear problems (2004), 2.1; noise as in `kkt`.
 """
 
+import contextlib
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -75,6 +76,16 @@ def _step(slopes: Array, values: Array) -> Array:
         return np.asarray(np.linalg.lstsq(slopes, -values, rcond=1e-14)[0])
 
 
+def _inverse(slopes: Array, singular: bool) -> Array:
+    if not singular:
+        with contextlib.suppress(np.linalg.LinAlgError):  # a pivot that underflows
+            return np.asarray(np.linalg.inv(slopes))
+    try:
+        return np.asarray(np.linalg.pinv(slopes, rcond=1e-13))
+    except np.linalg.LinAlgError:  # its entries are too far apart
+        return np.full(slopes.shape, np.inf)
+
+
 def _judge(functions: Functions, x: Array, start: Array, steps: int, factor: float) -> Root:
     values, slopes = functions.at(x)
     nowhere = np.full(len(x), np.inf)
@@ -86,7 +97,7 @@ def _judge(functions: Functions, x: Array, start: Array, steps: int, factor: flo
     spectrum = np.linalg.svd(rows / np.where(columns > 0, columns, 1.0), compute_uv=False)
     condition = np.inf if spectrum[-1] == 0.0 else float(spectrum[0] / spectrum[-1])
     singular = condition > _SINGULAR
-    inverse = np.linalg.pinv(slopes, rcond=1e-13) if singular else np.linalg.inv(slopes)
+    inverse = _inverse(slopes, singular)
     points = ulps(x, _CLOUD)
     there, _ = functions.near(points)
     jumps = np.abs(there - values - (points - x) @ slopes.T).max(axis=0)
@@ -95,7 +106,7 @@ def _judge(functions: Functions, x: Array, start: Array, steps: int, factor: flo
     spread = np.abs(inverse) @ noise
     error = factor * (step + spread) + EPS * np.abs(x)
     left = np.abs(values - slopes @ (inverse @ values))
-    size = max(float(np.abs(x).max(initial=0.0)), float(np.abs(x - start).max(initial=0.0)))
+    size = max(float(np.abs(x).max(initial=0.0)), min(float(np.abs(x - start).max(initial=0.0)), 1.0))
     most = float(error.max(initial=0.0))
     near = most <= _RELATIVE * size or (bool((step <= 4.0 * spread).all()) and (most <= 1e-3 * size or not step.any()))
     first = np.abs(functions.at(start)[0])

@@ -6,10 +6,12 @@ from native.kernels._lu import substitute
 
 
 def largest(x):
-    """Maximum norm."""
+    """Maximum norm; infinite where something is no number."""
     found = 0.0
     for i in range(x.shape[0]):
-        found = max(found, abs(x[i]))
+        one = abs(x[i])
+        if not (one <= found):
+            found = one if one == one else np.inf
     return found
 
 

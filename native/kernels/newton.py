@@ -70,7 +70,10 @@ def bound(x, values, jumps, inverse, factor, error):
             step += inverse[j, i] * values[j]
             spread += abs(inverse[j, i]) * noise
         error[i] = factor * (abs(step) + spread) + 2.220446049250313e-16 * abs(x[i])
-        rounding = rounding and abs(step) <= 4.0 * spread
+        if abs(step) > 4.0 * spread:
+            rounding = False
+            if abs(step) > 1e-3 * abs(x[i]):  # where a small coordinate still doubles, slopes are not those at a root
+                error[i] = np.inf
     return rounding
 
 
@@ -136,7 +139,7 @@ def polish(code, constants, n_registers, outputs, start, parameters, factors):
             found[0, i] = best[i]
             found[1, i] = values[i]
             move[i] = best[i] - start[i]
-        size = max(largest(best), largest(move))
+        size = max(largest(best), min(largest(move), 1.0))
         most = largest(found[2])
         if most <= (1e-3 if rounding else 1e-6) * size and largest(move) <= max(1.0, largest(start)):
             if told[2] <= 1e13:

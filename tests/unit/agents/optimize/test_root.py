@@ -91,3 +91,17 @@ def test_the_one_call_and_minpack_find_the_same_root(solve, equations, initial, 
     for name, value in quick.outputs["x"].items():
         assert abs(value - slow.outputs["x"][name]) <= allowed
     assert quick.outputs["jacobian_condition"] == pytest.approx(slow.outputs["jacobian_condition"], rel=1e-6)
+
+
+@pytest.mark.parametrize("far", [1e16, 1e150, 1e308])
+def test_numbers_that_overflow_on_the_way_end_at_no_false_root(solve, far):
+    given = {"equations": ["exp(x) - y", "x*y - a"], "initial": {"x": 5e-324, "y": far}, "parameters": {"a": 0}}
+    outcome = solve("root", given)
+    if outcome.problem is None:
+        assert outcome.outputs["residual_norm"] < 1e-12
+        assert 0 <= outcome.diagnostics.error_estimate < 1
+
+
+def test_a_step_that_is_small_beside_another_coordinate_alone_is_no_root_at_once(solve):
+    given = {"equations": ["exp(x) - y", "log(x) + y"], "initial": {"x": 1e-300, "y": 3}}
+    assert solve("root", given).kernel != "native.kernels.newton.polish"
