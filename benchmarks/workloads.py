@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from types import ModuleType
 
 import numpy as np
 
-from native import dense, ode, quadrature
+from native import levmar, newton, ode, quadrature
 from native.formula import compile_program
-from native.kernels import multigrid, stencil
+from native.kernels import dense, dense_lanes, multigrid, stencil
 from native.ode_kernels import EXPLICIT, IMPLICIT, kernel_of
 
 _LORENZ = ["sigma*(y - x)", "x*(rho - z) - y", "x*y - beta*z"]
@@ -40,13 +41,47 @@ def _formula() -> Workload:
     )  # fmt: skip
 
 
-def _dense() -> Workload:
+def _dense(kernel: ModuleType) -> Workload:
     k, n = 5000, 8
     rng = np.random.default_rng(1)
     matrices, rights = rng.standard_normal((k, n, n)), rng.standard_normal((k, n))
     return Workload(
-        lambda: dense.solve_small(matrices, rights), k * (2 / 3 * n**3 + 2 * n**2), 8.0 * k * (n * n + 2 * n),
+        lambda: kernel.solve_batch(matrices, rights), k * (2 / 3 * n**3 + 2 * n**2), 8.0 * k * (n * n + 2 * n),
         "5,000 systems of 8 equations; factors and one solution count, the error bound does not",
+    )  # fmt: skip
+
+
+def _newton() -> Workload:
+    n = 8
+    names = [f"x{i}" for i in range(n)]
+    texts = [f"{name}**3 + {name} - 2 + 0.1*sin({names[i - 1]})" for i, name in enumerate(names)]
+    program = compile_program(texts, names, derivatives="gradient")
+    constants, factors = np.tile(program.constants, (newton.TURNS, 1)), np.ones((newton.TURNS, n))
+
+    def run() -> newton.Ended:
+        return newton.polish(program, constants, np.full(n, 0.5), np.empty((newton.TURNS, 0)), factors)
+
+    return Workload(
+        run, run().steps * (len(program.code) + 2 / 3 * n**3 + 2 * n**2), 0.0,
+        "8 equations; evaluations and factors of the steps count, the bound of the error does not",
+    )  # fmt: skip
+
+
+def _levmar() -> Workload:
+    m, n = 128, 3
+    program = compile_program(["a*exp(-b*x) + c"], ["a", "b", "c"], ["x"], derivatives="gradient")
+    x = np.linspace(0, 4, m)
+    data = np.tile(np.stack([x, 2 * np.exp(-1.3 * x) + 0.5 + 0.01 * np.cos(50 * x)]), (levmar.TURNS, 1, 1))
+    constants, factors = np.tile(program.constants, (levmar.TURNS, 1)), np.ones((levmar.TURNS, n))
+
+    def run() -> levmar.Ended:
+        return levmar.fit(
+            program, constants, np.ones(n), data, np.ones(m), factors, float(np.linalg.norm(data[0, 1])), 300
+        )
+
+    return Workload(
+        run, run().evaluations * m * (len(program.code) + 2.0 * n * n), 0.0,
+        "3 parameters, 128 rows; evaluations and factors count, the bound of the error does not",
     )  # fmt: skip
 
 
@@ -115,7 +150,9 @@ def _multigrid() -> Workload:
 _CHAOS = ({"sigma": 10.0, "rho": 28.0, "beta": 8 / 3}, [1.0, 1.0, 20.0], 5.0)
 _STIFF = ({}, [1.0, 1e-5, 1e-3], 100.0)
 WORKLOADS: dict[str, Callable[[], Workload]] = {
-    "dense": _dense, "formula": _formula, "quadrature": _quadrature, "stencil": _stencil, "multigrid": _multigrid,
+    "dense": partial(_dense, dense), "dense_lanes": partial(_dense, dense_lanes), "formula": _formula,
+    "newton": _newton, "levmar": _levmar,
+    "quadrature": _quadrature, "stencil": _stencil, "multigrid": _multigrid,
     **{name: partial(_integrator, name, _LORENZ, *_CHAOS) for name in EXPLICIT},
     **{name: partial(_integrator, name, _ROBERTSON, *_STIFF) for name in IMPLICIT},
 }  # fmt: skip

@@ -111,4 +111,13 @@ def _judge(functions: Functions, x: Array, start: Array, steps: int, factor: flo
     near = most <= _RELATIVE * size or (bool((step <= 4.0 * spread).all()) and (most <= 1e-3 * size or not step.any()))
     first = np.abs(functions.at(start)[0])
     reached = not singular or bool((left <= 4.0 * noise).all() and (left <= 1e-8 * first + TINY).all())
-    return Root(x, values, condition, near and reached, singular, error, steps)
+    settled = near and reached and _is_small(functions, x, values, size)
+    return Root(x, values, condition, settled, singular, error, steps)
+
+
+def _is_small(functions: Functions, x: Array, values: Array, size: float) -> bool:
+    """Whether what is to be 0 is small beside what it is elsewhere; a short step alone may come of a steep slope."""
+    away = np.array([[size], [-size], [1.0], [-1.0]])
+    elsewhere, _ = functions.near(x + away)
+    finite = elsewhere[np.isfinite(elsewhere).all(axis=1)]
+    return not finite.size or float(np.abs(values).max()) <= _RELATIVE * float(np.abs(finite).max())

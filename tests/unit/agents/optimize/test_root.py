@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from sciagents.accuracy.case import answer
+
 
 @pytest.mark.parametrize(
     ("equations", "initial", "wanted", "rule"),
@@ -105,3 +107,14 @@ def test_numbers_that_overflow_on_the_way_end_at_no_false_root(solve, far):
 def test_a_step_that_is_small_beside_another_coordinate_alone_is_no_root_at_once(solve):
     given = {"equations": ["exp(x) - y", "log(x) + y"], "initial": {"x": 1e-300, "y": 3}}
     assert solve("root", given).kernel != "native.kernels.newton.polish"
+
+
+@pytest.mark.parametrize("method", ["auto", "hybr", "lm"])
+def test_a_short_step_where_a_slope_is_steep_is_no_root(method):
+    """At x = 1e-300 the slope of log(x) is 1e300: a step is short there, and the residual 683."""
+    inputs = {"equations": ["exp(x) - y", "log(x) + y"], "initial": {"x": 1e-300, "y": 3}}
+    outcome = answer("optimize", "root", inputs, {"method": method})
+    if outcome.problem is None:
+        assert outcome.outputs["residual_norm"] < 1e-14
+    else:
+        assert outcome.problem.code == "not_converged"
