@@ -80,7 +80,12 @@ def run(plan: Alone, watch: Watch, kept: Mapping[str, bytes]) -> Outcome:
         return _failed(plan, problem)
     except MemoryError:
         return _failed(plan, Problem("budget_exceeded", "not enough memory", field="inputs", hint="a smaller problem"))
-    if outcome.problem is not None or not plan.finite:
+    if outcome.problem is not None:
+        return outcome
+    if not math.isfinite(outcome.diagnostics.error_estimate or 0.0):
+        text = "the bound of the error overflows"
+        return _failed(plan, Problem("non_finite", text, field="inputs", hint="scale the problem"))
+    if not plan.finite:
         return outcome
     place = _not_finite(outcome.outputs, "outputs")
     if place is not None:

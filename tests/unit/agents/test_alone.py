@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from agents import alone
-from agents.outcome import Outcome, Problem
+from agents.outcome import Diagnostics, Outcome, Problem
 from agents.task import TaskOptions
 
 
@@ -50,6 +50,13 @@ def test_an_output_that_is_not_finite_is_no_answer(outputs, place):
     problem = alone.compute([plan], no_watch)[0].problem
     assert problem.code == "non_finite"
     assert place in problem.message
+
+
+@pytest.mark.parametrize("bound", [float("inf"), float("nan")])
+def test_an_error_without_bound_is_no_answer(bound):
+    outcome = Outcome({"a": 1.0}, "k", True, Diagnostics(error_estimate=bound))
+    plan = alone.Alone("k", lambda _watch, _kept: outcome, 1.0)
+    assert alone.compute([plan], no_watch)[0].problem.code == "non_finite"
 
 
 def test_a_finite_output_is_checked_and_says_so():
