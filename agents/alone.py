@@ -80,8 +80,11 @@ def run(plan: Alone, watch: Watch, kept: Mapping[str, bytes]) -> Outcome:
         return _failed(plan, problem)
     except MemoryError:
         return _failed(plan, Problem("budget_exceeded", "not enough memory", field="inputs", hint="a smaller problem"))
-    if outcome.problem is not None:
-        return outcome
+    return outcome if outcome.problem is not None else _judged(plan, outcome)
+
+
+def _judged(plan: Alone, outcome: Outcome) -> Outcome:
+    """An answer whose numbers and whose error's bound are finite, or the failure that it is."""
     if not math.isfinite(outcome.diagnostics.error_estimate or 0.0):
         text = "the bound of the error overflows"
         return _failed(plan, Problem("non_finite", text, field="inputs", hint="scale the problem"))
