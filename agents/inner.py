@@ -92,19 +92,3 @@ def read(given: RequestInput, seed: int, field: str = "inputs.request") -> Inner
         hint = problem.hint or "the request must be valid by itself"
         raise Problem(problem.code, problem.message, field=below, hint=hint) from None
     return Inner(task, given.inputs, given.options, chosen, plan)
-
-
-class Part:
-    """A watch over a part of a work: its fractions lie between `low` and `high` of the whole."""
-
-    def __init__(self, watch: Watch, low: float, high: float, stage: str) -> None:
-        self._watch = watch
-        self._low = low
-        self._high = high
-        self._stage = stage
-        watch(low, stage)
-
-    def __call__(self, fraction: float, stage: str) -> None:
-        """Look at the whole's watch."""
-        inside = min(1.0, max(0.0, fraction))
-        self._watch(self._low + (self._high - self._low) * inside, f"{self._stage}: {stage}")

@@ -30,6 +30,26 @@ class Timed(Protocol):
         """Return seconds, of which only differences mean something."""
 
 
+class Part:
+    """A watch over a part of a work: its fractions lie between `low` and `high` of the whole.
+
+    A part that has a `stage` tells it when it begins, and puts it before the stages inside.
+    """
+
+    def __init__(self, watch: Watch, low: float, high: float, stage: str = "") -> None:
+        self._watch = watch
+        self._low = low
+        self._high = high
+        self._before = f"{stage}: " if stage else ""
+        if stage:
+            watch(low, stage)
+
+    def __call__(self, fraction: float, stage: str) -> None:
+        """Look at the whole's watch."""
+        inside = min(1.0, max(0.0, fraction))
+        self._watch(self._low + (self._high - self._low) * inside, f"{self._before}{stage}")
+
+
 class Plan(Protocol):
     """Validated inputs, ready to run; plans with one `group` run as one native call."""
 

@@ -11,9 +11,9 @@ from agents.alone import Alone
 from agents.analyze import functions, matrices, systems
 from agents.analyze.functions import Measure
 from agents.analyze.measured import Measured
-from agents.inner import OVERHEAD, Inner, Part, RequestInput
+from agents.inner import OVERHEAD, Inner, RequestInput
 from agents.outcome import Diagnostics, Outcome, Problem
-from agents.task import TaskOptions, Watch
+from agents.task import Part, TaskOptions, Watch
 from agents.validate.values import leaves
 
 KERNEL = "agents.analyze"

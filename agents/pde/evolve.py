@@ -10,7 +10,7 @@ from agents.outcome import Outcome, Problem
 from agents.pde.evolution import Equation, OnGrid
 from agents.pde.march import How, March
 from agents.pde.solution import Comparison, Frames, Wanted
-from agents.task import TaskOptions, Watch
+from agents.task import Part, TaskOptions, Watch
 from native.pde.elliptic import Elliptic
 from native.pde.grid import Grid
 from native.pde.stepping import stages_for
@@ -58,13 +58,13 @@ def compute(plan: Plan, watch: Watch) -> Outcome:
     start = float(wanted.times[0])
     how = replace(plan.how, implicit=_implicit(plan, grids))
     frames = [Frames(wanted.final, wanted.times.size) for _ in range(2)]
-    first = March(OnGrid(equation, grids[0], start), how, wanted.times, watch, (0.0, 0.05))
+    first = March(OnGrid(equation, grids[0], start), how, wanted.times, Part(watch, 0.0, 0.05))
     for k, state in enumerate(first.adaptive()):
         frames[0].keep(k, state)
-    second = March(OnGrid(equation, grids[1], start), how, wanted.times, watch, (0.05, 0.2))
+    second = March(OnGrid(equation, grids[1], start), how, wanted.times, Part(watch, 0.05, 0.2))
     second.replay(first.log, 1, frames[1].keep)
     comparison = Comparison(wanted, grids, frames[0], frames[1])
-    third = March(OnGrid(equation, grids[2], start), how, wanted.times, watch, (0.2, 1.0))
+    third = March(OnGrid(equation, grids[2], start), how, wanted.times, Part(watch, 0.2, 1.0))
     third.replay(first.log, 2, comparison.keep)
     steps = 4 * sum(map(len, first.log.steps))
     method = f"TR-BDF2, {third.system.solver_name}" if how.implicit else "Runge–Kutta–Chebyshev"

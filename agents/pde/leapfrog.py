@@ -32,8 +32,8 @@ class Wave:
 class Leapfrog:
     """A wave on one grid on its way."""
 
-    def __init__(self, wave: Wave, grid: Grid, start: float, watch: Watch, part: tuple[float, float]) -> None:
-        self.wave, self.watch, self.part = wave, watch, part
+    def __init__(self, wave: Wave, grid: Grid, start: float, watch: Watch) -> None:
+        self.wave, self.watch = wave, watch
         self.system = OnGrid(wave.equation, grid, start)
         self.t = start
         self.u = self.system.start(start)
@@ -79,7 +79,7 @@ class Leapfrog:
             parts = (self.u, self.v, self.acceleration)
             operators.leap(*parts, 0.5 * step, step, fade**0.5)
             for i in range(1, count + 1):
-                self.watch(self.part[0] + (self.part[1] - self.part[0]) * (done + i) / whole, "step")
+                self.watch((done + i) / whole, "step")
                 self.t = begin + step * i if i < count else end
                 self.system.impose(self.t, self.u)
                 self._accelerate(self.t)

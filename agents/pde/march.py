@@ -8,9 +8,9 @@ import numpy as np
 from agents.arrays import Array
 from agents.outcome import Problem
 from agents.pde.evolution import OnGrid
+from agents.task import Watch
 from native.pde.stepping import Step, chebyshev, stages_for, tr_bdf2
 
-Watch = Callable[[float, str], None]
 _COURANT = 0.9
 _BLOWN_UP = 1e10
 
@@ -36,9 +36,9 @@ class Log:
 class March:
     """A state on one grid on its way."""
 
-    def __init__(self, system: OnGrid, how: How, times: Array, watch: Watch, part: tuple[float, float]) -> None:
+    def __init__(self, system: OnGrid, how: How, times: Array, watch: Watch) -> None:
         self.system, self.how, self.times = system, how, times
-        self.watch, self.part = watch, part
+        self.watch = watch
         self.damped = bool(system.equation.velocity)
         self.t = float(times[0])
         self.u = system.start(self.t)
@@ -51,7 +51,7 @@ class March:
 
     def _beat(self) -> None:
         share = (self.t - self.times[0]) / (self.times[-1] - self.times[0])
-        self.watch(self.part[0] + (self.part[1] - self.part[0]) * min(max(share, 0.0), 1.0), "step")
+        self.watch(share, "step")
 
     def _check(self, u: Array, slope: Array, t: float) -> None:
         if np.isfinite(u).all() and np.isfinite(slope).all():

@@ -1,6 +1,5 @@
 """The task `pde.poisson`: steady diffusion on a box."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -13,7 +12,7 @@ from agents.arrays import Array
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.pde import coefficients, functions, judge, results, space
 from agents.pde.functions import AXES, Function
-from agents.task import TaskOptions, Watch
+from agents.task import Part, TaskOptions, Watch
 from native.pde import direct, operators
 from native.pde.elliptic import Elliptic
 from native.pde.grid import SLOPE, VALUE, Grid
@@ -123,7 +122,7 @@ def _compute(equation: _Equation, grid: Grid, factor: int, thin: int, asked: int
     grids = [finest.halved().halved(), finest.halved(), finest]
     solutions: list[_Solution] = []
     for k, one in enumerate(grids):
-        solutions.append(_solve(equation, one, _part(watch, (0.0, 0.05, 0.2)[k], (0.05, 0.2, 0.95)[k])))
+        solutions.append(_solve(equation, one, Part(watch, (0.0, 0.05, 0.2)[k], (0.05, 0.2, 0.95)[k])))
     coarse, medium, fine = solutions
     warnings = _check_balance(medium, fine)
     first = judge.difference(medium.u, grids[1], coarse.u, grids[0])
@@ -148,14 +147,7 @@ def _compute(equation: _Equation, grid: Grid, factor: int, thin: int, asked: int
     return Outcome(outputs, _KERNEL, operators.COMPILED, diagnostics, warnings)
 
 
-def _part(watch: Watch, start: float, end: float) -> Callable[[float, str], None]:
-    def part(fraction: float, stage: str) -> None:
-        watch(start + (end - start) * min(max(fraction, 0.0), 1.0), stage)
-
-    return part
-
-
-def _solve(equation: _Equation, grid: Grid, watch: Callable[[float, str], None]) -> _Solution:
+def _solve(equation: _Equation, grid: Grid, watch: Watch) -> _Solution:
     watch(0.0, "discretize")
     diffusivity = _diffusivity(equation, grid)
     right = equation.source.at(grid.points)

@@ -13,7 +13,7 @@ from agents.pde.evolution import Equation, read_source
 from agents.pde.functions import AXES, TIME
 from agents.pde.leapfrog import Leapfrog, Wave
 from agents.pde.solution import Comparison, Frames, Wanted
-from agents.task import TaskOptions, Watch
+from agents.task import Part, TaskOptions, Watch
 from native.pde import operators
 
 _METHOD = "leapfrog (velocity Verlet)"
@@ -104,7 +104,7 @@ def _compute(wave: Wave, wanted: Wanted, max_steps: int, watch: Watch) -> Outcom
     start = float(wanted.times[0])
     frames = [Frames(wanted.final, wanted.times.size) for _ in range(2)]
     parts = ((0.0, 0.05), (0.05, 0.2), (0.2, 1.0))
-    runs = [Leapfrog(wave, grid, start, watch, part) for grid, part in zip(grids, parts, strict=True)]
+    runs = [Leapfrog(wave, grid, start, Part(watch, *part)) for grid, part in zip(grids, parts, strict=True)]
     # the limits of the grids are in the ratio of their steps, but for what the speed is between the nodes
     limit = min(run.limit() * 2**k for k, run in enumerate(runs))
     wanted_steps = np.maximum(np.ceil(np.diff(wanted.times) / limit), 1.0)

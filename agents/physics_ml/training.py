@@ -10,7 +10,7 @@ from agents.outcome import Problem
 from agents.physics_ml.collocation import Fit, Rows, fit
 from agents.physics_ml.equations import Box, Equation
 from agents.physics_ml.network import Features
-from agents.task import Watch
+from agents.task import Part, Watch
 
 KERNEL = "lapack.dgelsy"
 _WORTH_IT = 0.3
@@ -54,7 +54,7 @@ def train(setting: Setting, counts: Sequence[int], rtol: float, seed: int, watch
     before = np.inf
     candidates: Sequence[float] = _STEEPNESS
     for i, count in enumerate(counts):
-        made = _train(setting, count, candidates, seed, _part(watch, i, len(counts)))
+        made = _train(setting, count, candidates, seed, Part(watch, i / len(counts), (i + 1) / len(counts)))
         if made.validation_error <= rtol or made.validation_error > _WORTH_IT * before:
             break
         before, candidates = made.validation_error, (made.steepness, 2.0 * made.steepness)
@@ -65,9 +65,10 @@ def _train(setting: Setting, count: int, candidates: Sequence[float], seed: int,
     fewer = max(8, int(_EASIER * count))
     trials: list[tuple[float, float, Fit]] = []
     failure: Problem | None = None
+    whole = len(candidates) + 1
     for i, steepness in enumerate(candidates):
         try:
-            made = _fit(setting, fewer, steepness, seed, 0, _part(watch, i, len(candidates) + 1))
+            made = _fit(setting, fewer, steepness, seed, 0, Part(watch, i / whole, (i + 1) / whole))
         except Problem as problem:
             if problem.code not in {"not_converged", "non_finite"}:
                 raise
@@ -80,13 +81,8 @@ def _train(setting: Setting, count: int, candidates: Sequence[float], seed: int,
         assert failure is not None
         raise failure
     _, steepness, other = min(trials, key=lambda trial: trial[0])
-    network = _fit(setting, count, steepness, seed, 1, _part(watch, len(candidates), len(candidates) + 1))
+    network = _fit(setting, count, steepness, seed, 1, Part(watch, (whole - 1) / whole, 1.0))
     return Trained(network, other, _validate(setting, network, seed), steepness)
-
-
-def _part(watch: Watch, i: int, n: int) -> Watch:
-    """The watch of part i of n."""
-    return lambda fraction, stage: watch((i + fraction) / n, stage)
 
 
 def sizes(given: int | None, box: Box) -> tuple[int, ...]:
@@ -122,7 +118,7 @@ def _fit(setting: Setting, count: int, steepness: float, seed: int, network: int
         return fit(features, rows, setting.free, lambda fraction: watch(fraction, stage))
     free, start = setting.free, np.zeros(count)
     for i, weight in enumerate(DATA_WEIGHTS):
-        look = _part(watch, i, len(DATA_WEIGHTS))
+        look = Part(watch, i / len(DATA_WEIGHTS), (i + 1) / len(DATA_WEIGHTS))
         data = Rows(setting.data.equation, setting.data.points, setting.data.weight * weight)
         made = fit(features, [*rows, data], free, lambda fraction, look=look: look(fraction, stage), start)  # type: ignore[misc]
         free, start = made.free, made.coefficients

@@ -8,11 +8,11 @@ import numpy as np
 
 from agents import alone, inner
 from agents.alone import Alone
-from agents.inner import OVERHEAD, Inner, Part, RequestInput
+from agents.inner import OVERHEAD, Inner, RequestInput
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.profile import stopwatch
 from agents.profile.stopwatch import Clock
-from agents.task import TaskOptions, Timed, Watch
+from agents.task import Part, TaskOptions, Timed, Watch
 
 KERNEL = "agents.profile"
 

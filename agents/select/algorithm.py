@@ -9,12 +9,12 @@ from agents import alone, inner
 from agents.alone import Alone
 from agents.analyze.measured import Measured
 from agents.analyze.problem import measured
-from agents.inner import OVERHEAD, Inner, Part, RequestInput
+from agents.inner import OVERHEAD, Inner, RequestInput
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.select import candidates
 from agents.select.candidates import Candidate, main_numbers, objective
 from agents.select.work import finite
-from agents.task import TaskOptions, Watch
+from agents.task import Part, TaskOptions, Watch
 from agents.validate.values import size_of
 
 KERNEL = "agents.select"

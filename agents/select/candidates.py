@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.analyze.measured import Measured
-from agents.inner import Inner, Part
+from agents.inner import Inner
 from agents.outcome import Outcome, Problem
 from agents.select import work
-from agents.task import Watch
+from agents.task import Part, Watch
 from agents.validate.findings import is_main
 from agents.validate.values import Numbers, apart, leaves, size_of
 

@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from agents import draws
 from agents.arrays import Array
 from agents.surrogate import kernels
-from agents.task import Watch
+from agents.task import Part, Watch
 
 _NEVER = 1e25
 _MANY = 300
@@ -132,7 +132,7 @@ def maximize(
     if n > _MANY and starts > 1:
         some = slice(None, None, -(-n // _MANY))
         part = dataclasses.replace(likelihood, x=likelihood.x[some], y=likelihood.y[some])
-        found = maximize(part, starts, seed, lambda fraction, stage: watch(0.5 * fraction, stage), iterations)
+        found = maximize(part, starts, seed, Part(watch, 0.0, 0.5), iterations)
         return maximize(likelihood, 1, seed, watch, iterations, found.theta)
     limits = bounds(likelihood)
     free = np.isnan(likelihood.held)

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from agents.inner import Inner, Part
+from agents.inner import Inner
 from agents.outcome import Outcome, Problem
-from agents.task import Watch
+from agents.task import Part, Watch
 from agents.validate.findings import Claim, Finding, is_main
 from agents.validate.values import Leaves, apart, leaves, size_of
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from agents import alone, arrays, inner
 from agents.alone import Alone
-from agents.inner import OVERHEAD, Inner, Part, RequestInput
+from agents.inner import OVERHEAD, Inner, RequestInput
 from agents.outcome import Check, Diagnostics, Outcome, Problem
-from agents.task import TaskOptions, Watch
+from agents.task import Part, TaskOptions, Watch
 from agents.validate import again, by_integration, by_perturbation, by_residual, values
 from agents.validate.findings import Claim, Finding
 
