@@ -1,4 +1,8 @@
-"""Distributions as requests name them: `{"distribution": "norm", "loc": 0, "scale": 1}`, named as in `scipy.stats`."""
+"""Distributions as requests name them: `{"distribution": "norm", "loc": 0, "scale": 1}`, named as in `scipy.stats`.
+
+`scipy.stats`, `scipy.signal` and `scipy.interpolate` are reached through `scipy`, which imports them when first used:
+they would be a third of the time of importing the catalogue, and each process with kernels does that as it starts.
+"""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -6,7 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import special, stats
+import scipy
+from scipy import special
 
 from agents import formulas
 from agents.arrays import Array
@@ -42,7 +47,7 @@ class Distribution:
     def __init__(self, name: str, values: Mapping[str, float]) -> None:
         self.name = name
         self.values = dict(values)
-        self._frozen = getattr(stats, name)(**values)
+        self._frozen = getattr(scipy.stats, name)(**values)
 
     def quantile(self, probability: Array) -> Array:
         """Quantiles of probabilities inside (0, 1)."""
@@ -113,7 +118,7 @@ def read(value: Any, field: str) -> Distribution:
             raise Problem("invalid_input", f"{name} needs {key!r}", field=f"{field}.{key}", hint="a number")
     if values.get("scale", 1.0) <= 0:
         raise Problem("invalid_input", "the scale is not positive", field=f"{field}.scale", hint="a number above 0")
-    if not bool(np.all(getattr(stats, name)._argcheck(*(values[key] for key in shapes)))):  # noqa: SLF001 - no other way
+    if not bool(np.all(getattr(scipy.stats, name)._argcheck(*(values[key] for key in shapes)))):  # noqa: SLF001 - no other way
         text = f"{name} does not exist for these parameters"
         raise Problem("invalid_input", text, field=field, hint=f"see scipy.stats.{name}: {', '.join(shapes)}")
     return Distribution(name, values)
@@ -130,6 +135,6 @@ def read_all(values: Mapping[str, Any], field: str) -> dict[str, Distribution]:
 @lru_cache(maxsize=256)
 def _keywords(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Shape parameters of a distribution, and all its keywords."""
-    described = getattr(stats, name).shapes
+    described = getattr(scipy.stats, name).shapes
     shapes = tuple(part.strip() for part in described.split(",")) if described else ()
     return shapes, (*shapes, "loc", "scale")

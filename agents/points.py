@@ -2,10 +2,10 @@
 
 import math
 import warnings
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import qmc
+import scipy
 
 from agents import draws
 from agents.arrays import Array
@@ -35,7 +35,7 @@ class Points:
         self.dimensions = dimensions
         self.replicates = 1 if sampler == "random" else replicates
         self.size = -(-at_least // self.replicates)
-        self._made: tuple[int, qmc.QMCEngine | Array] | None = None
+        self._made: tuple[int, Any] | None = None
 
     @property
     def count(self) -> int:
@@ -69,7 +69,7 @@ class Points:
             engine.fast_forward(first)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the balance of Sobol' points is told by `balanced`
-            points = engine.random(count)
+            points: Array = engine.random(count)
         if self.sampler == "sobol":  # multiples of 2^-30, 0 too: to the middle of what they stand for
             return np.asarray(points + 2.0**-31, dtype=np.float64)
         return np.clip(points, 2.0**-54, 1.0 - 2.0**-53)
@@ -84,12 +84,12 @@ class Points:
                 strata[:, j] = generator.permutation(self.size)
             self._made = (replicate, strata)
             return strata
-        return made[1]
+        return np.asarray(made[1])
 
-    def _engine(self, replicate: int) -> qmc.QMCEngine:
+    def _engine(self, replicate: int) -> Any:
         made = self._made
-        if made is None or made[0] != replicate or not isinstance(made[1], qmc.QMCEngine):
-            kind = qmc.Sobol if self.sampler == "sobol" else qmc.Halton
+        if made is None or made[0] != replicate or isinstance(made[1], np.ndarray):
+            kind = scipy.stats.qmc.Sobol if self.sampler == "sobol" else scipy.stats.qmc.Halton
             engine = kind(self.dimensions, scramble=True, rng=draws.spawning(self.seed, 1 + replicate))
             self._made = (replicate, engine)
             return engine

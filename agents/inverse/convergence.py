@@ -5,7 +5,8 @@ for assessing convergence of MCMC (2021).
 """
 
 import numpy as np
-from scipy import fft, special, stats
+import scipy
+from scipy import fft, special
 
 from agents.arrays import Array
 
@@ -44,7 +45,7 @@ def split(draws: Array) -> Array:
 
 
 def _normal_ranks(draws: Array) -> Array:
-    ranks = stats.rankdata(draws, method="average").reshape(draws.shape)
+    ranks = scipy.stats.rankdata(draws, method="average").reshape(draws.shape)
     return np.asarray(special.ndtri((ranks - 0.375) / (draws.size + 0.25)), dtype=np.float64)
 
 

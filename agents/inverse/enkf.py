@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
-from scipy import linalg, stats
+from scipy import linalg, special
 
 from agents import alone
 from agents.alone import Alone
@@ -199,7 +199,8 @@ def _analyse(
 def _outcome(f: Filter, ensemble: Array, series: tuple[Array, ...], consistency: float) -> Outcome:
     mean, std, forecast, spread, innovations = series
     size, m = f.options.n_ensemble, f.operator.size
-    low, high = (float(stats.chi2.ppf(one, innovations.size)) / innovations.size for one in (0.025, 0.975))
+    half = innovations.size / 2
+    low, high = (float(special.gammaincinv(half, one)) / half for one in (0.025, 0.975))  # quantiles of χ² / n
     outputs = {
         "t": f.clock.times, "names": list(f.names), "mean": mean, "std": std, "forecast_mean": forecast,
         "forecast_std": spread, "innovations": innovations, "innovation_consistency": consistency,

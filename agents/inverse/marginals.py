@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 from scipy import special
-from scipy.interpolate import CubicHermiteSpline
 
 from agents.arrays import Array
 from agents.distributions import Distribution
@@ -54,7 +54,7 @@ def _tabulated(distribution: Distribution, field: str) -> Marginal:
         text = f"the quantiles of {distribution.name} are not finite"
         raise Problem("invalid_input", text, field=field, hint="a distribution with lighter tails")
     fine = np.isfinite(theta) & np.isfinite(slope)
-    table = CubicHermiteSpline(z[fine], theta[fine], slope[fine])
+    table = scipy.interpolate.CubicHermiteSpline(z[fine], theta[fine], slope[fine])
     derivative = table.derivative()
     edges = (float(z[fine].min()), float(z[fine].max()))
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
-from scipy import linalg, optimize, stats
+from scipy import linalg, optimize, special
 
 from agents import alone, arrays, formulas
 from agents.alone import Alone
@@ -316,7 +316,7 @@ def _report(
     covariance = np.zeros((q, q))
     covariance[np.ix_(free, free)] = inverse @ inverse.T * (variance if freedom or fit.absolute else 0.0)
     errors = np.sqrt(np.diag(covariance))
-    quantile = float(stats.norm.ppf(0.975) if fit.absolute else stats.t.ppf(0.975, max(1, freedom)))
+    quantile = float(special.ndtri(0.975) if fit.absolute else special.stdtrit(max(1, freedom), 0.975))
     warnings = [f"{name} lies at its bound" for name, inside in zip(fit.chosen, free, strict=True) if not inside]
     if not freedom and not fit.absolute:
         warnings.append("as many observations as unknowns: the noise cannot be estimated, the standard errors are 0")

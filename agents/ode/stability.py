@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
-from scipy.stats import qmc
+import scipy
 
 from agents import alone, arrays, formulas
 from agents.alone import Alone
@@ -104,7 +104,7 @@ def _read_guess(guess: Any, names: tuple[str, ...], count: int) -> tuple[Array, 
     box = np.array([_read_range(guess[name], f"inputs.guess.{name}") for name in names])
     shares = np.full((1, len(names)), 0.5)
     if count > 1:
-        shares = np.concatenate([shares, qmc.Halton(len(names), scramble=False).random(count)[1:]])
+        shares = np.concatenate([shares, scipy.stats.qmc.Halton(len(names), scramble=False).random(count)[1:]])
     return (box[:, :1] + shares.T * (box[:, 1:] - box[:, :1])), box
 
 

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
-from scipy import fft, signal
+import scipy
+from scipy import fft
 
 from agents import alone, arrays
 from agents.alone import Alone
@@ -116,7 +117,7 @@ def _length(inputs: TransformInputs, options: TransformOptions, x: Any) -> int:
 def _transform(inputs: TransformInputs, options: TransformOptions, x: Any, length: int) -> Outcome:
     kind, axis, n = inputs.transform, inputs.axis, inputs.n
     if kind == "hilbert":
-        made = signal.hilbert(x, N=n, axis=axis)
+        made = scipy.signal.hilbert(x, N=n, axis=axis)
     elif kind in _WAVES:
         made = _WAVES[kind](x, type=options.type, n=n, axis=axis, norm=options.norm)
     elif kind in _MANY:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
+import scipy
 from scipy.spatial.distance import pdist
-from scipy.stats import qmc
 
 from agents import alone, arrays, distributions, formulas, schema
 from agents.alone import Alone
@@ -167,7 +167,7 @@ def _sampled(method: Sampler, seed: int, d: int, count: int, candidates: int, wa
     for number in range(candidates):
         watch(number / candidates, "candidates")
         one = points.take(number, 0, count)
-        discrepancy = float(qmc.discrepancy(one))
+        discrepancy = float(scipy.stats.qmc.discrepancy(one))
         if discrepancy < lowest:
             best, lowest = one, discrepancy
     return best
@@ -181,7 +181,7 @@ def _outcome(ranges: Mapping[str, Range], coded: Array, method: str, levels: lis
         samples[name] = _placed(one, units[:, j], by_quantile=method not in Classical)
     outputs: dict[str, Any] = {"samples": samples, "coded": coded, "n_samples": len(coded)}
     if len(coded) > 1 and len(coded) * coded.size <= _COMPARED:
-        outputs["discrepancy"] = float(qmc.discrepancy(np.clip(units, 0.0, 1.0)))
+        outputs["discrepancy"] = float(scipy.stats.qmc.discrepancy(np.clip(units, 0.0, 1.0)))
         outputs["minimum_distance"] = float(pdist(units).min())
     if method == "full_factorial":
         outputs["levels"] = levels

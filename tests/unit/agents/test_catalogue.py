@@ -1,6 +1,8 @@
 """The catalogue: what is advertised works."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -42,3 +44,11 @@ def test_the_nearest_agent_or_task_is_named(agent, task, code, hint):
     with pytest.raises(Problem) as caught:
         catalogue.find(agent, task)
     assert (caught.value.code, caught.value.hint) == (code, hint)
+
+
+def test_importing_the_catalogue_leaves_out_what_few_requests_use():
+    """scipy.stats, signal and interpolate take a third of a start: they are imported by the first request that asks."""
+    seldom = {"scipy.stats", "scipy.signal", "scipy.interpolate"}
+    code = f"import sys, agents.catalogue; print(*sorted({seldom} & set(sys.modules)))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert printed.stdout.strip() == ""
