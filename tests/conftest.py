@@ -18,10 +18,11 @@ os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
 
 from containers import engine
 from containers.kafka import Broker, KafkaContainer
+from containers.stores import PostgresContainer, RedisContainer
 
 from sciagents.broker import EmbeddedBroker
 
-_OF_CONTAINERS = {"docker_engine", "kafka", "kafka_restartable"}
+_OF_CONTAINERS = {"docker_engine", "kafka", "kafka_restartable", "redis_server", "postgres_server"}
 
 
 def pytest_report_header() -> str:
@@ -63,6 +64,20 @@ def kafka(docker_engine: None) -> Iterator[str]:
 def kafka_restartable(docker_engine: None) -> Iterator[KafkaContainer]:
     """A broker of the test's own, to be stopped, killed and started again."""
     with KafkaContainer() as container:
+        yield container
+
+
+@pytest.fixture
+def redis_server(docker_engine: None) -> Iterator[RedisContainer]:
+    """A Redis of the test's own, to be stopped, killed and started again."""
+    with RedisContainer() as container:
+        yield container
+
+
+@pytest.fixture
+def postgres_server(docker_engine: None) -> Iterator[PostgresContainer]:
+    """A PostgreSQL of the test's own, to be stopped, killed and started again."""
+    with PostgresContainer() as container:
         yield container
 
 

@@ -1,7 +1,7 @@
-"""Finds, pulls or builds the images that the tests run, and prints their names: `build.py [kafka] [application]`.
+"""Finds, pulls or builds the images that the tests run, and prints their names: `build.py [NAME …]`, all by default.
 
 Where an image can be pulled it is; where not, it is built on a Debian made by debootstrap. Nothing in a build asks the
-network: jars and wheels are fetched outside. A tag is the hash of what went in, so a second run only looks.
+network: jars, wheels and packages are fetched outside. A tag is the hash of what went in, so a second run only looks.
 `SCI_AGENTS_BUILD_IMAGES=1` builds without trying to pull.
 """
 
@@ -25,9 +25,16 @@ from requests.exceptions import RequestException
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 UPSTREAM_KAFKA = "apache/kafka:4.1.0"
+UPSTREAM_REDIS = "redis:7-alpine"
+UPSTREAM_POSTGRES = "postgres:16-alpine"
 _SUITE = "bookworm"
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _SUITE_PYTHON = "3.11"
+_POSTGRES = ("postgresql-15", "postgresql-client-15")
+_POSTGRES_NEEDS = (
+    "libgssapi-krb5-2", "libicu72", "libldap-2.5-0", "liblz4-1", "libpq5", "libreadline8", "libssl3", "libxml2",
+    "libxslt1.1", "libzstd1", "tzdata",
+)  # fmt: skip
 _REGISTRY_TIMEOUT_S = 15
 _LABEL = "sci-agents.tests"
 _SOURCES = ("sciagents", "streams", "agents", "native", "alerting", "config", "examples")
@@ -45,6 +52,31 @@ def kafka() -> str:
         with _context(_files(HERE / "kafka"), HERE / "kafka") as folder:
             copied = [f"-DoutputDirectory={folder / 'libs'}", "-DincludeScope=runtime"]
             _run("mvn", "-q", "-B", "-f", str(folder / "pom.xml"), "dependency:copy-dependencies", *copied)
+            _build(folder, tag, base)
+    return tag
+
+
+def redis() -> str:
+    """Return the name of an image of Redis whose command is `redis-server`, as that of `redis` is."""
+    tag = f"sci-agents-redis:{_digest(_files(HERE / 'redis'))}"
+    if _upstream(UPSTREAM_REDIS, instead=tag):
+        return UPSTREAM_REDIS
+    if not _present(tag):
+        base = _debian("redis-base", ["redis-server"])
+        with _context(_files(HERE / "redis"), HERE / "redis") as folder:
+            _build(folder, tag, base)
+    return tag
+
+
+def postgres() -> str:
+    """Return the name of an image of PostgreSQL that is configured by environment, as `postgres` is."""
+    tag = f"sci-agents-postgres:{_digest(_files(HERE / 'postgres'), *_POSTGRES, *_POSTGRES_NEEDS)}"
+    if _upstream(UPSTREAM_POSTGRES, instead=tag):
+        return UPSTREAM_POSTGRES
+    if not _present(tag):
+        base = _debian("postgres-base", list(_POSTGRES_NEEDS))
+        with _context(_files(HERE / "postgres"), HERE / "postgres") as folder:
+            _unpack(_POSTGRES, folder / "root")
             _build(folder, tag, base)
     return tag
 
@@ -89,6 +121,20 @@ def _debian(name: str, packages: list[str]) -> str:
             with subprocess.Popen(["tar", "-C", folder, "-c", "."], stdout=subprocess.PIPE) as tar:
                 _run("docker", "import", "-", tag, stdin=tar.stdout)
     return tag
+
+
+def _unpack(packages: Iterable[str], root: Path) -> None:
+    """Unpack Debian packages below `root` as they are: nothing of theirs runs, no server starts."""
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = [f"{package}/{_SUITE}" for package in packages]
+        try:
+            _run("apt-get", "download", "--quiet=2", *wanted, cwd=folder)
+        except SystemExit:  # its lists are old, or it has none yet
+            _run("apt-get", "update", "--quiet=2")
+            _run("apt-get", "download", "--quiet=2", *wanted, cwd=folder)
+        root.mkdir()
+        for package in Path(folder).glob("*.deb"):
+            _run("dpkg-deb", "--extract", str(package), str(root))
 
 
 def _mirror() -> str:
@@ -161,15 +207,20 @@ def _digest(files: Iterable[Path], *words: str) -> str:
     return found.hexdigest()[:16]
 
 
-def _run(*command: str, stdin: IO[bytes] | None = None, env: dict[str, str] | None = None) -> None:
+def _run(
+    *command: str, stdin: IO[bytes] | None = None, env: dict[str, str] | None = None, cwd: str | None = None
+) -> None:
     """Run a command quietly; its output is told when it fails."""
     if shutil.which(command[0]) is None:
         raise SystemExit(f"{command[0]} is not installed: it is needed to build the images of the tests")
-    done = subprocess.run(command, stdin=stdin, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(
+        command, stdin=stdin, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout.decode(errors='replace')[-4000:]}")
 
 
 if __name__ == "__main__":
-    for kind in sys.argv[1:] or ["kafka", "application"]:
-        print({"kafka": kafka, "application": application}[kind]())  # noqa: T201 - its output
+    kinds = {"kafka": kafka, "redis": redis, "postgres": postgres, "application": application}
+    for kind in sys.argv[1:] or kinds:
+        print(kinds[kind]())  # noqa: T201 - its output

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import stamina
 from containers import engine
-from containers.kafka import free_port
+from containers.container import free_port
 from images import build
 
 import sciagents
@@ -83,6 +83,8 @@ def compose(docker_engine: None) -> Iterator[Compose]:
         "COMPOSE_PROJECT_NAME": project,
         "SCI_AGENTS_IMAGE": build.application(),
         "SCI_AGENTS_KAFKA_IMAGE": build.kafka(),
+        "SCI_AGENTS_REDIS_IMAGE": build.redis(),
+        "SCI_AGENTS_POSTGRES_IMAGE": build.postgres(),
         "SCI_AGENTS_KAFKA_PORT": str(kafka_port),
         "SCI_AGENTS_API_PORT": str(api_port),
         "SCI_AGENTS_TOKENS": f"{_TOKEN} submit,read",
@@ -128,8 +130,29 @@ def test_an_event_of_lost_data_becomes_an_incident(compose: Compose) -> None:
 
 def test_every_process_becomes_healthy_and_workers_can_be_added(compose: Compose) -> None:
     compose("up", "--detach", "--no-build", "--no-recreate", "--scale", "sci-agents=2")
-    for service, count in {"kafka": 1, "sci-agents": 2, "alerting": 1, "api": 1}.items():
+    for service, count in {"kafka": 1, "redis": 1, "postgres": 1, "sci-agents": 2, "alerting": 1, "api": 1}.items():
         _until_healthy(compose, service, count)
+
+
+def test_the_lines_of_the_runbook_work_on_redis(compose: Compose) -> None:
+    _until_healthy(compose, "redis", 1)
+    assert "maxmemory_policy:allkeys-lru" in compose("exec", "-T", "redis", "redis-cli", "info", "memory")
+    assert "Background saving started" in compose("exec", "-T", "redis", "redis-cli", "BGSAVE")
+    compose("exec", "-T", "redis", "redis-cli", "SET", "x", "1")
+    assert compose("exec", "-T", "redis", "redis-cli", "FLUSHALL").strip() == "OK"
+    assert compose("exec", "-T", "redis", "redis-cli", "DBSIZE").strip() == "0"
+    compose("restart", "redis")
+    _until_healthy(compose, "redis", 1)
+
+
+def test_the_lines_of_the_runbook_work_on_postgresql(compose: Compose) -> None:
+    _until_healthy(compose, "postgres", 1)
+    psql = ("exec", "-T", "postgres", "psql", "-U", "agent_user", "-d", "sci_agents", "-c")
+    assert compose(*psql, "VACUUM ANALYZE;").strip() == "VACUUM"
+    assert " kB" in compose(*psql, "SELECT pg_size_pretty(pg_database_size('sci_agents'));")
+    assert "PostgreSQL database dump complete" in compose(
+        "exec", "-T", "postgres", "pg_dump", "-U", "agent_user", "sci_agents"
+    )
 
 
 def _until_healthy(compose: Compose, service: str, count: int) -> None:

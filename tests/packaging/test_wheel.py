@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from containers.kafka import free_port
+from containers.container import free_port
 
 import native
 import sciagents
