@@ -6,6 +6,7 @@ this machine alone; a wheel is always built for any machine of the architecture.
 
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -29,6 +30,16 @@ FLAGS += [
     "--config=typing.max_combiner=1",
     "--config=pythran.optimizations=pythran.optimizations.DeadCodeElimination pythran.optimizations.FastGExpr",
 ]
+
+
+WIDE = "avx2"
+WIDE_KERNELS = {"stencil"}
+"""Kernels bound by arithmetic on long rows: built a second time, for processors with AVX2, into a folder of that name.
+
+No fused operations there either, so that the answers are the same bits (`native/kernels/__init__.py` chooses).
+"""
+ALIASES = "--param=vect-max-version-for-alias-checks=20"
+"""g++ leaves a loop over more arrays than ten as it is, for fear that they overlap; a stencil's row has eleven."""
 
 
 def _flags(machine: bool) -> list[str]:
@@ -57,19 +68,20 @@ def whole_source(source: Path) -> str:
     return text_of(source)
 
 
-def compile_kernel(source: Path, flags: list[str]) -> Path:
+def compile_kernel(source: Path, folder: Path, flags: list[str]) -> Path:
     """Compile one kernel when it is out of date; returns the extension's path, raises on a compiler's error."""
-    target = source.with_name(source.stem + SUFFIX)
-    stamp = source.with_name(f".{source.stem}.stamp")
+    folder.mkdir(exist_ok=True)
+    target = folder / (source.stem + SUFFIX)
+    stamp = folder / f".{source.stem}.stamp"
     text = whole_source(source)
     key = repr((text, version("pythran"), version("numpy"), flags, SUFFIX)).encode()
     digest = hashlib.sha256(key).hexdigest()
     if target.exists() and stamp.exists() and stamp.read_text() == digest:
         return target
-    with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder, source.name)
+    with tempfile.TemporaryDirectory() as aside:
+        whole = Path(aside, source.name)
         whole.write_text(text)
-        built = Path(folder, target.name)
+        built = Path(aside, target.name)
         command = [sys.executable, "-m", "pythran.run", *flags, str(whole), "-o", str(built)]
         made = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own files
         if made.returncode != 0:
@@ -82,10 +94,16 @@ def compile_kernel(source: Path, flags: list[str]) -> Path:
 
 def compile_all(root: Path, *, machine: bool) -> list[Path]:
     """Compile all kernels, two at a time."""
-    sources = sorted(path for path in (root / KERNELS).glob("*.py") if not path.stem.startswith("_"))
+    kernels = root / KERNELS
     flags = _flags(machine)
+    builds = []
+    for source in sorted(path for path in kernels.glob("*.py") if not path.stem.startswith("_")):
+        wide = source.stem in WIDE_KERNELS
+        builds.append((source, kernels, [*flags, ALIASES] if wide else flags))
+        if wide and platform.machine() == "x86_64":
+            builds.append((source, kernels / WIDE, [*flags, ALIASES, f"-m{WIDE}"]))
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda source: compile_kernel(source, flags), sources))
+        return list(pool.map(lambda build: compile_kernel(*build), builds))
 
 
 class KernelHook(BuildHookInterface):
