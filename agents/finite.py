@@ -2,10 +2,19 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
 from agents.arrays import Array
 from agents.outcome import Problem
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """How many points were looked at, how many of them were not finite, and the first of these."""
+
+    points: int
+    not_finite: int
+    first: str
 
 
 class Finite:
@@ -29,6 +38,17 @@ class Finite:
             self._first = ", ".join(f"{name} = {float(value):.6g}" for name, value in named)
         self._count += int((~good).sum())
         return False
+
+    @property
+    def seen(self) -> Seen:
+        """What was seen so far."""
+        return Seen(self._seen, self._count, self._first)
+
+    def add(self, seen: Seen) -> None:
+        """Add what was seen of the points after those looked at."""
+        self._first = self._first or seen.first
+        self._seen += seen.points
+        self._count += seen.not_finite
 
     def check(self, what: str, field: str, hint: str) -> None:
         """Raise `Problem` (`non_finite`) with the count and the first point, if any value was not finite."""

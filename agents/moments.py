@@ -1,14 +1,12 @@
 """Mean and variance of many values, from chunks: merged in a fixed order they do not depend on who computed which."""
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 
 from agents.arrays import Array
 
 
-@dataclass(frozen=True, slots=True)
-class Moments:
+class Moments(msgspec.Struct, frozen=True):
     """Count, mean, sums of squared and cubed deviations from it, mean of the absolute values.
 
     Source: Chan, Golub & LeVeque, Updating formulae and a pairwise algorithm for computing sample variances (1979);

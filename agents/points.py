@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -47,13 +48,18 @@ class Points:
         """Whether each replicate has the number of points for which the sampler is best."""
         return self.sampler != "sobol" or self.size & (self.size - 1) == 0
 
-    def chunks(self, most: int = CHUNK) -> list[tuple[int, int, int]]:
-        """Cut all points up, always at the same places: (replicate, first, count)."""
-        return [
-            (replicate, first, min(most, self.size - first))
-            for replicate in range(self.replicates)
-            for first in range(0, self.size, most)
-        ]
+    def blocks(self, most: int, chunks: int) -> int:
+        """Into how many blocks of so many chunks of at most `most` points all points are cut."""
+        return -(-self.replicates * -(-self.size // most) // chunks)
+
+    def chunks(self, most: int = CHUNK, chunks: int | None = None, block: int = 0) -> Iterator[tuple[int, int, int]]:
+        """Cut all points up, or those of one block, always at the same places: (replicate, first, count)."""
+        each = -(-self.size // most)
+        whole = self.replicates * each
+        first, end = (0, whole) if chunks is None else (block * chunks, min(whole, (block + 1) * chunks))
+        for number in range(first, end):
+            replicate, place = divmod(number, each)
+            yield replicate, place * most, min(most, self.size - place * most)
 
     def take(self, replicate: int, first: int, count: int) -> Array:
         """Draw points of one replicate: (count, d)."""

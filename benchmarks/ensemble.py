@@ -31,8 +31,8 @@ def run_ours(initial: np.ndarray, rtol: float, atol: float) -> tuple[float, np.n
         "samples": {name: initial[:, j].tolist() for j, name in enumerate("xyz")},
     }  # fmt: skip
     started = time.perf_counter()
-    plan = ode_ensemble.prepare_ensemble(inputs, {"method": "dopri5", "rtol": rtol, "atol": atol}, 0)
-    outcome = ode_ensemble.compute_ensemble([plan], lambda _fraction, _stage: None)[0]
+    plan = ode_ensemble.TASK.prepare(inputs, {"method": "dopri5", "rtol": rtol, "atol": atol}, 0)
+    outcome = ode_ensemble.TASK.compute([plan], lambda _fraction, _stage: None)[0]
     spent = time.perf_counter() - started
     if outcome.outputs is None or outcome.outputs["n_failed"]:
         raise SystemExit("a member failed")

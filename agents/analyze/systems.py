@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from agents import distributions
 from agents.analyze.measured import Measured, sparsity_of
 from agents.arrays import Array
 from agents.inner import Inner
@@ -23,7 +24,7 @@ _PERTURBED = 1e-6
 
 
 def measure(asked: Inner, kept: Mapping[str, bytes], watch: Watch) -> Measured:
-    """Measure an initial value problem; of an ensemble, that of its first member."""
+    """Measure an initial value problem; of an ensemble, that of its first member (or of the medians)."""
     given = _first_member(asked.inputs)
     system = read_system(given["equations"], given.get("parameters", {}), given["initial"], given["t_span"])
     n, span = len(system.names), system.end - system.start
@@ -56,7 +57,10 @@ def _first_member(inputs: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: inputs[name] for name in ("equations", "initial", "t_span") if name in inputs}
     given["parameters"] = dict(inputs.get("parameters", {}))
     for name, values in inputs.get("samples", {}).items():
-        first = float(np.asarray(values, dtype=float).ravel()[0]) if isinstance(values, list) else 0.0
+        if isinstance(values, Mapping) and "distribution" in values:
+            first = float(distributions.read(values, f"inputs.samples.{name}").quantile(np.array(0.5)))
+        else:
+            first = float(np.asarray(values, dtype=float).ravel()[0]) if isinstance(values, list) else 0.0
         place = "initial" if name in inputs["equations"] else "parameters"
         given[place] = {**given[place], name: first}
     return given

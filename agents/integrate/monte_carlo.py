@@ -1,20 +1,20 @@
 """The task `integrate.monte_carlo`: integrals over boxes of many dimensions, by sampling."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
-from agents import alone, expectation, moments, schema
+from agents import alone, divided, expectation, sample, schema
 from agents.alone import Alone
 from agents.arrays import Array
 from agents.expectation import Expectation
-from agents.finite import Finite
 from agents.integrate.box import Box, integrand_over, read_box, read_integrand
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.points import REPLICATES, Points
+from agents.sample import Sample, SampleState
 from agents.task import TaskOptions, Watch
-from native.formula import Program
 from native.formula.program import COMPILED
 
 _KERNEL = "native.formula"
@@ -54,33 +54,32 @@ def prepare(inputs: MonteCarloInputs, options: MonteCarloOptions, seed: int) -> 
     points = Points(sampler, seed, d, inputs.n_samples)  # type: ignore[arg-type]
     most = max(256, 2**20 // (d + values.size + program.n_registers))
 
-    def work(watch: Watch, _: object) -> Outcome:
-        if box.sign == 0.0:
-            diagnostics = Diagnostics(evaluations=0, error_estimate=0.0, method=sampler)
-            outputs = {"value": 0.0, "error_estimate": 0.0, "standard_error": 0.0, "n_samples": 0}
-            return Outcome(outputs, _KERNEL, COMPILED, diagnostics)
-        return _outcome(_sample(box, program, values, points, min(most, 8192), watch), box, points)
-
     cost = points.count * (20.0 * (len(program.code) + 5) + 100.0 * d)
-    return Alone(_KERNEL, work, cost, compiled=COMPILED)
-
-
-def _sample(box: Box, program: Program, values: Array, points: Points, most: int, watch: Watch) -> Expectation:
+    if box.sign == 0.0:
+        return Alone(_KERNEL, lambda _, __: _nothing(sampler), cost, compiled=COMPILED)
     integrand = integrand_over(box, program, values)
-    finite = Finite(box.names)
-    every = np.empty(points.count)
-    parts = []
-    at = 0
-    for replicate, first, count in points.chunks(most):
-        watch(at / points.count, "sample")
-        where, found = integrand(np.ascontiguousarray(points.take(replicate, first, count).T))
-        if finite.look(where, found):
-            parts.append((replicate, moments.of(found)))
-        every[at : at + count] = found
-        at += count
-    hint = "bounds within the integrand's domain, or where(c, a, b) in the formula"
-    finite.check("the integrand", "inputs.integrand", hint)
-    return expectation.expectation(parts, every)
+
+    def at(units: Array) -> tuple[Array, Array]:
+        return integrand(np.ascontiguousarray(units.T))
+
+    drawn = Sample(points, min(most, 8192), box.names, at)
+
+    def merge(states: Sequence[SampleState], _: Watch) -> Outcome:
+        made = sample.together(box.names, states)
+        hint = "bounds within the integrand's domain, or where(c, a, b) in the formula"
+        made.finite.check("the integrand", "inputs.integrand", hint)
+        return _outcome(expectation.expectation(made.parts, made.values), box, points)
+
+    return divided.plan(
+        _KERNEL, cost, drawn.blocks, drawn.block, merge, SampleState, compiled=COMPILED, state_bytes=drawn.state_bytes
+    )
+
+
+def _nothing(sampler: str) -> Outcome:
+    """The integral over a box without volume."""
+    diagnostics = Diagnostics(evaluations=0, error_estimate=0.0, method=sampler)
+    outputs = {"value": 0.0, "error_estimate": 0.0, "standard_error": 0.0, "n_samples": 0}
+    return Outcome(outputs, _KERNEL, COMPILED, diagnostics)
 
 
 def _outcome(found: Expectation, box: Box, points: Points) -> Outcome:

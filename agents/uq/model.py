@@ -58,6 +58,11 @@ class Model:
         points: Array = np.stack([one.quantile(units[:, j]) for j, one in enumerate(self.distributions.values())])
         return points
 
+    def at(self, units: Array) -> tuple[Array, Array]:
+        """Evaluate at points of the unit cube (k, d): the values of the variables (d, k), and the model's (k,)."""
+        points = self.points(units)
+        return points, self.evaluate(points)
+
     def evaluate(self, points: Array) -> Array:
         """Evaluate at points (d, k): (k,), finite or not."""
         fixed = np.broadcast_to(self.values[:, None], (self.values.size, points.shape[1]))

@@ -1,17 +1,18 @@
 """The task `uq.propagate`: what a model's value is distributed like when its inputs are uncertain."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
-from agents import alone, expectation, moments, schema
-from agents.alone import Alone
+from agents import alone, divided, expectation, sample, schema
 from agents.arrays import Array
+from agents.divided import Divided
 from agents.expectation import Expectation
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.points import REPLICATES, Points
+from agents.sample import Sample, Sampled, SampleState
 from agents.task import TaskOptions, Watch
 from agents.uq import model
 from agents.uq.model import COMPILED, KERNEL, Model
@@ -52,17 +53,7 @@ class PropagateOptions(TaskOptions, kw_only=True):
     method: Literal["auto", "random", "lhs", "sobol"] = "auto"
 
 
-@dataclass(slots=True)
-class _Sampled:
-    """All values in order, their moments by chunk, and the points that are kept (d, n_kept)."""
-
-    values: Array
-    parts: list[tuple[int, moments.Moments]]
-    kept: Array
-    kept_at: np.ndarray[Any, np.dtype[np.int64]]
-
-
-def prepare(inputs: PropagateInputs, options: PropagateOptions, seed: int) -> Alone:
+def prepare(inputs: PropagateInputs, options: PropagateOptions, seed: int) -> Divided:
     """Validate; raises `Problem`."""
     read = model.read(inputs.model, inputs.distributions, inputs.parameters)
     if len(inputs.quantiles) > 100:
@@ -71,35 +62,22 @@ def prepare(inputs: PropagateInputs, options: PropagateOptions, seed: int) -> Al
     sampler = schema.chosen(inputs.sampler, options.method, "random", "sampler")
     points = Points(sampler, seed, len(read.names), inputs.n_samples)  # type: ignore[arg-type]
 
-    def work(watch: Watch, _: object) -> Outcome:
-        made = _sample(read, points, min(inputs.n_kept, points.count), watch)
-        return _outcome(read, inputs, points, made)
+    drawn = Sample(points, read.chunk, read.names, read.at, min(inputs.n_kept, points.count))
 
-    return Alone(KERNEL, work, points.count * read.cost, compiled=COMPILED)
+    def merge(states: Sequence[SampleState], _: Watch) -> Outcome:
+        made = sample.together(read.names, states)
+        model.check_finite(made.finite)
+        return _outcome(read, inputs, points, made, drawn.kept_at)
 
-
-def _sample(read: Model, points: Points, n_kept: int, watch: Watch) -> _Sampled:
-    values = np.empty(points.count)
-    kept_at = np.arange(n_kept) * points.count // max(n_kept, 1)
-    kept = np.empty((len(read.names), n_kept))
-    parts = []
-    finite = read.finite
-    at = 0
-    for replicate, first, count in points.chunks(read.chunk):
-        watch(at / points.count, "sample")
-        where = read.points(points.take(replicate, first, count))
-        found = read.evaluate(where)
-        if finite.look(where, found):
-            parts.append((replicate, moments.of(found)))
-        values[at : at + count] = found
-        low, high = np.searchsorted(kept_at, [at, at + count])
-        kept[:, low:high] = where[:, kept_at[low:high] - at]
-        at += count
-    model.check_finite(finite)
-    return _Sampled(values, parts, kept, kept_at)
+    return divided.plan(
+        KERNEL, points.count * read.cost, drawn.blocks, drawn.block, merge, SampleState, compiled=COMPILED,
+        state_bytes=drawn.state_bytes,
+    )  # fmt: skip
 
 
-def _outcome(read: Model, inputs: PropagateInputs, points: Points, made: _Sampled) -> Outcome:
+def _outcome(
+    read: Model, inputs: PropagateInputs, points: Points, made: Sampled, kept_at: np.ndarray[Any, Any]
+) -> Outcome:
     found = expectation.expectation(made.parts, made.values)
     exists = found.tail.has_mean(_STRICT if read.heavy else _LENIENT)
     outputs, warnings = _moments(found, exists, inputs.confidence_level)
@@ -112,7 +90,7 @@ def _outcome(read: Model, inputs: PropagateInputs, points: Points, made: _Sample
     outputs["n_samples"] = points.count
     if inputs.n_kept:
         outputs["samples"] = dict(zip(read.names, made.kept, strict=True))
-        outputs["values"] = made.values[made.kept_at]
+        outputs["values"] = made.values[kept_at]
     diagnostics = Diagnostics(
         evaluations=points.count, error_estimate=found.bound if exists else None, method=points.sampler,
         checks=[Check("mean_exists", exists), Check("variance_exists", found.tail.has_variance)],

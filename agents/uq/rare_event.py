@@ -1,16 +1,19 @@
 """The task `uq.rare_event`: the probability that a model exceeds what it hardly ever exceeds."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from agents import alone, schema
+from agents import alone, divided, schema
 from agents.alone import Alone
 from agents.outcome import Outcome, Problem
 from agents.task import TaskOptions, Watch
-from agents.uq import design_point, model, plain_sampling, subset
+from agents.uq import design_point, model, subset
 from agents.uq.limit_state import LimitState
 from agents.uq.model import COMPILED, KERNEL
+from agents.uq.plain_sampling import Counted, CountState
+from agents.uq.subset import Run
 
 _N_SUBSET, _N_PLAIN = 16_000, 200_000
 _FEWEST = 1600
@@ -58,15 +61,28 @@ def prepare(inputs: RareEventInputs, options: RareEventOptions, seed: int) -> Al
     count = inputs.n_samples or (_N_PLAIN if method == "monte_carlo" else _N_SUBSET)
     state = LimitState(read, inputs.threshold, inputs.direction == "below")
 
-    def work(watch: Watch, _: object) -> Outcome:
-        if method == "form":
-            return design_point.probability(state, gradient, watch)
-        if method == "monte_carlo":
-            return plain_sampling.probability(state, count, seed, inputs.confidence_level, watch)
-        return subset.probability(state, count, seed, inputs.confidence_level, watch)
+    each = 2.0 * read.cost + 100.0
+    if method == "form":
 
-    each = {"form": 200.0, "monte_carlo": float(count), "subset": 15.0 * count}[method]
-    return Alone(KERNEL, work, each * (2.0 * read.cost + 100.0), compiled=COMPILED)
+        def work(watch: Watch, _: object) -> Outcome:
+            return design_point.probability(state, gradient, watch)
+
+        return Alone(KERNEL, work, 200.0 * each, compiled=COMPILED)
+    if method == "monte_carlo":
+        counted = Counted(state, count, seed, inputs.confidence_level)
+        return divided.plan(
+            KERNEL, count * each, -(-count // counted.size), counted.block, counted.merge, CountState,
+            compiled=COMPILED, state_bytes=1000,
+        )  # fmt: skip
+
+    def run(number: int, watch: Watch) -> Run:
+        return subset.run(state, -(-count // subset.RUNS), seed, number, watch)
+
+    def merge(runs: Sequence[Run], _: Watch) -> Outcome:
+        return subset.outcome(state, runs, inputs.confidence_level)
+
+    cost = 15.0 * count * each
+    return divided.plan(KERNEL, cost, subset.RUNS, run, merge, Run, compiled=COMPILED, state_bytes=10_000)
 
 
 TASK = alone.task(

@@ -4,12 +4,15 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from agents import alone, schema
-from agents.alone import Alone
-from agents.outcome import Outcome, Problem
-from agents.task import TaskOptions, Watch
-from agents.uq import model, morris, sobol
+from agents import alone, divided, schema
+from agents.divided import Divided
+from agents.outcome import Problem
+from agents.points import Points
+from agents.task import TaskOptions
+from agents.uq import model
 from agents.uq.model import COMPILED, KERNEL
+from agents.uq.morris import Effects, MorrisState
+from agents.uq.sobol import Indices, SobolState
 
 _N_SOBOL, _N_MORRIS = 4096, 64
 _FEWEST_SOBOL = 64
@@ -46,7 +49,7 @@ class SensitivityOptions(TaskOptions, kw_only=True):
     method: Literal["auto", "sobol", "morris"] = "auto"
 
 
-def prepare(inputs: SensitivityInputs, options: SensitivityOptions, seed: int) -> Alone:
+def prepare(inputs: SensitivityInputs, options: SensitivityOptions, seed: int) -> Divided:
     """Validate; raises `Problem`."""
     read = model.read(inputs.model, inputs.distributions, inputs.parameters)
     method = schema.chosen(inputs.method, options.method, "sobol", "method")
@@ -60,12 +63,17 @@ def prepare(inputs: SensitivityInputs, options: SensitivityOptions, seed: int) -
             text = f"{inputs.levels} levels"
             raise Problem("invalid_input", text, field="inputs.levels", hint="an even number: steps are half of them")
 
-    def work(watch: Watch, _: object) -> Outcome:
-        if method == "sobol":
-            return sobol.indices(read, count, seed, inputs.confidence_level, watch, second_order=inputs.second_order)
-        return morris.effects(read, count, inputs.levels, seed, inputs.confidence_level, watch)
-
-    return Alone(KERNEL, work, count * each * read.cost + 1e6 * each, compiled=COMPILED)
+    made: Indices | Effects
+    state: type[msgspec.Struct]
+    if method == "sobol":
+        points = Points("sobol", seed, 2 * len(read.names), count, replicates=1)
+        made, state = Indices(read, points, inputs.confidence_level, inputs.second_order), SobolState
+    else:
+        made, state = Effects(read, count, inputs.levels, seed, inputs.confidence_level), MorrisState
+    return divided.plan(
+        KERNEL, count * each * read.cost + 1e6 * each, made.blocks, made.block, made.merge, state, compiled=COMPILED,
+        state_bytes=made.state_bytes,
+    )  # fmt: skip
 
 
 def _check_samples(count: int, fewest: int, each: int) -> None:

@@ -1,73 +1,122 @@
 """Sobol' indices: the shares of a model's variance that come from its inputs, alone and together with others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from scipy import special
 
 from agents import draws, expectation
 from agents.arrays import Array
+from agents.finite import Seen
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.points import Points, power_of_two
 from agents.task import Watch
 from agents.uq.model import COMPILED, KERNEL, Model, check_finite
 
+_CHUNKS = 8
+"""Of one block of evaluations."""
 _BLOCKS = 32
 _RESAMPLED = 1000
 _RESAMPLING = 2**42
 """Stream of the bootstrap."""
 
 
-def indices(model: Model, count: int, seed: int, level: float, watch: Watch, *, second_order: bool) -> Outcome:
-    """Estimate the indices from `count` scrambled Sobol' points of 2 d coordinates.
+class SobolState(msgspec.Struct, frozen=True):
+    """What a block leaves: the model's values (sets, points)."""
+
+    values: Array
+    seen: Seen
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Indices:
+    """The indices from `count` scrambled Sobol' points of 2 d coordinates.
 
     First order after Saltelli et al. (Variance based sensitivity analysis of model output, 2010, table 2 b), total
     order after Jansen (Analysis of variance designs for model output, 1999), second order after Saltelli (2002). The
     bootstrap resamples 32 blocks of consecutive points, each a net of low discrepancy by itself, as if they were
     independent: as they complement each other it overestimates the error. With Student's quantiles for so few.
     """
-    values = _evaluate(model, Points("sobol", seed, 2 * len(model.names), count, replicates=1), watch, second_order)
-    base = values[:2].ravel()
-    mean = float(base.mean())
-    if not float(base.std()) > 1e-13 * float(np.abs(base).max()):
-        text, hint = "the model does not vary: it has no indices", "distributions over which it varies"
-        raise Problem("singular", text, field="inputs.model", hint=hint)
-    tail = expectation.tail(base)
-    if not tail.has_variance:
-        text = f"no variance shows in this sample: the tail's index is {tail.index:.2g}, a variance needs more than 2"
-        raise Problem("not_converged", text, field="inputs.model", hint="a bounded function of it, or propagate")
-    scale = float(np.abs(base - mean).max())
-    blocks = _block_sums(_products((values - mean) / scale, len(model.names), second_order))
-    found = _shares(blocks.sum(axis=0)[None], len(model.names))[0]
-    again = np.concatenate(list(_resampled(blocks, len(model.names), seed, watch)))
-    return _outcome(model, found, again.std(axis=0, ddof=1), level, (mean, float(base.var())), values.size, count)
 
+    model: Model
+    points: Points
+    level: float
+    second_order: bool
 
-def _evaluate(model: Model, points: Points, watch: Watch, second_order: bool) -> Array:
-    """Evaluate at A, B, each A with a column of B, and (second order) each B with a column of A: (sets, N)."""
-    d = len(model.names)
-    sets = 2 + (2 * d if second_order else d)
-    values = np.empty((sets, points.size))
-    finite = model.finite
-    for _, first, count in points.chunks(max(16, model.chunk // sets)):
-        watch(0.9 * first / points.size, "sample")
-        units = points.take(0, first, count)
-        a, b = model.points(units[:, :d]), model.points(units[:, d:])
-        every = np.empty((d, sets, count))
-        every[:, 0], every[:, 1] = a[:, :], b[:, :]
+    @property
+    def sets(self) -> int:
+        """How often the model is evaluated a point: at A, B, each A with a column of B, each B with a column of A."""
+        d = len(self.model.names)
+        return 2 + (2 * d if self.second_order else d)
+
+    @property
+    def most(self) -> int:
+        """Points of a chunk."""
+        return max(16, self.model.chunk // self.sets)
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks there are."""
+        return self.points.blocks(self.most, _CHUNKS)
+
+    @property
+    def state_bytes(self) -> int:
+        """About how large a block's state is."""
+        return 8 * self.sets * min(self.points.size, self.most * _CHUNKS) + 1000
+
+    def block(self, number: int, watch: Watch) -> SobolState:
+        """Evaluate at the points of one block."""
+        finite = self.model.finite
+        values = []
+        for i, (_, first, count) in enumerate(self.points.chunks(self.most, _CHUNKS, number)):
+            watch(i / _CHUNKS, "sample")
+            flat = self._designs(self.points.take(0, first, count))
+            found = self.model.evaluate(flat)
+            finite.look(flat, found)
+            values.append(found.reshape(self.sets, count))
+        return SobolState(np.concatenate(values, axis=1), finite.seen)
+
+    def merge(self, states: Sequence[SobolState], watch: Watch) -> Outcome:
+        """Estimate the indices from all values."""
+        model, d = self.model, len(self.model.names)
+        finite = model.finite
+        for state in states:
+            finite.add(state.seen)
+        check_finite(finite)
+        values = np.concatenate([state.values for state in states], axis=1)
+        base = values[:2].ravel()
+        mean = float(base.mean())
+        if not float(base.std()) > 1e-13 * float(np.abs(base).max()):
+            text, hint = "the model does not vary: it has no indices", "distributions over which it varies"
+            raise Problem("singular", text, field="inputs.model", hint=hint)
+        tail = expectation.tail(base)
+        if not tail.has_variance:
+            text = f"no variance shows in this sample: the tail's index is {tail.index:.2g}, it needs more than 2"
+            raise Problem("not_converged", text, field="inputs.model", hint="a bounded function of it, or propagate")
+        scale = float(np.abs(base - mean).max())
+        blocks = _block_sums(_products((values - mean) / scale, d, self.second_order))
+        found = _shares(blocks.sum(axis=0)[None], d)[0]
+        again = np.concatenate(list(_resampled(blocks, d, self.points.seed, watch)))
+        of_value = (mean, float(base.var()))
+        errors = again.std(axis=0, ddof=1)
+        return _outcome(model, found, errors, self.level, of_value, values.size, self.points.size)
+
+    def _designs(self, units: Array) -> Array:
+        """Lay out A, B and their mixtures, one after the other: (d, sets × count)."""
+        d, count = len(self.model.names), len(units)
+        a, b = self.model.points(units[:, :d]), self.model.points(units[:, d:])
+        every = np.empty((d, self.sets, count))
+        every[:, 0], every[:, 1] = a, b
         for i in range(d):
             every[:, 2 + i] = a
             every[i, 2 + i] = b[i]
-            if second_order:
+            if self.second_order:
                 every[:, 2 + d + i] = b
                 every[i, 2 + d + i] = a[i]
-        flat = every.reshape(d, sets * count)
-        found = model.evaluate(flat)
-        finite.look(flat, found)
-        values[:, first : first + count] = found.reshape(sets, count)
-    check_finite(finite)
-    return values
+        return every.reshape(d, self.sets * count)
 
 
 def _products(values: Array, d: int, second_order: bool) -> Array:
@@ -104,7 +153,7 @@ def _resampled(blocks: Array, d: int, seed: int, watch: Watch) -> Any:
     generator = draws.generator(seed, _RESAMPLING)
     n = blocks.shape[0]
     for first in range(0, _RESAMPLED, 100):
-        watch(0.9 + 0.1 * first / _RESAMPLED, "bootstrap")
+        watch(first / _RESAMPLED, "bootstrap")
         weights = generator.multinomial(n, np.full(n, 1.0 / n), size=100).astype(np.float64)
         yield _shares(weights @ blocks, d)
 

@@ -1,9 +1,10 @@
 """Subset simulation: a small probability as a product of large ones, each by Markov chains from the last level."""
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from agents import draws, moments
@@ -14,7 +15,7 @@ from agents.task import Watch
 from agents.uq.limit_state import LimitState, reliability_index
 from agents.uq.model import COMPILED, KERNEL
 
-_RUNS = 16
+RUNS = 16
 _KEPT = 0.1
 """Of the samples of a level, what the next one starts from."""
 _MOST_LEVELS = 60
@@ -22,24 +23,24 @@ _ACCEPTED = 0.44
 _STREAM = 2**43
 
 
-@dataclass(slots=True)
-class _Run:
+class Run(msgspec.Struct):
+    """One run: the event's probability, the levels on the way to it, and the likeliest point seen of it (d)."""
+
     probability: float = 1.0
     evaluations: int = 0
-    levels: list[dict[str, float]] = field(default_factory=list)
-    closest: Array = field(default_factory=lambda: np.empty(0))
+    levels: list[dict[str, float]] = msgspec.field(default_factory=list)
+    closest: Array = msgspec.field(default_factory=lambda: np.empty(0))
 
 
-def probability(state: LimitState, count: int, seed: int, level: float, watch: Watch) -> Outcome:
-    """Estimate by sixteen independent runs of `count`/16 samples a level.
+def outcome(state: LimitState, runs: Sequence[Run], level: float) -> Outcome:
+    """Estimate by independent runs, each a block.
 
     Source: Au & Beck, Estimation of small failure probabilities in high dimensions by subset simulation (2001); chains
     by conditional sampling (Papaioannou et al., MCMC algorithms for subset simulation, 2015), whose step is adapted
     between levels. The error is that of the mean of the runs: no correlation within a run is neglected.
     """
-    runs = [_run(state, -(-count // _RUNS), seed, number, watch) for number in range(_RUNS)]
     found = moments.of(np.array([run.probability for run in runs]))
-    mean = Expectation(found, _RUNS, math.sqrt(found.variance / _RUNS), found.skewness, LIGHT)
+    mean = Expectation(found, len(runs), math.sqrt(found.variance / len(runs)), found.skewness, LIGHT)
     half = mean.half_width(level)
     closest = min((run.closest for run in runs), key=lambda u: float(u @ u))
     outputs: dict[str, Any] = {
@@ -56,34 +57,35 @@ def probability(state: LimitState, count: int, seed: int, level: float, watch: W
     return Outcome(outputs, KERNEL, COMPILED, diagnostics)
 
 
-def _run(state: LimitState, count: int, seed: int, number: int, watch: Watch) -> _Run:
+def run(state: LimitState, count: int, seed: int, number: int, watch: Watch) -> Run:
+    """Simulate once, with `count` samples a level; raises `Problem` when the event is not reached."""
     generator = draws.generator(seed, _STREAM + number)
-    run = _Run(evaluations=count)
+    made = Run(evaluations=count)
     u = generator.standard_normal((count, state.dimensions))
-    y = _excess(state, u, watch, number / _RUNS)
+    y = _excess(state, u, watch, 0.0)
     scale = 0.6
     for _ in range(_MOST_LEVELS):
         happened = state.happens(y)
         if happened.mean() >= _KEPT:
-            run.probability *= float(happened.mean())
-            run.levels.append({"threshold": state.threshold, "probability": run.probability})
+            made.probability *= float(happened.mean())
+            made.levels.append({"threshold": state.threshold, "probability": made.probability})
             inside = u[happened]
-            run.closest = inside[np.square(inside).sum(axis=1).argmin()]
-            return run
+            made.closest = inside[np.square(inside).sum(axis=1).argmin()]
+            return made
         level = float(np.partition(y, count - int(_KEPT * count))[count - int(_KEPT * count)])
         seeds = np.flatnonzero(y >= level)
         if seeds.size == count:
             break
-        run.probability *= seeds.size / count
+        made.probability *= seeds.size / count
         excess = level if not state.below else -level
-        run.levels.append({"threshold": state.threshold + excess, "probability": run.probability})
-        u, y, accepted = _chains(state, u, y, generator.permutation(seeds), level, scale, generator, watch, number)
-        run.evaluations += count - seeds.size
+        made.levels.append({"threshold": state.threshold + excess, "probability": made.probability})
+        u, y, accepted = _chains(state, u, y, generator.permutation(seeds), level, scale, generator, watch)
+        made.evaluations += count - seeds.size
         scale = min(1.0, scale * math.exp(accepted - _ACCEPTED))
     best = float(y.max())
     text = (
-        f"the event was not reached in {len(run.levels)} levels, to a probability of {run.probability:.1g}: the model "
-        f"comes no closer than {abs(best):.3g}"
+        f"the event was not reached in {len(made.levels)} levels, to a probability of {made.probability:.1g}: the "
+        f"model comes no closer than {abs(best):.3g}"
     )
     hint = "a threshold that the model can reach, or monte_carlo where it takes few values"
     raise Problem("not_converged", text, field="inputs.threshold", hint=hint)
@@ -91,7 +93,7 @@ def _run(state: LimitState, count: int, seed: int, number: int, watch: Watch) ->
 
 def _chains(
     state: LimitState, u: Array, y: Array, seeds: Any, level: float, scale: float, generator: np.random.Generator,
-    watch: Watch, number: int,
+    watch: Watch,
 ) -> tuple[Array, Array, float]:  # fmt: skip
     """Draw as many samples above `level` as there were, by chains from the seeds; gives the share accepted too.
 
@@ -106,7 +108,7 @@ def _chains(
         size = min(seeds.size, count - made)
         here, there = points[-1][:size], values[-1][:size]
         proposed = keep * here + scale * generator.standard_normal((size, u.shape[1]))
-        excess = _excess(state, proposed, watch, number / _RUNS)
+        excess = _excess(state, proposed, watch, 0.0)
         good = excess >= level
         points.append(np.where(good[:, None], proposed, here))
         values.append(np.where(good, excess, there))

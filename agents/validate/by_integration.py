@@ -9,6 +9,9 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from agents import arrays, formulas
+from agents.distributions import Distribution
+from agents.ode.ensemble import count_of, read_samples
+from agents.ode.members import values_of
 from agents.ode.system import System, read_system
 from agents.task import Watch
 from agents.validate.findings import Claim
@@ -71,13 +74,16 @@ def _integrated(system: System, initial: Any, times: Any, stiff: bool, rtol: flo
 def ensemble(claim: Claim, watch: Watch) -> None:
     """The first, the middle and the last member by another integrator; their local errors are what `rtol` allows."""
     given = claim.inner.inputs
-    if given.get("output", "final") != "final":
+    if given.get("output", "final") != "final" or not any(path.startswith("final.") for path in claim.outputs.numbers):
         return
-    samples = {name: arrays.gate(value, f"inputs.samples.{name}", ndim=1) for name, value in given["samples"].items()}
-    count = len(next(iter(samples.values())))
+    samples = read_samples(given["samples"])
+    count = count_of(samples, given.get("n_members"))
+    if claim.seed is None and any(isinstance(one, Distribution) for one in samples.values()):
+        return  # which members were drawn is not known
+    seed = claim.inner.seed if claim.seed is None else claim.seed
     rtol = float(claim.inner.options.get("rtol", 1e-6))
     for i in sorted({0, count // 2, count - 1}):
-        own = {name: float(values[i]) for name, values in samples.items()}
+        own = {name: float(values[0]) for name, values in values_of(samples, seed, i, 1).items()}
         names = given["equations"]
         initial = {**given["initial"], **{name: value for name, value in own.items() if name in names}}
         parameters = {**given.get("parameters", {}), **{k: v for k, v in own.items() if k not in names}}

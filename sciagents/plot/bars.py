@@ -125,6 +125,19 @@ def finals(figure: Figure, outputs: Outputs) -> None:
         axes.set_axis_off()
 
 
+def spreads(figure: Figure, outputs: Outputs) -> None:
+    """What very many members end like: the mean of each variable, and its quantiles from the first to the last."""
+    axes = figure.subplots()
+    names = list(outputs["mean"])[:_NAMES]
+    levels = sorted(outputs["quantiles"], key=float)
+    for i, name in enumerate(names):
+        at = [float(outputs["quantiles"][level][name]) for level in levels]
+        axes.plot(at, [i] * len(at), "|-", color="C0", markersize=12)
+        axes.plot(float(outputs["mean"][name]), i, "o", color="C1")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel(f"mean (dot), quantiles {', '.join(levels)}")
+
+
 def solution(figure: Figure, outputs: Outputs) -> None:
     """The numbers of a solution: a bar for each name, or a stem for each place."""
     x = outputs["x"]

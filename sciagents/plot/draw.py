@@ -34,6 +34,7 @@ PICTURES: tuple[Picture, ...] = (
     Picture(("x", "y"), lines.profile),
     Picture(("t", "balance"), lines.balance),
     Picture(("final",), bars.finals),
+    Picture(("n_members", "mean", "quantiles"), bars.spreads),
     Picture(("equilibria", "eigenvalues"), fields.equilibria),
     Picture(("histogram",), bars.histogram),
     Picture(("first_order", "total_order"), bars.sensitivity),

@@ -22,7 +22,7 @@ def test_a_point_does_not_depend_on_what_was_drawn_before(sampler):
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_the_chunks_cover_every_point_once(sampler):
     points = Points(sampler, 5, 2, 1000)
-    chunks = points.chunks(30)
+    chunks = list(points.chunks(30))
     assert sum(count for _, _, count in chunks) == points.count >= 1000
     assert max(count for _, _, count in chunks) <= 30
     assert len({(replicate, first) for replicate, first, _ in chunks}) == len(chunks)

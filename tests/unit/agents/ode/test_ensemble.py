@@ -15,7 +15,7 @@ def no_watch(fraction, stage):
 
 
 def solve(inputs, **options):
-    return ensemble.compute_ensemble([ensemble.prepare_ensemble(inputs, options, 0)], no_watch)[0]
+    return ensemble.TASK.compute([ensemble.TASK.prepare(inputs, options, 0)], no_watch)[0]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def solve(inputs, **options):
 )  # fmt: skip
 def test_what_is_wrong_is_refused_with_its_place(change, code, field, rule):
     with pytest.raises(Problem) as caught:
-        ensemble.prepare_ensemble({**DECAY, **change}, {}, 0)
+        ensemble.TASK.prepare({**DECAY, **change}, {}, 0)
     assert (caught.value.code, caught.value.field) == (code, field), rule
 
 
@@ -140,3 +140,69 @@ def test_the_estimate_may_be_declined_or_asked_for():
 def test_a_members_answer_does_not_depend_on_the_others():
     alone, among = ({**DECAY, "samples": {"k": k}} for k in ([2.0], [0.1, 2.0, 1e4, 3.0]))
     assert solve(alone).outputs["final"]["x"][0] == solve(among).outputs["final"]["x"][1]
+
+
+DRAWN = {**DECAY, "samples": {"k": {"distribution": "uniform", "loc": 1, "scale": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "rule"),
+    [
+        ({}, "inputs.n_members", "how many is not said"),
+        ({"n_members": 0}, "inputs.n_members", "none"),
+        ({"n_members": 3, "samples": {"k": [1, 2]}}, "inputs.n_members", "as many as are listed"),
+        ({"n_members": 3, "samples": {"k": {"distribution": "uniforn"}}}, "inputs.samples.k.distribution", "a name"),
+    ],
+)
+def test_what_is_wrong_with_drawn_members_is_refused(change, field, rule):
+    with pytest.raises(Problem) as caught:
+        ensemble.TASK.prepare({**DRAWN, **change}, {}, 0)
+    assert (caught.value.code, caught.value.field) == ("invalid_input", field), rule
+
+
+def test_members_are_drawn_from_distributions():
+    """x' = -k x with k uniform over (1, 2): the mean of exp(-k) is exp(-1) - exp(-2); listed samples go along."""
+    n = 40_000
+    made = solve({**DRAWN, "initial": {}, "n_members": n, "samples": {**DRAWN["samples"], "x": [1.0] * n}}).outputs
+    values = made["final"]["x"]
+    exact = np.exp(-1) - np.exp(-2)
+    assert abs(made["mean"]["x"] - exact) < 5 * values.std() / np.sqrt(n)
+    assert np.exp(-2) - 1e-5 <= values.min() <= values.max() <= np.exp(-1) + 1e-5
+
+
+def test_the_same_seed_draws_the_same_members():
+    first, again, other = (
+        ensemble.TASK.compute([ensemble.TASK.prepare({**DRAWN, "n_members": 9}, {}, seed)], no_watch)[0].outputs
+        for seed in (1, 1, 2)
+    )
+    assert first["final"]["x"].tolist() == again["final"]["x"].tolist() != other["final"]["x"].tolist()
+
+
+def test_more_members_than_a_result_holds_leave_their_statistics():
+    """`final` is null, and a warning says so; the quantiles are exact all the same."""
+    outcome = solve({**DRAWN, "n_members": 1_000_001}, rtol=1e-3)
+    assert outcome.outputs["final"] is None
+    assert outcome.outputs["quantile_rank_error"] == 0.0
+    assert "final is null" in outcome.warnings[0]
+    assert outcome.outputs["quantiles"]["0.5"]["x"] == pytest.approx(np.exp(-1.5), rel=2e-3)
+
+
+def test_quantiles_of_very_many_values_say_how_far_off_they_are():
+    """300,000 members at 30 times: the levels are met within the rank error given, which a warning repeats."""
+    inputs = {**DRAWN, "n_members": 300_000, "output": "statistics", "n_points": 30, "quantiles": [0.1, 0.5]}
+    outcome = solve(inputs, rtol=1e-3)
+    error = outcome.outputs["quantile_rank_error"]
+    assert 0 < error < 1e-3
+    assert "quantile_rank_error" in outcome.warnings[0]
+    for level in (0.1, 0.5):  # x at t = 1 is at most v with probability 1 - P(k < -ln v)
+        value = outcome.outputs["quantiles"][f"{level:g}"]["x"][-1]
+        assert abs(2 + np.log(value) - level) < error + 5 / np.sqrt(300_000) + 1e-3
+
+
+def test_the_estimate_bounds_interpolated_quantiles_too():
+    inputs = {**DRAWN, "n_members": 300_000, "output": "statistics", "n_points": 30, "quantiles": [0.25]}
+    outcome = solve(inputs, rtol=1e-4, error_estimate=True)
+    rates = ensemble.TASK.prepare(inputs, {}, 0).block.__self__.members(0, 300_000).parameters[0]
+    exact = np.quantile(np.exp(-np.outer(np.linspace(0, 1, 30), rates)), 0.25, axis=1)
+    error = np.abs(outcome.outputs["quantiles"]["0.25"]["x"] - exact).max()
+    assert 0 < error <= outcome.diagnostics.error_estimate < 1e-2

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from agents import catalogue
@@ -40,6 +41,14 @@ def test_the_example_of_every_task_is_drawn(name, tmp_path):
     pixels = imread(tmp_path / "out.png")
     assert pixels.shape[:2] == (600, 960)
     assert (pixels[..., :3] < 0.9).any(axis=-1).mean() > 0.002, "the picture is blank"
+
+
+def test_members_too_many_to_be_given_are_drawn_by_their_spread():
+    """`ode.ensemble` whose `final` is null."""
+    named = {"x": 1.0, "y": 2.0}
+    outputs = {"final": None, "n_members": 9, "mean": named, "std": named, "quantiles": {"0.5": named, "0.95": named}}
+    assert draw.picture_of(outputs) is bars.spreads
+    bars.spreads(Figure(), outputs)
 
 
 @pytest.mark.parametrize("ending", ["svg", "pdf"])
