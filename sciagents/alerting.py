@@ -28,7 +28,7 @@ from alerting.engine import Engine
 from alerting.stream import Batch, CaughtUp, Stream
 from sciagents import shipped
 from sciagents.tail import Tail, read_all
-from streams import declare, process, telemetry
+from streams import declare, logs, process
 from streams.contracts import Command, Incident, Notification, Severity
 from streams.emit import Emitter, Outgoing
 from streams.topics import names
@@ -73,7 +73,7 @@ def run(settings: AlertingSettings) -> None:
     """Run until SIGTERM or SIGINT; raises `ConfigError` before anything else when the configuration is wrong."""
     config = configuration.load(settings.config, os.environ)
     log_file = Path(settings.log_file) if settings.log_file else None
-    telemetry.configure_logging(settings.log_level, log_file, settings.log_format)
+    logs.configure(settings.log_level, log_file, settings.log_format)
     for notice in config.notices:
         _log.warning("channel_off", reason=notice)
     declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)

@@ -12,7 +12,7 @@ import msgspec
 import psutil
 import structlog
 
-from streams import declare, instants, telemetry
+from streams import declare, instants, logs
 from streams.contracts import OpsEvent
 from streams.emit import Emitter, Outgoing
 from streams.topics import names
@@ -68,7 +68,7 @@ def events(reading: Reading, source: str, now: float, every_s: float) -> Iterato
 def run(settings: CollectSettings) -> None:
     """Publish until SIGTERM or SIGINT; what is not confirmed is sent again by librdkafka, in order."""
     log_file = Path(settings.log_file) if settings.log_file else None
-    telemetry.configure_logging(settings.log_level, log_file, settings.log_format)
+    logs.configure(settings.log_level, log_file, settings.log_format)
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # before any thread is: they are waited for, below
     Path(settings.directory).mkdir(parents=True, exist_ok=True)
     declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)

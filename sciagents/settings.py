@@ -23,6 +23,7 @@ DOTENV = Path(".env")
 CONFIG = Path("config/agents.yaml")
 _FORMS: dict[Place, tuple[re.Pattern[str], str]] = {
     ("kafka",): (re.compile(r"[^\s,]+:\d{1,5}(,[^\s,]+:\d{1,5})*"), "HOST:PORT, several with commas"),
+    ("instance_id",): (re.compile(r"[A-Za-z0-9._-]{0,200}"), "at most 200 letters, digits, dots, dashes, underscores"),
     ("topic_prefix",): (re.compile(r"[A-Za-z0-9._-]{0,100}"), "at most 100 letters, digits, dots, dashes, underscores"),
 }
 _SHORT = {"orchestration": "", "logging": "LOG_"}
@@ -55,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     kafka: str = "127.0.0.1:9092"
     topic_prefix: str = ""
+    group_protocol: Literal["auto", "consumer", "classic"] = "auto"
+    instance_id: str = ""
     orchestration: Orchestration = Orchestration()
     logging: Logging = Logging()
     agents: dict[str, dict[str, Default]] = {}

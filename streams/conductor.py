@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from agents.outcome import Problem
 from agents.workflow import machine
@@ -29,8 +29,9 @@ from streams.cancels import Cancels
 from streams.codec import Refusal
 from streams.contracts import Control, Progress
 from streams.emit import Outgoing
-from streams.intake import GROUP_ON_EMBEDDED, GROUP_ON_KAFKA, Partition
+from streams.intake import Partition
 from streams.journal import Entry
+from streams.membership import Membership, explained, reader
 from streams.replies import Desk, Replies
 from streams.shard import Found, Running, Shard
 from streams.topics import MESSAGE_LIMIT
@@ -51,22 +52,16 @@ class Conductor:
     """A thread with a consumer of its own; `begin` starts it, `close` ends it, and others go on."""
 
     def __init__(
-        self, desk: Desk, cancels: Cancels, bootstrap: str, group_id: str, *, embedded: bool = False,
-        defaults: Defaults | None = None,
+        self, desk: Desk, cancels: Cancels, bootstrap: str, group_id: str, *, membership: Membership,
+        embedded: bool = False, defaults: Defaults | None = None,
     ) -> None:  # fmt: skip
         self._desk = replace(desk, done=self._answered)
         self._cancels = cancels
         self._defaults = defaults or {}
         self._topic = desk.topics[journal.TOPIC]
         self._config = {
-            "bootstrap.servers": bootstrap,
-            "group.id": group_id,
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
+            **reader(bootstrap, group_id, membership, embedded=embedded),
             "auto.offset.reset": "earliest",
-            "fetch.message.max.bytes": 12 * 1024 * 1024,
-            "queued.max.messages.kbytes": 64 * 1024,
-            **(GROUP_ON_EMBEDDED if embedded else GROUP_ON_KAFKA),
         }
         self._shards: dict[int, Shard] = {}
         self._ending: dict[tuple[int, int], Entry] = {}
@@ -151,8 +146,8 @@ class Conductor:
         touched: dict[tuple[int, str], None] = {}
         for message in messages:
             if (error := message.error()) is not None:
-                if error.fatal():
-                    raise KafkaException(error)
+                if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - its public name
+                    raise explained(error)
                 _log.warning("consume_error", error=str(error))
                 continue
             number, offset = message.partition(), message.offset()

@@ -18,7 +18,9 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from mode import Service
 
+from streams import statistics, telemetry
 from streams.frontier import Frontier
+from streams.membership import Membership, explained, reader
 
 _log = structlog.get_logger(__name__)
 
@@ -28,14 +30,6 @@ BATCH_LIMIT = 2_000
 """Most records in one batch: about 20 ms of small requests, so that a batch is never long work by itself."""
 _LARGE = 16 * 1024
 """Records above this are counted in bytes too; the others are bounded by their number."""
-GROUP_ON_KAFKA = {
-    "partition.assignment.strategy": "cooperative-sticky",
-    "session.timeout.ms": 10_000,  # a killed worker's partitions wait no longer than this
-}
-GROUP_ON_EMBEDDED = {
-    "group.protocol": "consumer",  # joins at once, where the classic protocol of the mock cluster takes 3 s
-    "fetch.wait.max.ms": 10,  # the mock cluster answers a waiting fetch at its end, not when a record comes
-}
 _GATHER_S = 0.005
 _COMMIT_EVERY_S = 0.2
 _PAUSE_AFTER_S = 1.0
@@ -66,6 +60,7 @@ class Intake(Service):
         topics: Sequence[str],
         group_id: str,
         *,
+        membership: Membership,
         in_flight_limit: int = 20_000,
         bytes_limit: int = 256 * 1024 * 1024,
         embedded: bool = False,
@@ -73,17 +68,14 @@ class Intake(Service):
         super().__init__()
         self._channel = channel
         self._topics = list(topics)
+        self._group_id = group_id
         self._limit = in_flight_limit
         self._bytes_limit = bytes_limit
         self._config = {
-            "bootstrap.servers": bootstrap,
-            "group.id": group_id,
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
+            **reader(bootstrap, group_id, membership, embedded=embedded),
             "auto.offset.reset": "earliest",
-            "fetch.message.max.bytes": 12 * 1024 * 1024,
-            "queued.max.messages.kbytes": 64 * 1024,
-            **(GROUP_ON_EMBEDDED if embedded else GROUP_ON_KAFKA),
+            "statistics.interval.ms": statistics.INTERVAL_MS,
+            "stats_cb": self._look,
         }
         self._lock = threading.Lock()
         self._frontiers: dict[Partition, Frontier] = {}
@@ -257,6 +249,7 @@ class Intake(Service):
             consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             _log.warning("commit_failed", error=str(error))  # the next round says the same or more
+            telemetry.COMMIT_FAILURES.labels(self._group_id).inc()
         else:
             self._committed.update(positions)
 
@@ -275,16 +268,35 @@ class Intake(Service):
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
         self._resume(consumer)  # all of them: the next round pauses them again where that is still due
-        _log.info("partitions_assigned", partitions=_names(partitions))
+        self._tell("assigned", partitions)
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._drain(consumer, [(p.topic, p.partition) for p in partitions])
         self._drop(consumer, partitions)
-        _log.info("partitions_revoked", partitions=_names(partitions))
+        self._tell("revoked", partitions)
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._drop(consumer, partitions)  # already another worker's: nothing may be committed
-        _log.warning("partitions_lost", partitions=_names(partitions))
+        self._tell("lost", partitions)
+
+    def _tell(self, change: str, partitions: list[TopicPartition]) -> None:
+        telemetry.REBALANCES.labels(self._group_id, change).inc()
+        log = _log.warning if change == "lost" else _log.info
+        log(f"partitions_{change}", group=self._group_id, partitions=[f"{p.topic}/{p.partition}" for p in partitions])
+
+    def _look(self, text: str) -> None:
+        """Take what librdkafka says of itself, once a second."""
+        found = statistics.read(text)
+        telemetry.BROKERS_UP.labels(self._group_id).set(found.brokers_up)
+        with self._lock:
+            for place, end, begin in found.ends():
+                frontier = self._frontiers.get(place)
+                if frontier is not None:
+                    position = begin if frontier.position is None else frontier.position
+                    telemetry.LAG.labels(place[0], str(place[1])).set(
+                        max(0, end - (end if position is None else position))
+                    )
+                    telemetry.FRONTIER_GAP.labels(place[0], str(place[1])).set(frontier.gap)
 
     def _drop(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         with self._lock:
@@ -297,11 +309,7 @@ class Intake(Service):
 
 
 def _check(error: KafkaError) -> None:
-    if error.fatal():
-        raise KafkaException(error)
+    if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - its public name
+        raise explained(error)
     if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
         _log.warning("consume_error", error=str(error))
-
-
-def _names(partitions: Iterable[TopicPartition]) -> list[str]:
-    return [f"{p.topic}/{p.partition}" for p in partitions]

@@ -9,6 +9,7 @@ from typing import cast
 import structlog
 from confluent_kafka import Message
 
+from agents import catalogue
 from agents.outcome import Outcome, Problem
 from streams import answer, artifacts, instants, journal, telemetry
 from streams.admit import STEP_HEADER, Job, Origin
@@ -54,10 +55,14 @@ class Replies:
         self._messages: list[Outgoing] = []
         self._artifacts: list[Outgoing] = []
         self._offsets: list[tuple[Partition, int]] = []
-        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._counts: Counter[tuple[str, str, str, str]] = Counter()
 
     def compute(self, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
         """Answer jobs with their outcomes."""
+        telemetry.QUEUE_SECONDS.observe(
+            "fast", [max(self._begun_ms - job.origin.queued_at_ms, 0) / 1000 for job in jobs]
+        )
+        telemetry.KERNEL_SECONDS.labels(outcomes[0].kernel).observe(self._run_s)
         for job, outcome in zip(jobs, outcomes, strict=True):
             result = answer.computed(job, outcome, self._provenance(job.origin, job, outcome), self._at)
             if outcome.keep:
@@ -142,10 +147,11 @@ class Replies:
         self._offsets.append((origin.partition, origin.offset))
         if len(origin.headers) > 1:
             self._tell_workflow(value, origin)
-        if result.status == "rejected":  # names from outside would make series without bound
-            self._counts["", "", "rejected"] += 1
-        else:
-            self._counts[result.agent or "", result.task or "", result.status] += 1
+        if result.error is None:
+            self._counts[result.agent or "", result.task or "", result.status, ""] += 1
+        else:  # names from outside would make series without bound
+            known = (result.agent, result.task) if (result.agent, result.task) in catalogue.TASKS else ("", "")
+            self._counts[known[0] or "", known[1] or "", result.status, result.error.code] += 1
 
     def _tell_workflow(self, value: bytes, origin: Origin) -> None:
         """Write the result of a workflow's step in the journal too."""

@@ -18,7 +18,7 @@ import structlog
 from prometheus_client import start_http_server
 from threadpoolctl import threadpool_limits
 
-from streams import artifacts, declare, process, telemetry
+from streams import artifacts, declare, logs, process, telemetry
 from streams.artifacts import Shelf
 from streams.cancels import Cancels
 from streams.compute import Compute
@@ -26,6 +26,7 @@ from streams.conductor import Conductor
 from streams.contracts import Control
 from streams.emit import Emitter
 from streams.intake import Intake
+from streams.membership import Membership, Protocol, choose
 from streams.replies import Desk
 from streams.topics import names
 
@@ -39,6 +40,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     embedded: bool = False
     prefix: str = ""
     group_id: str = "sci-agents"
+    group_protocol: Protocol = "auto"
+    instance_id: str | None = None
     max_workers: int = 2
     timeout_s: float = 3600.0
     defaults: dict[tuple[str, str], dict[str, Any]] = {}
@@ -53,7 +56,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 def run(settings: WorkerSettings) -> None:
     """Run until SIGTERM or SIGINT; then drain: what is in flight is answered and committed."""
     log_file = Path(settings.log_file) if settings.log_file else None
-    telemetry.configure_logging(settings.log_level, log_file, settings.log_format)
+    logs.configure(settings.log_level, log_file, settings.log_format)
     declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
@@ -83,8 +86,12 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, Intake]:
     emitter = Emitter(settings.kafka)
     batches = app.channel(maxsize=1)
     topics = names(settings.prefix)
+    group_id = settings.prefix + settings.group_id
+    membership = choose(
+        Membership(settings.group_protocol, settings.instance_id), settings.kafka, group_id, embedded=settings.embedded
+    )
     intake = Intake(
-        batches, settings.kafka, [topics["compute.requests"]], settings.prefix + settings.group_id,
+        batches, settings.kafka, [topics["compute.requests"]], group_id, membership=membership,
         embedded=settings.embedded,
     )  # fmt: skip
     desk = Desk(
@@ -97,7 +104,7 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, Intake]:
         shelf=shelf,
     )  # fmt: skip
     conductor = Conductor(
-        desk, cancels, settings.kafka, f"{settings.prefix}{settings.group_id}-workflows", embedded=settings.embedded,
+        desk, cancels, settings.kafka, f"{group_id}-workflows", membership=membership, embedded=settings.embedded,
         defaults=settings.defaults,
     )  # fmt: skip
     telemetry.IN_FLIGHT.set_function(lambda: intake.in_flight)

@@ -25,7 +25,7 @@ from sciagents.api.gateway import Gateway
 from sciagents.api.history import History
 from sciagents.api.service import ApiSettings, Service
 from sciagents.errors import UsageError
-from streams import telemetry
+from streams import logs
 from streams.topics import MESSAGE_LIMIT
 
 _log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ def run(settings: ApiSettings, environ: Mapping[str, str] = os.environ) -> None:
 
     """
     log_file = Path(settings.log_file) if settings.log_file else None
-    telemetry.configure_logging(settings.log_level, log_file, settings.log_format)
+    logs.configure(settings.log_level, log_file, settings.log_format)
     tokens = read_tokens(environ)
     listener = listen(settings.listen, tokens)
     config = uvicorn.Config(

@@ -8,6 +8,7 @@ import typer
 from sciagents.commands.shared import (
     Directory,
     Embedded,
+    GroupProtocol,
     Kafka,
     Listen,
     LogFile,
@@ -37,6 +38,8 @@ def worker(
     prefix: Prefix = "",
     embedded: Embedded = False,
     group: Annotated[str, typer.Option(help="Consumer group.")] = "sci-agents",
+    group_protocol: GroupProtocol = "auto",
+    instance_id: Annotated[str, typer.Option(envvar="SCI_AGENTS_INSTANCE_ID", help="Makes it a static member.")] = "",
     max_workers: Annotated[int, typer.Option(envvar="SCI_AGENTS_MAX_WORKERS", min=1)] = 2,
     timeout: Annotated[float, typer.Option(envvar="SCI_AGENTS_TIMEOUT", help="Seconds a request may run.")] = 3600.0,
     metrics_listen: MetricsListen = None,
@@ -55,7 +58,8 @@ def worker(
     embedded = _is_embedded(kafka, embedded)
     process.run(
         process.WorkerSettings(
-            kafka=kafka, embedded=embedded, prefix=prefix, group_id=group, max_workers=max_workers, timeout_s=timeout,
+            kafka=kafka, embedded=embedded, prefix=prefix, group_id=group,
+            group_protocol=group_protocol, instance_id=instance_id or None, max_workers=max_workers, timeout_s=timeout,
             defaults=defaults.resolve(settings.agents), metrics_listen=metrics_listen, log_level=log_level,
             log_file=log_file, log_format=log_format, directory=directory,
         )

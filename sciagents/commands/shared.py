@@ -1,6 +1,6 @@
 """Options that many commands take."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -9,6 +9,9 @@ Prefix = Annotated[str, typer.Option("--topic-prefix", envvar="SCI_AGENTS_TOPIC_
 Listen = Annotated[str, typer.Option(help="HOST:PORT to listen on.")]
 Embedded = Annotated[bool, typer.Option(help="The broker is the embedded one.")]
 Directory = Annotated[str, typer.Option("--dir", help="Where it writes.")]
+GroupProtocol = Annotated[
+    Literal["auto", "consumer", "classic"], typer.Option(envvar="SCI_AGENTS_GROUP_PROTOCOL", help="Of rebalances.")
+]
 LogLevel = Annotated[str, typer.Option(envvar="SCI_AGENTS_LOG_LEVEL")]
 LogFile = Annotated[str | None, typer.Option(envvar="SCI_AGENTS_LOG_FILE")]
 LogFormat = Annotated[str, typer.Option(envvar="SCI_AGENTS_LOG_FORMAT", help="text, json, or auto.")]

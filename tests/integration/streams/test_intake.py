@@ -7,6 +7,7 @@ from confluent_kafka import Producer
 
 from streams import declare
 from streams.intake import Intake
+from streams.membership import Membership
 
 
 class Channel:
@@ -50,7 +51,9 @@ def _publish(bootstrap, topic, count, size):
 async def test_it_reads_no_further_than_its_bounds(embedded_kafka, topic, size, bounds):
     """Ten fill the bound: what was fetched with the tenth may come along, the rest comes once they are done."""
     channel = Channel()
-    intake = Intake(channel, embedded_kafka, [topic], f"{topic}.group", embedded=True, **bounds)
+    intake = Intake(
+        channel, embedded_kafka, [topic], f"{topic}.group", embedded=True, membership=Membership("consumer"), **bounds
+    )
     async with intake:
         _publish(embedded_kafka, topic, 10, size)
         await channel.wait(10)
@@ -72,7 +75,9 @@ async def test_a_channel_that_fails_ends_the_intake(embedded_kafka, topic):
         async def put(self, batch):
             raise RuntimeError("no room")
 
-    intake = Intake(Failing(), embedded_kafka, [topic], f"{topic}.group", embedded=True)
+    intake = Intake(
+        Failing(), embedded_kafka, [topic], f"{topic}.group", embedded=True, membership=Membership("consumer")
+    )
     await intake.start()
     _publish(embedded_kafka, topic, 2, 10)
     async with asyncio.timeout(30):

@@ -42,6 +42,8 @@ def test_the_file_that_comes_with_the_program_names_every_key_and_its_variable(p
     [
         ("kafka: kafka-1:9092,kafka-2:9092", ("kafka",), "kafka-1:9092,kafka-2:9092"),
         ("topic_prefix: staging.", ("topic_prefix",), "staging."),
+        ("group_protocol: classic", ("group_protocol",), "classic"),
+        ("instance_id: worker-1", ("instance_id",), "worker-1"),
         ("orchestration: {max_workers: 8}", ("orchestration", "max_workers"), 8),
         ("orchestration: {timeout: 30}", ("orchestration", "timeout"), 30.0),
         ("orchestration: {parallel_mode: serial}", ("orchestration", "parallel_mode"), "serial"),
@@ -58,6 +60,8 @@ def test_the_file_sets_a_key(written, text, place, value):
     [
         ("SCI_AGENTS_KAFKA", "b:1", ("kafka",), "b:1"),
         ("SCI_AGENTS_TOPIC_PREFIX", "p.", ("topic_prefix",), "p."),
+        ("SCI_AGENTS_GROUP_PROTOCOL", "consumer", ("group_protocol",), "consumer"),
+        ("SCI_AGENTS_INSTANCE_ID", "worker-1", ("instance_id",), "worker-1"),
         ("SCI_AGENTS_MAX_WORKERS", "3", ("orchestration", "max_workers"), 3),
         ("SCI_AGENTS_ORCHESTRATION_MAX_WORKERS", "3", ("orchestration", "max_workers"), 3),
         ("SCI_AGENTS_TIMEOUT", "1.5", ("orchestration", "timeout"), 1.5),
@@ -76,7 +80,7 @@ def test_a_variable_overrides_the_file(written, name, text, place, value):
     ("text", "line", "path", "hint"),
     [
         ("\nkafkaa: x:1", 2, "kafkaa", "did you mean 'kafka'?"),
-        ("performance: {}", 1, "performance", "one of: agents, kafka, logging, orchestration, topic_prefix"),
+        ("performance: {}", 1, "performance", "one of: agents, group_protocol, instance_id, kafka, logging, orchestration, topic_prefix"),
         ("kafka: nowhere", 1, "kafka", "HOST:PORT, several with commas"),
         ("topic_prefix: a b", 1, "topic_prefix", "at most 100 letters, digits, dots, dashes, underscores"),
         ("orchestration:\n  max_worker: 2", 2, "orchestration.max_worker", "did you mean 'max_workers'?"),
