@@ -17,6 +17,9 @@ demo: .venv/.installed  ## a short real session that stops by itself
 test: .venv/.installed  ## every test
 	$(BIN)/python -m pytest
 
+chaos: .venv/.installed  ## 50 rounds of faults under load, about an hour; CHAOS_ROUNDS, CHAOS_REQUESTS, CHAOS_SEED, …
+	PYTHONPATH=tests $(BIN)/python -m chaos
+
 lint: .venv/.installed  ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -25,4 +28,4 @@ lint: .venv/.installed  ## ruff and mypy --strict
 bench: .venv/.installed  ## ours against peers
 	$(BIN)/python -m benchmarks
 
-.PHONY: help demo test lint bench
+.PHONY: help demo test chaos lint bench

@@ -99,6 +99,13 @@ def application() -> str:
     return tag
 
 
+def python_with_faketime() -> str:
+    """Return the name of an image with this Python and libfaketime, for a checkout that is mounted into it."""
+    if _PYTHON != _SUITE_PYTHON:
+        raise SystemExit(f"Debian {_SUITE} has Python {_SUITE_PYTHON}, this environment has {_PYTHON}")
+    return _debian("python-faketime", ["python3", "ca-certificates", "libfaketime"])
+
+
 def _wheels(folder: Path, versions: list[str]) -> None:
     """Collect the project's wheel and those of its dependencies, in the versions that this environment tests."""
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", str(folder)]
@@ -221,6 +228,12 @@ def _run(
 
 
 if __name__ == "__main__":
-    kinds = {"kafka": kafka, "redis": redis, "postgres": postgres, "application": application}
+    kinds = {
+        "kafka": kafka,
+        "redis": redis,
+        "postgres": postgres,
+        "application": application,
+        "faketime": python_with_faketime,
+    }
     for kind in sys.argv[1:] or kinds:
         print(kinds[kind]())  # noqa: T201 - its output

@@ -1,0 +1,92 @@
+"""`python -m chaos`: rounds of faults under load; a line for each, a table at the end, 1 when a promise was broken.
+
+Each option has its environment variable, `CHAOS_ROUNDS` for `--rounds`. One seed draws the same requests and faults.
+"""
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections import Counter
+from pathlib import Path
+
+from chaos.cluster import Cluster
+from chaos.faults import OF_BROKERS, OF_WORKERS
+from chaos.rounds import Round, Scale, run
+
+_SHOWN = 20
+
+
+def main() -> int:
+    """Run the rounds that the command line asks for."""
+    asked = _arguments()
+    kinds = [kind for kind in (*OF_WORKERS, *OF_BROKERS) if asked.only in kind]
+    scale = Scale(asked.requests // asked.rounds, asked.seconds, asked.workers, asked.settle)
+    rounds = []
+    with Cluster() as cluster:
+        for number in range(asked.rounds):
+            done = run(asked.seed + number, cluster, kinds, scale, asked.logs)
+            rounds.append(done)
+            _print_round(number + 1, asked.rounds, done)
+    _print_summary(rounds)
+    return 1 if any(one.report.violations for one in rounds) else 0
+
+
+def _print_round(number: int, of: int, done: Round) -> None:
+    report = done.report
+    print(
+        f"round {number}/{of} seed {done.seed}: {report.requests} requests, {report.results} results "
+        f"({report.repeats} repeats), {report.dead} dead letters, {len(report.violations)} violations; "
+        f"settled {done.settled_s:.1f} s after the last fault, took {done.took_s:.0f} s\n"
+        f"    {'; '.join(map(str, done.faults))}",
+        flush=True,
+    )
+    for promise, count in Counter(one.promise for one in report.violations).items():
+        print(f"    BROKEN {promise}: {count}")
+    for violation in report.violations[:_SHOWN]:
+        print(f"      {violation}", flush=True)
+
+
+def _print_summary(rounds: list[Round]) -> None:
+    faults = Counter(fault.kind for one in rounds for fault in one.faults)
+    statuses = sum((one.report.statuses for one in rounds), Counter[str]())
+    settled = sorted(one.settled_s for one in rounds)
+    broken = Counter(violation.promise for one in rounds for violation in one.report.violations)
+    rows = [
+        ("rounds", len(rounds)),
+        ("requests", sum(one.report.requests for one in rounds)),
+        ("results", sum(one.report.results for one in rounds)),
+        *((f"  {status}", count) for status, count in statuses.most_common()),
+        ("repeats", sum(one.report.repeats for one in rounds)),
+        ("dead letters", sum(one.report.dead for one in rounds)),
+        ("faults", sum(faults.values())),
+        *((f"  {kind}", count) for kind, count in faults.most_common()),
+        ("settled after, median s", round(settled[len(settled) // 2], 1)),
+        ("settled after, longest s", round(settled[-1], 1)),
+        ("violations", sum(broken.values())),
+        *((f"  {promise}", count) for promise, count in broken.most_common()),
+    ]
+    print()
+    for name, value in rows:
+        print(f"{name:40} {value:>10}")
+
+
+def _arguments() -> Namespace:
+    parser = ArgumentParser("chaos", description=__doc__)
+
+    def option(name: str, default: object, text: str) -> None:
+        value = os.environ.get(f"CHAOS_{name.upper()}", default)
+        parser.add_argument(f"--{name}", type=type(default), default=type(default)(value), help=text)
+
+    option("rounds", 50, "how many rounds")
+    option("requests", 200_000, "how many requests, in all rounds together")
+    option("seed", 1, "seed of the first round; the next ones count up")
+    option("seconds", 20.0, "how long the load of a round takes")
+    option("settle", 180.0, "seconds that a round may take to answer everything after its last fault")
+    option("workers", 3, "how many worker processes")
+    option("only", "", "only faults whose name has this in it")
+    option("logs", Path("var/chaos"), "where the logs of a round that broke a promise are kept")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

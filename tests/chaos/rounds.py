@@ -1,0 +1,142 @@
+"""One round: load through a plan of faults; all made good, everything has to be answered; then the verifier reads."""
+
+import contextlib
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chaos.cluster import Cluster
+from chaos.faults import OF_BROKERS, Fault, plan
+from chaos.ledger import Reader, Sender
+from chaos.load import Item, draw
+from chaos.verifier import Report, Violation, verify
+from chaos.workers import Workers
+from streams import declare
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How large a round is: requests, seconds of load, worker processes, and how long it may take to settle."""
+
+    requests: int = 4000
+    duration_s: float = 20.0
+    workers: int = 3
+    settle_s: float = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What came of a round: `settled_s` from when all was made good until all was answered and committed."""
+
+    seed: int
+    faults: Sequence[Fault]
+    report: Report
+    settled_s: float
+    took_s: float
+
+
+class _Clock:
+    """Seconds into the round: the schedule of the load and the faults, which nothing is judged by."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._never = threading.Event()
+
+    def wait(self, at_s: float) -> None:
+        """Return at that second, or at once when it has passed."""
+        self._never.wait(max(0.0, self._began + at_s - time.monotonic()))
+
+
+class Hurt:
+    """Does a fault and makes it good; what suffers one suffers no other meanwhile."""
+
+    def __init__(self, cluster: Cluster, workers: Workers) -> None:
+        one, its = workers, cluster
+        self._deeds: dict[str, tuple[Callable[[int], None], Callable[[int], None]]] = {
+            "worker killed": (one.kill, one.start),
+            "worker's child killed": (one.kill_children, one.start),
+            "worker terminated": (one.terminate, one.start),
+            "worker frozen": (one.freeze, one.thaw),
+            "worker cut off": (one.cut, one.connect),
+            "broker stopped": (its.stop, its.start),
+            "broker killed": (its.kill, its.start),
+            "broker's disk full": (its.fill_disk, its.free_disk),
+        }
+        self._workers = workers
+        self._cluster = cluster
+        self._busy: defaultdict[object, threading.Lock] = defaultdict(threading.Lock)
+
+    def __call__(self, fault: Fault, clock: _Clock) -> None:
+        """Wait for its time, do it, wait, make it good."""
+        clock.wait(fault.at_s)
+        with self._busy[fault.victim]:
+            if fault.kind == "clock stepped":
+                self._workers.step_clock(fault.target, fault.step_s)
+                return  # a clock stays where it was set
+            do, undo = self._deeds[fault.kind]
+            do(fault.target)
+            clock.wait(fault.until_s)
+            undo(fault.target)
+            if fault.kind in OF_BROKERS:
+                self._cluster.wait_whole()
+
+
+def run(seed: int, cluster: Cluster, kinds: Sequence[str], scale: Scale, logs: Path) -> Round:
+    """Run one round; what the processes wrote is kept in `logs` when a promise was broken."""
+    began = time.monotonic()
+    faults = plan(seed, kinds, {"workers": scale.workers, "brokers": cluster.brokers}, scale.duration_s)
+    prefix = f"chaos{seed}."
+    cluster.wait_whole()
+    declare.ensure(cluster.bootstrap, prefix)
+    with contextlib.ExitStack() as leave:
+        leave.callback(cluster.forget, prefix)
+        workers = leave.enter_context(Workers(cluster, prefix, scale.workers))
+        reader = Reader(cluster.bootstrap, prefix)
+        leave.callback(reader.close)
+        sender = Sender(cluster.bootstrap, prefix)
+        _suffer(draw(seed, scale.requests, datetime.now(UTC)), sender, faults, Hurt(cluster, workers), scale.duration_s)
+        healed = time.monotonic()
+        trouble = _settle(sender, reader, scale.settle_s)
+        settled = time.monotonic() - healed
+        reader.read_to_end()
+        report = verify(sender.confirmed, reader.records, reader.lag())
+        if trouble:
+            report = replace(report, violations=(Violation("it settles", f"seed {seed}", trouble), *report.violations))
+        if report.violations:
+            workers.write_logs(logs / f"seed-{seed}")
+            cluster.write_logs(logs / f"seed-{seed}")
+    return Round(seed, faults, report, settled, time.monotonic() - began)
+
+
+def _suffer(items: Sequence[Item], sender: Sender, faults: Sequence[Fault], hurt: Hurt, duration_s: float) -> None:
+    """Send the load in its time while the faults come and go; returns when all is made good."""
+    clock = _Clock()
+    with ThreadPoolExecutor(max(1, len(faults))) as pool:
+        ends = [pool.submit(hurt, fault, clock) for fault in faults]
+        for item in items:
+            clock.wait(item.at * duration_s)
+            sender.send(item)
+        for end in ends:
+            end.result()
+
+
+def _settle(sender: Sender, reader: Reader, timeout_s: float) -> str | None:
+    """Wait until all is sent, answered and committed; what is still missing at the end comes back in words."""
+    until = time.monotonic() + timeout_s
+    if left := sender.flush(timeout_s):
+        return f"{left} requests not confirmed after {timeout_s:g} s"
+    sent = sender.confirmed
+    while not reader.has(sent):
+        if time.monotonic() > until:
+            return f"not all of {len(sent)} requests answered {timeout_s:g} s after the last fault"
+        reader.read(0.5)
+    while any(lag := reader.lag().values()):
+        if time.monotonic() > until:
+            return f"{sum(lag)} records not committed {timeout_s:g} s after the last fault"
+        reader.read(0.5)
+    return None

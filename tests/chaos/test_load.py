@@ -1,0 +1,50 @@
+"""What is sent follows from the seed."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from chaos.load import draw
+from streams.codec import Refusal, receive
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+
+
+def test_the_same_seed_draws_the_same():
+    """Byte by byte, in the same order; another seed draws otherwise."""
+    assert draw(7, 500, NOW) == draw(7, 500, NOW)
+    assert draw(7, 500, NOW) != draw(8, 500, NOW)
+
+
+def test_what_is_to_be_a_request_is_one_and_poison_is_none():
+    """Each value decodes to the id it stands for; poison to none."""
+    items = [item.sent for item in draw(3, 3000, NOW) if item.sent is not None]
+    for sent in items:
+        try:
+            found = receive(sent.value).id
+        except Refusal as refusal:
+            found = refusal.id
+        assert found == sent.id
+    assert any(sent.id is None for sent in items)
+    assert len({sent.value for sent in items if sent.id is None}) == sum(sent.id is None for sent in items)
+
+
+def test_every_kind_comes_and_in_the_order_of_its_time():
+    """Of a few thousand requests, some are of each task and each status; a cancellation comes after its request."""
+    items = draw(1, 4000, NOW)
+    assert [item.at for item in items] == sorted(item.at for item in items)
+    assert 0 <= items[0].at <= items[-1].at <= 1
+    sent = [item.sent for item in items if item.sent is not None]
+    assert {status for one in sent for status in one.statuses} == {
+        "succeeded",
+        "failed",
+        "rejected",
+        "cancelled",
+        "expired",
+    }
+    tasks = {receive(one.value).task for one in sent if one.id is not None}
+    assert {"solve", "quad", "ivp", "evaluate", "monte_carlo", "run"} <= tasks
+    sent_at = {item.sent.id: item.at for item in reversed(items) if item.sent is not None}
+    cancels = [item for item in items if item.topic == "compute.control"]
+    assert cancels
+    assert all(sent_at[msgspec.json.decode(item.value)["id"]] <= item.at for item in cancels)

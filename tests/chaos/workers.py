@@ -1,0 +1,117 @@
+"""Workers in containers: this checkout, mounted, on a Debian with libfaketime; each has a clock that can be stepped."""
+
+import contextlib
+import site
+import tempfile
+from pathlib import Path
+from typing import Any, Self
+
+from docker.errors import APIError
+from images import build
+
+from chaos.cluster import Cluster
+
+_FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+_SITE = Path(site.getsitepackages()[0])
+
+
+class Workers:
+    """Worker processes 0 to `count` - 1 that share a consumer group; a context manager.
+
+    As under docker-compose, one that ends by itself is started again at once.
+    """
+
+    def __init__(self, cluster: Cluster, prefix: str, count: int, **environment: str) -> None:
+        self._cluster = cluster
+        self._prefix = prefix
+        self._count = count
+        self._environment = environment
+        self._containers: list[Any] = []
+        self._clocks: list[Path] = []
+        self._leave = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as leave:
+            folder = Path(leave.enter_context(tempfile.TemporaryDirectory()))
+            image = build.python_with_faketime()
+            for number in range(self._count):
+                clock = folder / f"clock{number}"
+                clock.mkdir()
+                self._clocks.append(clock / "offset")
+                self._clocks[-1].write_text("+0\n")
+                self._containers.append(self._start_one(number, image, clock, leave))
+            self._leave = leave.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave.close()
+
+    def _start_one(self, number: int, image: str, clock: Path, leave: contextlib.ExitStack) -> Any:
+        command = [
+            "python3", "-m", "sciagents", "worker", "--kafka", self._cluster.inside, "--topic-prefix", self._prefix,
+            "--dir", "/var/lib/sci-agents", "--max-workers", "1", "--log-format", "json",
+        ]  # fmt: skip
+        environment = {
+            "PYTHONPATH": f"{build.ROOT}:{_SITE}", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1",
+            "LD_PRELOAD": _FAKETIME, "FAKETIME_TIMESTAMP_FILE": "/clock/offset", "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
+        }  # fmt: skip
+        shared = {str(place): {"bind": str(place), "mode": "ro"} for place in (build.ROOT, _SITE.resolve())}
+        return self._cluster.run(
+            leave, image, f"worker{number}", command=command, environment=environment | self._environment,
+            volumes=shared | {str(clock): {"bind": "/clock", "mode": "ro"}}, working_dir="/",
+            restart_policy={"Name": "unless-stopped"}, init=False,
+        )  # fmt: skip
+
+    def kill(self, number: int) -> None:
+        """Kill all processes of a worker with SIGKILL; it stays away."""
+        with contextlib.suppress(APIError):  # it is between two lives
+            self._containers[number].kill()
+
+    def kill_children(self, number: int) -> None:
+        """Kill the processes that a worker's first one has started; itself when there are none."""
+        pids = "$(cat /proc/1/task/*/children)"
+        with contextlib.suppress(APIError):
+            code, _ = self._containers[number].exec_run(["sh", "-c", f"kill -9 {pids}"])
+            if code != 0:
+                self._containers[number].kill("SIGKILL")
+
+    def terminate(self, number: int) -> None:
+        """Stop a worker with SIGTERM, as a rolling restart does; it stays away."""
+        self._containers[number].stop(timeout=30)
+
+    def start(self, number: int) -> None:
+        """Start a worker again, if it does not run."""
+        self._containers[number].reload()
+        if self._containers[number].status in {"exited", "created"}:
+            self._containers[number].start()
+
+    def freeze(self, number: int) -> None:
+        """Stop a worker's processes where they are."""
+        with contextlib.suppress(APIError):
+            self._containers[number].pause()
+
+    def thaw(self, number: int) -> None:
+        """Let them go on."""
+        with contextlib.suppress(APIError):
+            self._containers[number].unpause()
+
+    def cut(self, number: int) -> None:
+        """Take a worker off the network."""
+        with contextlib.suppress(APIError):
+            self._cluster.network.disconnect(self._containers[number])
+
+    def connect(self, number: int) -> None:
+        """Put it back."""
+        with contextlib.suppress(APIError):
+            self._cluster.network.connect(self._containers[number], aliases=[f"worker{number}"])
+
+    def step_clock(self, number: int, seconds: float) -> None:
+        """Let a worker's wall clock differ from now on by this much; its monotonic clock goes on as it did."""
+        self._clocks[number].write_text(f"{seconds:+.3f}\n")
+
+    def write_logs(self, folder: Path) -> None:
+        """Keep what the workers wrote."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, worker in enumerate(self._containers):
+            (folder / f"worker{number}.log").write_bytes(worker.logs())
