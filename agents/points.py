@@ -72,7 +72,8 @@ class Points:
         engine = self._engine(replicate)
         if engine.num_generated != first:
             engine.reset()
-            engine.fast_forward(first)
+            if first:  # SciPy's own overflows at 0
+                engine.fast_forward(first)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the balance of Sobol' points is told by `balanced`
             points: Array = engine.random(count)

@@ -16,6 +16,7 @@ def test_a_point_does_not_depend_on_what_was_drawn_before(sampler):
     again = Points(sampler, 5, 3, 400)
     assert np.array_equal(again.take(replicate, 7, 11), expected[7:18])
     assert np.array_equal(again.take(replicate, 2, 3), expected[2:5])
+    assert np.array_equal(again.take(replicate, 0, 4), expected[:4])
     assert ((expected > 0) & (expected < 1)).all()
 
 
