@@ -10,7 +10,7 @@ import numpy as np
 
 from agents import arrays, schema
 from agents.outcome import Check, Outcome, Problem
-from agents.task import Task, Watch
+from agents.task import Repeats, Task, Watch
 
 Work = Callable[[Watch, Mapping[str, bytes]], Outcome]
 """Computes; takes the watch and what was asked for by `Alone.needs`. A `Problem` it raises is the request's failure."""
@@ -47,7 +47,7 @@ class Alone:
 
 def task(
     *, agent: str, name: str, summary: str, inputs: type[Inputs], options: type[Options], methods: tuple[str, ...],
-    example: Mapping[str, Any], prepare: Callable[[Inputs, Options, int], Alone],
+    example: Mapping[str, Any], prepare: Callable[[Inputs, Options, int], Alone], repeats: Repeats = "seed",
 ) -> Task:  # fmt: skip
     """Make a task whose requests are computed one by one; `prepare` takes inputs and options as they are declared."""
     usual: list[Options] = []
@@ -61,7 +61,7 @@ def task(
             wanted = usual[0]
         return prepare(schema.read(given, inputs, "inputs"), wanted, seed)
 
-    return Task(agent, name, summary, inputs, options, methods, example, read, compute)
+    return Task(agent, name, summary, inputs, options, methods, example, read, compute, repeats=repeats)
 
 
 def compute(plans: Sequence[Alone], watch: Watch) -> list[Outcome]:

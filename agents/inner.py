@@ -65,7 +65,7 @@ class Inner:
         """Prepare it with other values in some places; raises `Problem`."""
         given, how = {**self.inputs, **(inputs or {})}, {**self.options, **(options or {})}
         chosen = self.seed if seed is None else seed
-        return replace(self, inputs=given, options=how, seed=chosen, plan=self.task.prepare(given, how, chosen))
+        return replace(self, inputs=given, options=how, seed=chosen, plan=self.task.plan(given, how, chosen))
 
     def compute(self, watch: Watch, kept: Mapping[str, bytes]) -> Outcome:
         """Compute it here."""
@@ -86,7 +86,7 @@ def read(given: RequestInput, seed: int, field: str = "inputs.request") -> Inner
     chosen = seed if given.seed is None else given.seed
     try:
         task = catalogue.find(given.agent, given.task)
-        plan = task.prepare(given.inputs, given.options, chosen)
+        plan = task.plan(given.inputs, given.options, chosen)
     except Problem as problem:
         below = f"{field}.{problem.field}" if problem.field else field
         hint = problem.hint or "the request must be valid by itself"

@@ -75,11 +75,16 @@ class Quick:
     plan: Callable[[Any], Plan | None]
 
 
+Repeats = Literal["inputs", "seed", "never"]
+"""What an answer repeats by: equal inputs give equal bytes, equal inputs and seed do, or nothing: it is measured."""
+
+
 @dataclass(frozen=True)
 class Task:
     """What the catalogue knows of one task.
 
-    `prepare(inputs, options, seed)` validates and raises `Problem` (the request is *rejected*);
+    `prepare(inputs, options, seed)` validates and raises `Problem` (the request is *rejected*); `plan` calls it, with
+    the seed only where answers repeat by it, so that the others cannot depend on it.
     `compute(plans, watch)` takes plans of one group and returns one outcome per plan, in order. It never raises but
     what `watch` raises: a failure of one plan is that plan's outcome.
     """
@@ -94,3 +99,8 @@ class Task:
     prepare: Callable[[Mapping[str, Any], Mapping[str, Any], int], Plan]
     compute: Callable[[Sequence[Any], Watch], list[Outcome]]
     quick: Quick | None = None
+    repeats: Repeats = "seed"
+
+    def plan(self, inputs: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> Plan:
+        """Validate a request; raises `Problem`."""
+        return self.prepare(inputs, options, 0 if self.repeats == "inputs" else seed)

@@ -105,7 +105,7 @@ def admit(
         else:
             seed = seed_of(request.id, request.seed)
             inputs = decode_inputs(request, value or b"", origin.content_type)
-            plan = task.prepare(inputs, request.options, seed)
+            plan = task.plan(inputs, request.options, seed)
     except Problem as problem:
         return request, problem
     digest = hashlib.sha256(canonical_inputs(request.agent, request.task, inputs, request.options, request.seed))

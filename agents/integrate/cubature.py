@@ -152,4 +152,5 @@ TASK = alone.task(
     inputs=CubatureInputs, options=CubatureOptions, methods=("gauss_kronrod", "genz_malik"),
     example={"integrand": "exp(-x*y)*cos(x + z)", "bounds": {"x": [0, 1], "y": [0, 2], "z": [-1, 1]}},
     prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

@@ -154,4 +154,5 @@ TASK = Task(
     inputs=QuadInputs, options=QuadOptions, methods=("gauss_kronrod",),
     example={"integrand": "exp(-x**2)", "variable": "x", "bounds": ["-Infinity", "Infinity"]},
     prepare=prepare_quad, compute=compute_quad,
+    repeats="inputs",
 )  # fmt: skip

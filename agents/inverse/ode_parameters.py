@@ -348,4 +348,5 @@ TASK = alone.task(
         "data": {"t": [0, 0.5, 1, 1.5, 2], "x": [2.01, 1.57, 1.22, 0.94, 0.74]},
     },
     prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

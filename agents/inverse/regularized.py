@@ -256,4 +256,5 @@ TASK = alone.task(
     inputs=RegularizedInputs, options=RegularizedOptions, methods=("auto", "tikhonov", "l1", "tv"),
     example={"a": [[1, 0.5, 0.33], [0.5, 0.33, 0.25], [0.33, 0.25, 0.2]], "b": [1.8, 1.1, 0.8], "alpha": 0.01},
     prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

@@ -214,4 +214,5 @@ TASK = alone.task(
         "observation_operator": [[1, 0]], "observation_covariance": 0.1,
     },
     prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

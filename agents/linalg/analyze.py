@@ -204,4 +204,5 @@ def _by_factors(a: Any) -> dict[str, Any]:
 TASK = alone.task(
     agent="linalg", name="analyze", summary="Say what a matrix is: rank, condition, determinant, norms, structure.",
     inputs=AnalyzeInputs, options=AnalyzeOptions, methods=(), example={"a": [[2, 1], [1, 2]]}, prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

@@ -72,4 +72,5 @@ TASK = alone.task(
     agent="linalg", name="expm", summary="Compute the exponential of a matrix.",
     inputs=ExpmInputs, options=ExpmOptions, methods=("pade",),
     example={"a": [[0, 1], [-1, 0]], "t": 1.5707963267948966}, prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

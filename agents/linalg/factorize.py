@@ -126,4 +126,5 @@ TASK = alone.task(
     agent="linalg", name="factorize", summary="Factorize a matrix: LU, QR, Cholesky, LDL or Schur.",
     inputs=FactorizeInputs, options=FactorizeOptions, methods=("lu", "qr", "cholesky", "ldl", "schur"),
     example={"a": [[4, 2], [2, 3]]}, prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

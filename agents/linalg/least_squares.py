@@ -149,4 +149,5 @@ TASK = alone.task(
     agent="linalg", name="least_squares", summary="Solve linear least-squares problems, whatever the rank.",
     inputs=LeastSquaresInputs, options=LeastSquaresOptions, methods=("qr", "svd"),
     example={"a": [[1, 0], [1, 1], [1, 2]], "b": [1, 2, 4]}, prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

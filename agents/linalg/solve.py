@@ -296,4 +296,5 @@ TASK = Task(
     methods=("lu", "cholesky", "ldl", "banded", "cg", "minres", "gmres", "bicgstab"),
     example={"a": [[3, 1], [1, 2]], "b": [9, 8]}, prepare=prepare_solve, compute=compute_solve,
     quick=Quick(msgspec.json.Decoder(SmallSystem).decode, plan_small),
+    repeats="inputs",
 )  # fmt: skip

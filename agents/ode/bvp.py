@@ -333,4 +333,5 @@ TASK = alone.task(
         "guess": {"y": "x*(1 - x)", "v": 0}, "n_points": 11,
     },
     prepare=prepare_bvp,
+    repeats="inputs",
 )  # fmt: skip

@@ -170,4 +170,5 @@ TASK = Task(
         "t_span": [0, 10], "n_points": 11,
     },
     prepare=prepare_ivp, compute=compute_ivp,
+    repeats="inputs",
 )  # fmt: skip

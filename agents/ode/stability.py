@@ -188,4 +188,5 @@ TASK = alone.task(
         "n_starts": 64,
     },
     prepare=prepare_stability,
+    repeats="inputs",
 )  # fmt: skip

@@ -158,4 +158,5 @@ TASK = alone.task(
         "bounds": {"a": [0, 10], "b": [0, 10], "c": [0, 10]}, "integers": ["a", "b", "c"], "maximize": True,
     },
     prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

@@ -250,4 +250,5 @@ TASK = alone.task(
         "bounds": {"x": [0, 3], "y": [0, None]}, "maximize": True,
     },
     prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

@@ -111,4 +111,5 @@ TASK = alone.task(
         "coefficients": {"velocity": [0.5], "diffusivity": 0.001}, "t_span": [0, 0.5], "n_times": 3,
     },
     prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

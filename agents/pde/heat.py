@@ -100,4 +100,5 @@ TASK = alone.task(
         "t_span": [0, 1], "n_times": 5,
     },
     prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

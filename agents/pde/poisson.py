@@ -225,4 +225,5 @@ TASK = alone.task(
         "boundary": {"x": "dirichlet", "y": {"type": "dirichlet", "value": 0}},
     },
     prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

@@ -128,4 +128,5 @@ TASK = alone.task(
         "t_span": [0, 20], "n_times": 3,
     },
     prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

@@ -129,4 +129,5 @@ TASK = alone.task(
         "boundary": "dirichlet", "t_span": [0, 2], "n_times": 5,
     },
     prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

@@ -222,4 +222,5 @@ TASK = alone.task(
         "density": "0.5*v**2 + 0.5*x**2",
     },
     prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

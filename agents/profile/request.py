@@ -148,4 +148,5 @@ TASK = alone.task(
         }
     },
     prepare=prepare,
+    repeats="never",
 )  # fmt: skip

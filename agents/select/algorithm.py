@@ -185,4 +185,5 @@ TASK = alone.task(
         }
     },
     prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

@@ -177,4 +177,5 @@ TASK = alone.task(
     agent="special", name="evaluate", summary="Evaluate a special function of SciPy at numbers or arrays.",
     inputs=EvaluateInputs, options=EvaluateOptions, methods=(),
     example={"function": "jv", "arguments": [0, [0.5, 1.0, 2.0]]}, prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

@@ -257,4 +257,5 @@ TASK = alone.task(
     summary="Orthogonal polynomials: values, derivatives, roots, Gauss rules, coefficients; plain polynomials too.",
     inputs=PolynomialInputs, options=PolynomialOptions, methods=(),
     example={"operation": "quadrature", "family": "legendre", "degree": 5}, prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

@@ -178,4 +178,5 @@ TASK = alone.task(
     agent="special", name="transform", summary="Fourier, cosine, sine and Hilbert transforms of arrays.",
     inputs=TransformInputs, options=TransformOptions, methods=("pocketfft",),
     example={"x": [1.0, 2.0, 3.0, 4.0], "transform": "fft"}, prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

@@ -81,4 +81,5 @@ _EXAMPLE = {
 TASK = alone.task(
     agent="surrogate", name="predict", summary="Predict with a surrogate that was fitted before.", inputs=PredictInputs,
     options=PredictOptions, methods=(), example={"surrogate": _EXAMPLE, "at": [0.5, 1.5]}, prepare=prepare,
+    repeats="inputs",
 )  # fmt: skip

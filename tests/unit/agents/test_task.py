@@ -1,7 +1,10 @@
-"""A watch over a part of a work."""
+"""A watch over a part of a work, and what a task is given."""
+
+from dataclasses import replace
 
 import pytest
 
+from agents import catalogue
 from agents.task import Part
 
 
@@ -18,3 +21,12 @@ def test_a_part_lies_within_the_whole(stage, expected, rule):
     for fraction in (-0.1, 0.5, 1.0, 1.1):
         part(fraction, "x")
     assert told == [(pytest.approx(fraction), stage) for fraction, stage in expected], rule
+
+
+@pytest.mark.parametrize(("repeats", "given"), [("inputs", 0), ("seed", 7), ("never", 7)])
+def test_only_a_task_whose_answers_repeat_by_the_seed_is_given_it(repeats, given):
+    """What says that it repeats by its inputs alone cannot depend on a seed."""
+    seen = []
+    task = replace(catalogue.find("linalg", "solve"), repeats=repeats, prepare=lambda *asked: seen.append(asked))
+    task.plan({}, {}, 7)
+    assert seen == [({}, {}, given)]
