@@ -25,7 +25,7 @@ PARAMETERS_LIMIT = 200
 VALUES_LIMIT = 20_000_000
 """Most numbers in a Jacobian."""
 _SHOWN = 100_000
-KERNEL = "native.formula.evaluate + minpack.lmder"
+KERNEL = "native.formula.evaluate + lapack"
 _SPREAD = 20
 
 

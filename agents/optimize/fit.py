@@ -1,13 +1,13 @@
 """Nonlinear least squares: Levenberg and Marquardt's iteration, other ways in when it gets stuck, then refined."""
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import numpy as np
 from scipy import optimize
 
 from agents import draws
 from agents.arrays import Array
+from agents.optimize import marquardt
 from agents.optimize.refine import Point, geometry_of, refine
 from agents.optimize.residuals import Residuals
 from agents.optimize.separable import Separable
@@ -17,10 +17,6 @@ _TRIES = 40
 """Points that are looked at where the iteration is stuck."""
 _BEST = 6
 _ATTEMPTS = 8
-
-
-class _Function(Protocol):
-    def at(self, p: Array) -> tuple[Array, Array]: ...
 
 
 def fit(
@@ -61,36 +57,18 @@ def _ends(
         yield Separable(residuals, linear).complete(np.empty(0))
         return
     if method != "variable_projection" or not linear:
-        yield _marquardt(residuals, start, limit)
+        yield marquardt.search(residuals, start, limit)
     if linear:
         projected = Separable(residuals, linear)
         q = start[projected.nonlinear]
-        yield projected.complete(_marquardt(projected, q, limit))
+        yield projected.complete(marquardt.search(projected, q, limit))
         free = np.full(len(q), np.inf)
         others = _others(q, -free, free, seed)
         for other in _ranked(projected, others)[:_ATTEMPTS]:
-            yield projected.complete(_marquardt(projected, other, limit))
+            yield projected.complete(marquardt.search(projected, other, limit))
     others = _others(start, low, high, seed)
     for other in _ranked(residuals, others)[:_ATTEMPTS]:
-        yield _marquardt(residuals, other, limit)
-
-
-def _marquardt(function: _Function, start: Array, limit: int) -> Array:
-    """MINPACK's lmder, to working precision (Moré 1978)."""
-
-    def value(p: Array) -> Array:
-        return function.at(p)[0]
-
-    def slope(p: Array) -> Array:
-        return _finite(function.at(p)[1])
-
-    try:
-        found = optimize.leastsq(
-            value, start, Dfun=slope, full_output=True, ftol=1e-15, xtol=1e-15, gtol=0.0, maxfev=limit
-        )
-    except _NotFiniteError:
-        return start
-    return np.asarray(found[0], dtype=np.float64)
+        yield marquardt.search(residuals, other, limit)
 
 
 class _NotFiniteError(ValueError):
@@ -158,7 +136,7 @@ def _others(start: Array, low: Array, high: Array, seed: int) -> Array:
     return np.clip(moved, np.where(np.isfinite(low), low, -np.inf), np.where(np.isfinite(high), high, np.inf))
 
 
-def _ranked(function: _Function, points: Array) -> list[Array]:
+def _ranked(function: marquardt.Function, points: Array) -> list[Array]:
     """Those where the residuals are finite, the smallest first."""
     costs = [float(np.sum(function.at(p)[0] ** 2)) for p in points]
     order = np.argsort(np.where(np.isfinite(costs), costs, np.inf), kind="stable")

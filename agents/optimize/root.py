@@ -11,7 +11,7 @@ from scipy import optimize
 
 from agents import alone, draws, formulas
 from agents.arrays import Array
-from agents.optimize import constraints
+from agents.optimize import constraints, marquardt
 from agents.optimize.functions import Functions
 from agents.optimize.newton import Root, around, polish
 from agents.optimize.residuals import Pace, constants_of, turned
@@ -41,7 +41,7 @@ class RootInputs(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RootOptions(TaskOptions, kw_only=True):
-    """`auto` takes MINPACK's `hybr` (Powell's hybrid method), then its `lm` and other starting values."""
+    """`auto` takes MINPACK's `hybr` (Powell's hybrid method), then Levenberg and Marquardt's `lm`, then other starting values."""
 
     method: Literal["auto", "hybr", "lm"] = "auto"
     max_evaluations: Annotated[int, msgspec.Meta(ge=10, le=100_000)] = 1000
@@ -171,6 +171,9 @@ def _ends(functions: Functions, start: Array, options: RootOptions, seed: int) -
 
 
 def _solve(functions: Functions, start: Array, method: str, limit: int) -> Array:
+    if method == "lm":
+        return marquardt.search(functions, start, limit)
+
     def value(x: Array) -> Array:
         found = functions.at(np.asarray(x, dtype=np.float64))[0]
         return np.where(np.isfinite(found), found, 1e150)
@@ -179,14 +182,8 @@ def _solve(functions: Functions, start: Array, method: str, limit: int) -> Array
         found = functions.at(np.asarray(x, dtype=np.float64))[1]
         return np.where(np.isfinite(found), found, 0.0)
 
-    if method == "hybr":
-        options: Any = {"xtol": 1e-14, "maxfev": limit}
-        found = optimize.root(value, start, jac=slope, method="hybr", options=options).x
-    else:
-        found = optimize.leastsq(
-            value, start, Dfun=slope, full_output=True, ftol=1e-15, xtol=1e-15, gtol=0.0, maxfev=limit
-        )[0]
-    x = np.asarray(found, dtype=np.float64)
+    options: Any = {"xtol": 1e-14, "maxfev": limit}
+    x = np.asarray(optimize.root(value, start, jac=slope, method="hybr", options=options).x, dtype=np.float64)
     return x if np.isfinite(x).all() else start
 
 
