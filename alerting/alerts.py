@@ -52,7 +52,7 @@ def worst(*severities: Severity) -> Severity:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert; `expires_at` ends one that was pushed from outside and is not refreshed."""
+    """One alert; `expires_at` ends one that was pushed from outside and is not refreshed. Times in epoch seconds."""
 
     labels: Labels
     starts_at: float
@@ -60,6 +60,8 @@ class Alert:
     ends_at: float | None = None
     expires_at: float | None = None
     signals: frozenset[str] = frozenset()
+    generator_url: str = ""
+    updated_at: float = 0.0
 
     @property
     def fingerprint(self) -> str:
@@ -90,23 +92,32 @@ class Alert:
             ends_at=instants.show(self.end) if over and self.end is not None else None,
             status="resolved" if over else "firing",
             fingerprint=self.fingerprint,
+            generator_url=self.generator_url,
         )
 
 
 def restored(state: AlertState) -> Alert:
     """Take an alert back from a topic."""
+    starts_at = instants.parse(state.starts_at)
     ends_at = None if state.ends_at is None else instants.parse(state.ends_at)
-    return Alert(label_set(state.labels), instants.parse(state.starts_at), dict(state.annotations), ends_at)
+    return Alert(
+        label_set(state.labels), starts_at, dict(state.annotations), ends_at, generator_url=state.generator_url,
+        updated_at=starts_at if ends_at is None else ends_at,
+    )  # fmt: skip
 
 
-def merge(old: Alert, new: Alert) -> Alert:
-    """Put two reports of one label set together: earliest start, latest annotations, latest end.
+def merge(old: Alert, new: Alert, now: float) -> Alert:
+    """Put two reports of one label set together, as Alertmanager does: earliest start, latest annotations, latest end.
 
-    A report that starts after the old one has ended is a new alert and stands alone.
+    A report that starts after the old one has ended is a new alert and stands alone. Of an alert that is over, the
+    latest end counts; while it fires, an end that somebody named for later outlasts a newer and nearer one.
     """
     if old.end is not None and new.starts_at >= old.end:
         return new
-    ends_at = new.ends_at
-    if ends_at is not None and old.ends_at is not None:
-        ends_at = max(old.ends_at, ends_at)
-    return replace(new, starts_at=min(old.starts_at, new.starts_at), ends_at=ends_at, signals=old.signals | new.signals)
+    merged = replace(new, starts_at=min(old.starts_at, new.starts_at), signals=old.signals | new.signals)
+    if new.resolved(now):
+        if old.end is not None and new.end is not None and new.end < old.end <= now:
+            return replace(merged, ends_at=old.end, expires_at=None)
+    elif old.ends_at is not None and (new.end is not None and new.end < old.ends_at):
+        return replace(merged, ends_at=old.ends_at, expires_at=None)
+    return merged

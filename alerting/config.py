@@ -1,51 +1,46 @@
 """The configuration as the engine wants it: everything resolved, checked against each other, and frozen.
 
-`load` reads `config/alerting.yaml`. Defaults are Alertmanager's. A secret comes from the environment or from the file
-that a `…_file` key names; a channel that lacks its secret is left out, and `Config.notices` says so.
+`load` reads `config/alerting.yaml`, or an `alertmanager.yml` as it is. Defaults are Alertmanager's. A secret comes from
+the environment or from the file that a `…_file` key names; `Config.notices` says what is off, or passed over.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from email.utils import getaddresses
 from pathlib import Path
 
 import msgspec
 
-from alerting import documents, matchers
+from alerting import documents, intervals, matchers, redaction
+from alerting.channels import Channels, overridden
 from alerting.documents import Document, Place, suggest
 from alerting.escalation import Chain, Step
 from alerting.incidents import PROMISES, Promise
+from alerting.inhibition import InhibitRule
+from alerting.intervals import Interval
 from alerting.matchers import Matcher
-from alerting.receivers import OWN_HEADERS, Email, Integration, PagerDuty, Receiver, Secret, Slack, Webhook, receiver
-from alerting.routing import Route, RouteSpec, resolve
+from alerting.receivers import Receiver
+from alerting.routing import ALL, Route, RouteSpec, resolve
 from alerting.rules import Rule
 from alerting.sections import (
     ChainSection,
     ConfigSection,
-    EmailSection,
-    GlobalSection,
-    PagerDutySection,
-    PersonSection,
+    InhibitSection,
+    IntervalSection,
+    NamedIntervalSection,
     RouteSection,
     RuleSection,
-    SlackSection,
+    Scalar,
+    Selector,
     StepSection,
-    WebhookSection,
+    accepted,
     hook,
-    refuse_later,
 )
 from alerting.signals import OF_RESULTS
 from streams.contracts import Severity
 
-Channel = EmailSection | SlackSection | WebhookSection | PagerDutySection
-
-ENVIRONMENT = "SCI_AGENTS_"
-"""`SCI_AGENTS_` + a key of `global` in capitals overrides that key."""
 _HEARTBEATS_S = 86_400.0
-_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
-_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
-_SECRET_LIMIT = 64 * 1024
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +49,8 @@ class Config:
 
     route: Route
     receivers: Mapping[str, Receiver]
+    inhibit_rules: tuple[InhibitRule, ...] = ()
+    time_intervals: Mapping[str, tuple[Interval, ...]] = field(default_factory=dict)
     chains: tuple[Chain, ...] = ()
     promises: Mapping[Severity, Promise] = field(default_factory=lambda: PROMISES)
     rules: tuple[Rule, ...] = ()
@@ -61,6 +58,7 @@ class Config:
     reopen_window: float = 1800.0
     evaluation_interval: float = 15.0
     external_url: str = ""
+    original: str = ""
     notices: tuple[str, ...] = ()
 
     @property
@@ -94,25 +92,31 @@ def load(path: Path | str, environment: Mapping[str, str] | None = None) -> Conf
 
 def read(document: Document, environment: Mapping[str, str]) -> Config:
     """Make a configuration of a document; raises `ConfigError`."""
-    refuse_later(document)
-    section = documents.convert(document, ConfigSection, hook)
-    return _Reader(document, section, environment).config()
+    kept, notices = accepted(document)
+    section = documents.convert(kept, ConfigSection, hook)
+    return _Reader(document, section, environment, notices).config()
 
 
 class _Reader:
-    def __init__(self, document: Document, section: ConfigSection, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, document: Document, section: ConfigSection, environment: Mapping[str, str], notices: list[str]
+    ) -> None:
         self._document = document
         self._section = section
-        self._global = self._overridden(section.globals, environment)
-        self._notices: list[str] = []
+        self._global = overridden(section.globals, environment)
+        self._notices = notices
+        self._named: dict[str, tuple[Interval, ...]] = {}
 
     def config(self) -> Config:
         section = self._section
-        receivers = self._receivers()
-        route = self._route(receivers)
+        channels = Channels(self._document, self._global)
+        receivers = channels.receivers(section.receivers, section.people)
+        self._named = dict(self._time_intervals())
         return Config(
-            route=route,
+            route=self._route(receivers),
             receivers=receivers,
+            inhibit_rules=tuple(self._inhibit_rule(one, at) for at, one in enumerate(section.inhibit_rules)),
+            time_intervals=self._named,
             chains=tuple(
                 self._chain(chain, ("escalation", at), receivers) for at, chain in enumerate(section.escalation)
             ),
@@ -125,143 +129,56 @@ class _Reader:
             reopen_window=section.incidents.reopen_window,
             evaluation_interval=self._global.evaluation_interval,
             external_url=self._global.external_url,
-            notices=tuple(self._notices),
+            original=redaction.shown(self._document.value),
+            notices=(*self._notices, *channels.notices),
         )
 
-    def _overridden(self, section: GlobalSection, environment: Mapping[str, str]) -> GlobalSection:
-        found: dict[str, object] = {}
-        for known in msgspec.structs.fields(GlobalSection):
-            name = ENVIRONMENT + known.name.upper()
-            if not environment.get(name):
-                continue
+    def _matchers(
+        self, path: Place, prefix: str, equal: Mapping[str, Scalar], regexes: Mapping[str, Scalar],
+        texts: Sequence[Selector],
+    ) -> tuple[Matcher, ...]:  # fmt: skip
+        """Put the three ways to write matchers together; those of the old ways are sorted, as Alertmanager does."""
+        made = [matchers.matcher(name, "=", _text(value)) for name, value in equal.items()]
+        for name, value in regexes.items():
             try:
-                found[known.name] = msgspec.convert(environment[name], known.type, strict=False, dec_hook=hook)
-            except msgspec.ValidationError as error:
-                raise documents.ConfigError("environment", 1, name, str(error)) from None
-        fields = set(GlobalSection.__struct_fields__)
-        for name in list(found):  # what is said here stands alone: a secret or the file that holds it
-            other = name.removesuffix("_file") if name.endswith("_file") else f"{name}_file"
-            if other in fields:
-                found.setdefault(other, None)
-        return msgspec.structs.replace(section, **found)
+                made.append(matchers.matcher(name, "=~", _text(value)))
+            except ValueError as error:
+                raise self._document.error((*path, f"{prefix}match_re", name), str(error)) from None
+        made += [one for text in texts for one in text.matchers]
+        return tuple(sorted(made, key=lambda one: (one.name, one.value, one.op)))
 
-    def _receivers(self) -> dict[str, Receiver]:
-        made: dict[str, Receiver] = {}
-        for index, one in enumerate(self._section.receivers):
-            if one.name in made:
-                raise self._document.error(("receivers", index, "name"), f"{one.name!r} is there already")
-            made[one.name] = self._receiver(one.name, one, ("receivers", index))
-        for name, person in self._section.people.items():
-            if name in made:
-                raise self._document.error(("people", name), "a receiver has this name", "names are shared")
-            made[name] = self._receiver(name, person, ("people", name))
-        return made
+    def _inhibit_rule(self, section: InhibitSection, index: int) -> InhibitRule:
+        path: Place = ("inhibit_rules", index)
+        source = self._matchers(path, "source_", section.source_match, section.source_match_re, section.source_matchers)
+        target = self._matchers(path, "target_", section.target_match, section.target_match_re, section.target_matchers)
+        return InhibitRule(source, target, tuple(section.equal))
 
-    def _receiver(self, name: str, section: PersonSection, path: Place) -> Receiver:
-        integrations: list[Integration] = []
-        off: list[str] = []
-        for kind in ("email", "slack", "webhook", "pagerduty"):
-            sections: list[Channel] = getattr(section, f"{kind}_configs")
-            for index, one in enumerate(sections):
-                made = self._integration(one, (*path, f"{kind}_configs", index))
-                if isinstance(made, str):
-                    off.append(made)
-                    self._notices.append(f"{kind} of {name} is off: {made}")
-                else:
-                    integrations.append(made)
-        return receiver(name, *integrations, off=tuple(off))
+    def _time_intervals(self) -> Iterator[tuple[str, tuple[Interval, ...]]]:
+        seen: set[str] = set()
+        for key in ("time_intervals", "mute_time_intervals"):
+            sections: list[NamedIntervalSection] = getattr(self._section, key)
+            for index, named in enumerate(sections):
+                if named.name in seen:
+                    raise self._document.error((key, index, "name"), f"{named.name!r} is there already")
+                seen.add(named.name)
+                where: Place = (key, index, "time_intervals")
+                yield (
+                    named.name,
+                    tuple(self._interval(one, (*where, at)) for at, one in enumerate(named.time_intervals)),
+                )
 
-    def _integration(self, section: Channel, path: Place) -> Integration | str:
-        """A channel, or what it lacks."""
-        match section:
-            case EmailSection():
-                return self._email(section, path)
-            case SlackSection():
-                return self._slack(section, path)
-            case WebhookSection():
-                return self._webhook(section, path)
-            case PagerDutySection():
-                return self._pagerduty(section, path)
-
-    def _slack(self, section: SlackSection, path: Place) -> Slack | str:
-        url = self._secret(section.api_url, section.api_url_file, path, "api_url")
-        url = url or self._common("slack_api_url")
-        if url is None:
-            return f"no URL; {ENVIRONMENT}SLACK_API_URL, global.slack_api_url or api_url gives one"
-        return Slack(
-            api_url=url, channel=section.channel, username=section.username, icon_emoji=section.icon_emoji,
-            send_resolved=section.send_resolved,
-        )  # fmt: skip
-
-    def _webhook(self, section: WebhookSection, path: Place) -> Webhook | str:
-        url = self._secret(section.url, section.url_file, path, "url")
-        if url is None:
-            return "no URL; url or url_file gives one"
-        return Webhook(
-            url=url, max_alerts=section.max_alerts, timeout=section.timeout or 10.0,
-            send_resolved=section.send_resolved,
-        )  # fmt: skip
-
-    def _pagerduty(self, section: PagerDutySection, path: Place) -> PagerDuty | str:
-        key = self._secret(section.routing_key, section.routing_key_file, path, "routing_key")
-        key = key or self._common("pagerduty_routing_key")
-        if key is None:
-            return f"no routing key; {ENVIRONMENT}PAGERDUTY_ROUTING_KEY or routing_key gives one"
-        url = section.url or self._global.pagerduty_url
-        return PagerDuty(routing_key=key, url=url, send_resolved=section.send_resolved)
-
-    def _email(self, section: EmailSection, path: Place) -> Email | str:
-        base = self._global
-        username = section.auth_username or base.smtp_auth_username
-        password = self._secret(section.auth_password, section.auth_password_file, path, "auth_password")
-        password = password or self._common("smtp_auth_password")
-        smarthost = section.smarthost or base.smtp_smarthost
-        sender = section.sender or base.smtp_from
-        if not smarthost or not sender:
-            missing = "smtp_smarthost" if not smarthost else "smtp_from"
-            raise self._document.error(path, f"no {missing}", f"set global.{missing}")
-        host, colon, port = smarthost.rpartition(":")
-        if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
-            raise self._document.error(path, f"{smarthost!r} is no address", "HOST:PORT, such as localhost:25")
-        for key, text in (("from", sender), ("to", section.to)):
-            if not all(_ADDRESS.fullmatch(address) for _, address in getaddresses([text])):
-                raise self._document.error((*path, key), f"{text!r} is no address", "such as ops-team@example.com")
-        for name in section.headers:
-            if name.lower() in OWN_HEADERS:
-                raise self._document.error((*path, "headers", name), "not supported yet", "leave it out")
-            if _HEADER.fullmatch(name) is None:
-                raise self._document.error((*path, "headers", name), "is no name of a header")
-        if username and password is None:
-            return f"no password for {username}; {ENVIRONMENT}SMTP_AUTH_PASSWORD or auth_password_file gives one"
-        return Email(
-            to=section.to, sender=sender, smarthost=smarthost, hello=section.hello or base.smtp_hello,
-            username=username, password=password if username else None,
-            require_tls=base.smtp_require_tls if section.require_tls is None else section.require_tls,
-            headers=tuple(section.headers.items()), send_resolved=section.send_resolved,
-        )  # fmt: skip
-
-    def _common(self, key: str) -> Secret | None:
-        """A secret of `global`."""
-        return self._secret(getattr(self._global, key), getattr(self._global, f"{key}_file"), ("global",), key)
-
-    def _secret(self, value: str | None, file: str | None, path: Place, key: str) -> Secret | None:
-        """A secret as it is written or in its file; None when that file is not there."""
-        if value and file:
-            raise self._document.error(path, f"both {key} and {key}_file", "one of them is enough")
-        if value:
-            return Secret(value)
-        if not file:
-            return None
-        place = Path(file)
-        place = place if place.is_absolute() else Path(self._document.file).parent / place
+    def _interval(self, section: IntervalSection, path: Place) -> Interval:
+        key = "times"
         try:
-            with place.open("rb") as source:
-                text = source.read(_SECRET_LIMIT).decode().strip()
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise self._document.error((*path, f"{key}_file"), f"cannot be read: {type(error).__name__}") from None
-        return Secret(text) if text else None
+            times = tuple(intervals.times(one.start_time, one.end_time) for one in section.times)
+            found = {}
+            for key in ("weekdays", "days_of_month", "months", "years"):
+                read = getattr(intervals, key)
+                found[key] = tuple(read(str(one)) for one in getattr(section, key))
+            key = "location"
+            return Interval(times=times, **found, zone=intervals.zone(section.location))
+        except ValueError as error:
+            raise self._document.error((*path, key), str(error)) from None
 
     def _route(self, receivers: Mapping[str, Receiver]) -> Route:
         section = self._section.route
@@ -270,6 +187,9 @@ class _Reader:
                 raise self._document.error(("route", key), "the root route takes every alert", "move it to a child")
         if section.goes_on:
             raise self._document.error(("route", "continue"), "nothing follows the root route")
+        for key in ("mute_time_intervals", "active_time_intervals"):
+            if getattr(section, key):
+                raise self._document.error(("route", key), "the root route is always heard", "move it to a child")
         if section.receiver is None:
             raise self._document.error(("route",), "the root route needs a receiver", suggest("", receivers))
         return resolve(self._spec(section, ("route",), receivers))
@@ -282,20 +202,35 @@ class _Reader:
         for key in ("group_interval", "repeat_interval"):
             if getattr(section, key) == 0:
                 raise self._document.error((*path, key), "must be more than nothing")
+        for key in ("mute_time_intervals", "active_time_intervals"):
+            for at, name in enumerate(getattr(section, key)):
+                if name not in self._named:
+                    known = suggest(name, self._named) if self._named else "time_intervals holds none"
+                    raise self._document.error((*path, key, at), f"no time interval {name!r}", known)
         return RouteSpec(
             receiver=section.receiver,
-            group_by=None if section.group_by is None else tuple(section.group_by),
+            group_by=self._group_by(section, path)
+            or (() if len(path) == 1 else None),  # as Alertmanager: none inherits
             group_wait=section.group_wait,
             group_interval=section.group_interval,
             repeat_interval=section.repeat_interval,
-            matchers=(
-                *(Matcher(name, "=", value) for name, value in section.match.items()),
-                *(one for name, value in section.match_re.items() for one in _regex(name, value)),
-                *(one for text in section.matchers for one in text.matchers),
-            ),
+            matchers=self._matchers(path, "", section.match, section.match_re, section.matchers),
             goes_on=section.goes_on,
+            mute_time_intervals=tuple(section.mute_time_intervals),
+            active_time_intervals=tuple(section.active_time_intervals),
             routes=tuple(self._spec(one, (*path, "routes", at), receivers) for at, one in enumerate(section.routes)),
         )
+
+    def _group_by(self, section: RouteSection, path: Place) -> tuple[str, ...] | None:
+        names = section.group_by or []
+        for at, name in enumerate(names):
+            if name in names[:at]:
+                raise self._document.error((*path, "group_by", at), f"{name!r} is there already")
+            if name == ALL and len(names) > 1:
+                raise self._document.error((*path, "group_by"), "'...' stands for all labels, and alone")
+            if name != ALL and _LABEL.fullmatch(name) is None:
+                raise self._document.error((*path, "group_by", at), f"{name!r} is no name of a label")
+        return tuple(names) or None
 
     def _chain(self, section: ChainSection, path: Place, receivers: Mapping[str, Receiver]) -> Chain:
         steps = tuple(self._step(one, (*path, "steps", at), receivers) for at, one in enumerate(section.steps))
@@ -332,9 +267,9 @@ class _Reader:
             yield _rule(one)
 
 
-def _regex(name: str, pattern: str) -> tuple[Matcher, ...]:
-    escaped = pattern.replace("\\", "\\\\").replace('"', '\\"')
-    return matchers.parse(f'{name}=~"{escaped}"')
+def _text(value: Scalar) -> str:
+    """What is written without quotes, as a text."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _rule(section: RuleSection) -> Rule:

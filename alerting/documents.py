@@ -30,8 +30,9 @@ _TAG = "tag:yaml.org,2002:"
 _SCALARS: dict[str, Callable[[yaml.constructor.SafeConstructor, Any], Any]] = {
     f"{_TAG}null": lambda make, node: make.construct_yaml_null(node),
     f"{_TAG}bool": lambda make, node: make.construct_yaml_bool(node),
-    f"{_TAG}int": lambda make, node: make.construct_yaml_int(node),
-    f"{_TAG}float": lambda make, node: make.construct_yaml_float(node),
+    # 17:00 is a time of day, and no number to the base of 60
+    f"{_TAG}int": lambda make, node: node.value if ":" in node.value else make.construct_yaml_int(node),
+    f"{_TAG}float": lambda make, node: node.value if ":" in node.value else make.construct_yaml_float(node),
     f"{_TAG}str": lambda _, node: node.value,
     f"{_TAG}timestamp": lambda _, node: node.value,
 }

@@ -9,11 +9,11 @@ from alerting.messages import Message
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Write `value` under `key` on a topic (without any prefix)."""
+    """Write `value` under `key` on a topic (without any prefix); None removes what is there."""
 
     topic: str
     key: str
-    value: msgspec.Struct
+    value: msgspec.Struct | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ under the same ids, so that nothing is told twice and nothing is forgotten.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
-from alerting import escalation, groups, incidents, instants, recovery
+from alerting import escalation, groups, incidents, instants, recovery, silencing
 from alerting.alerts import Alert, restored
 from alerting.answers import Answer
 from alerting.config import Config
@@ -20,20 +20,29 @@ from alerting.effects import Effect, Publish
 from alerting.escalation import Call
 from alerting.evaluator import Evaluator
 from alerting.groups import Group, Groups, Told
+from alerting.inhibition import Inhibitor
 from alerting.messages import Message, instant_of, message_id, step_of
-from alerting.outbox import Outbox, Outcome
+from alerting.muting import Mute, Muting
+from alerting.outbox import Outbox, Outcome, muted
 from alerting.receivers import Integration, Receiver
 from alerting.recovery import Channel
 from alerting.register import Register
 from alerting.signals import OF_RESULTS, Signals
-from streams.contracts import Command, Incident, Notification, OpsEvent
+from alerting.silences import Silences
+from alerting.store import Store
+from streams.contracts import Command, Incident, Notification, OpsEvent, Silence
+
+_CLEAN_EVERY_S = 60.0
 
 
 class Engine:
     """The state of the alerting stream; one at a time writes its topics."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, silences: Iterable[Silence] = ()) -> None:
         self._config = config
+        self.store = Store()
+        self.silences = Silences(silences)
+        self.muting = Muting(Inhibitor(config.inhibit_rules), self.silences, config.time_intervals)
         self.signals = Signals(config.retention, config.result_labels)
         self.register = Register(config)
         self._evaluator = Evaluator(config.rules, self.signals, config.evaluation_interval)
@@ -42,22 +51,34 @@ class Engine:
         self._called: defaultdict[str, set[Channel]] = defaultdict(set)
         self._reached: dict[str, int] = {}
         self._effects: list[Effect] = []
+        self._clean_at = 0.0
+
+    @property
+    def config(self) -> Config:
+        """What it works by."""
+        return self._config
+
+    @property
+    def groups(self) -> Iterable[Group]:
+        """All groups, by the routes of their alerts."""
+        return self._groups
 
     @classmethod
     def restore(
-        cls, config: Config, versions: Iterable[Incident], notifications: Iterable[Notification], now: float
-    ) -> Self:
-        """Take up where the last process stopped, from `ops.incidents` and `ops.notifications`.
+        cls, config: Config, versions: Iterable[Incident], notifications: Iterable[Notification], now: float,
+        silences: Iterable[Silence] = (),
+    ) -> Self:  # fmt: skip
+        """Take up where the last process stopped, from `ops.incidents`, `ops.notifications` and `ops.silences`.
 
         Events and results of the lookback, and the commands, are to be given before the first `tick`.
         """
-        engine = cls(config)
+        engine = cls(config, silences)
         log = list(notifications)
         by_incident = recovery.by_incident(log)
         for name in by_incident:
             engine.register.skip(name)
         for incident in recovery.latest(versions):
-            engine._take_back(incident, recovery.heard(incident, by_incident.get(incident.id, [])), now)
+            engine._take_back(incident, recovery.heard(by_incident.get(incident.id, [])), now)
         engine._outbox.restore(log, engine._again, now)
         for incident in engine.register:
             if recovery.recent(incident, now):
@@ -75,8 +96,20 @@ class Engine:
     def on_alerts(self, alerts: Iterable[Alert], now: float) -> list[Effect]:
         """Take alerts from outside: one without an end is over `resolve_timeout` after its last report."""
         expires_at = now + self._config.resolve_timeout
-        self._take([replace(one, expires_at=expires_at) if one.ends_at is None else one for one in alerts], now)
+        self._take(
+            (replace(one, updated_at=now, expires_at=expires_at if one.ends_at is None else None) for one in alerts),
+            now,
+        )
         return self.tick(now)
+
+    def set_silence(self, silence: Silence, name: str, now: float) -> tuple[str, list[Effect]]:
+        """Make a silence, or change the one that its id names; returns its name. Raises `SilenceError`."""
+        changed = self.silences.set(silence, name, now)
+        return changed[-1].id, [Publish("ops.silences", one.id, one) for one in changed]
+
+    def expire_silence(self, name: str, now: float) -> list[Effect]:
+        """End a silence; raises `SilenceError`."""
+        return [Publish("ops.silences", one.id, one) for one in self.silences.expire(name, now)]
 
     def on_command(self, command: Command, now: float) -> list[Effect]:
         """Do what somebody commands.
@@ -85,19 +118,24 @@ class Engine:
             ValueError: there is no such incident, or the command has no readable time, so it cannot be recorded.
 
         """
-        incident = self.register.get(command.incident)
-        if incident is None:
-            raise ValueError(f"there is no incident {command.incident[:100]!r}")
         at = instants.parse(command.at)
+        incident = self.register.get(command.incident)
+        if incident is None and not (command.action in silencing.ACTIONS and not command.incident):
+            raise ValueError(f"there is no incident {command.incident[:100]!r}")
+        if incident is None:
+            self._effects += silencing.applied(self.silences, command, None, now)
+            return self._drain()
         chain = self.register.chain(incident)
         done = incidents.applied(
-            incident, command, self.register.promise(incident), now, refusal=self._refusal(incident, command),
+            incident, command, self.register.promise(incident), now, refusal=self._refusal(incident, command, now),
             ack_expires=None if chain is None else chain.ack_expires.get(incident.severity),
         )  # fmt: skip
         if done is incident:
             return []
         if command.action == "escalate" and not incidents.is_refused(done):
             done = self._escalate(done, command.target, at, now)
+        if command.action in silencing.ACTIONS and not incidents.is_refused(done):
+            self._effects += silencing.applied(self.silences, command, incident, now)
         self._save(done)
         if done.status != incident.status:
             self._tell_status(done, now)
@@ -126,6 +164,8 @@ class Engine:
             if due is not None and due <= now:
                 self._step(incident, now)
         self._effects += self._outbox.tick(now)
+        if now >= self._clean_at:
+            self._clean(now)
         return self._drain()
 
     def due(self, now: float) -> float:
@@ -138,11 +178,18 @@ class Engine:
 
     def _take(self, alerts: Iterable[Alert], now: float) -> None:
         for alert in alerts:
-            known = self._groups.alert(alert.fingerprint)
-            news = known is None or known.resolved(now) != alert.resolved(now)
-            for group in self._groups.put(alert, now):
+            merged, news = self.store.put(alert, now)
+            self.muting.inhibitor.put(merged)
+            for group in self._groups.put(merged, now):
                 if news:
-                    self._effects.append(Publish("ops.alerts", group.key, alert.state(now)))
+                    self._effects.append(Publish("ops.alerts", group.key, merged.state(now)))
+
+    def _clean(self, now: float) -> None:
+        """Forget what nobody can ask for any more."""
+        self._clean_at = now + _CLEAN_EVERY_S
+        for alert in self.store.forget(now):
+            self.muting.inhibitor.forget(alert)
+        self._effects += [Publish("ops.silences", name, None) for name in self.silences.forget(now)]
 
     def _sync(self, now: float) -> None:
         """Bring the incidents up to date with the alerts of their groups."""
@@ -152,11 +199,20 @@ class Engine:
                 continue
             firing, ended = group.split(now)
             # what fires after the end opens it again, at the group's next notification
-            alerts = ended.values() if incident.status == "resolved" else group.alerts.values()
+            alerts = ended.values() if incident.status == "resolved" else self._heard(group, incident, now)
             updated = self._join(incident, alerts, now)
             if updated.status != "resolved" and not firing and incidents.over(updated):
                 self._save(over := incidents.resolved(updated, now, "every alert is over"))
                 self._tell_status(over, now)
+
+    def _heard(self, group: Group, incident: Incident, now: float) -> list[Alert]:
+        """The alerts of a group that may join its incident: those that nothing mutes, and those it has already."""
+        known = {state.fingerprint for state in incident.alerts}
+        return [
+            alert
+            for name, alert in group.alerts.items()
+            if name in known or self.muting.of(group.route, alert, now) is None
+        ]
 
     def _join(self, incident: Incident, alerts: Iterable[Alert], now: float) -> Incident:
         updated = incidents.joined(incident, alerts, now)
@@ -168,23 +224,50 @@ class Engine:
 
     def _flush(self, group: Group, now: float) -> None:
         receiver = self._config.receivers[group.route.receiver]
-        firing, _ = group.split(now)
-        incident = None if receiver.drain else self._incident(group, list(firing.values()), now)
-        if incident is not None:
-            after, calls = self._advanced(incident, now)
-            told = self._tell_group(group, receiver, after, calls, now)
-            self._call(after, [call for call in calls if not (told and call.target == receiver.name)], now)
-            if after is not incident:
-                self._save(after)
-        if group.done(now):
+        mutes = {
+            name: mute
+            for name, alert in group.alerts.items()
+            if (mute := self.muting.of(group.route, alert, now)) is not None
+        }
+        if not receiver.drain:
+            self._explain(group, mutes, now)
+            firing, ended = (
+                {name: one for name, one in part.items() if name not in mutes} for part in group.split(now)
+            )
+            if firing or ended:
+                self._tell(group, receiver, firing, ended, now)
+        if group.done(now, mutes):
             self._groups.drop(group)
+
+    def _tell(
+        self, group: Group, receiver: Receiver, firing: dict[str, Alert], ended: dict[str, Alert], now: float
+    ) -> None:
+        incident = self._incident(group, list(firing.values()), now)
+        if incident is None:
+            return
+        after, calls = self._advanced(incident, now)
+        told = self._tell_group(group, receiver, after, calls, firing, ended, now)
+        self._call(after, [call for call in calls if not (told and call.target == receiver.name)], now)
+        if after is not incident:
+            self._save(after)
+
+    def _explain(self, group: Group, mutes: Mapping[str, Mute], now: float) -> None:
+        """Record why alerts are not told, once for as long as it stays so."""
+        why = {name: mute for name, mute in mutes.items() if not group.alerts[name].resolved(now)}
+        new = {name: mute for name, mute in why.items() if group.muted.get(name) != mute}
+        group.muted = why
+        incident = self.register.of(group)
+        named = incident.id if incident is not None and incident.status != "resolved" else ""
+        for mute in dict.fromkeys(new.values()):
+            names = sorted(name for name, one in new.items() if one == mute)
+            self._effects.append(muted(named, group, mute, names, now))
 
     def _incident(self, group: Group, firing: Sequence[Alert], now: float) -> Incident | None:
         """The incident of a group, opened or opened again where something fires that nobody was told of."""
         known = self.register.of(group) or self.register.sharing(firing)
         if known is not None and known.status != "resolved":
             self.register.attach(group, known)
-            updated = self._join(known, group.alerts.values(), now)
+            updated = self._join(known, self._heard(group, known, now), now)
             linked = incidents.linked(updated, self._failures(firing))
             return updated if linked is updated else self._save(linked)
         fresh = firing if known is None else incidents.fresh(known, firing)
@@ -200,10 +283,10 @@ class Engine:
         return self._save(incidents.linked(self.register.started(incident, now), self._failures(firing)))
 
     def _tell_group(
-        self, group: Group, receiver: Receiver, incident: Incident, calls: Iterable[Call], now: float
-    ) -> bool:
+        self, group: Group, receiver: Receiver, incident: Incident, calls: Iterable[Call], firing: dict[str, Alert],
+        ended: dict[str, Alert], now: float,
+    ) -> bool:  # fmt: skip
         """Tell the channels of a group's receiver what is new to them; a step that calls it goes with that."""
-        firing, ended = group.split(now)
         step = next((call for call in calls if call.target == receiver.name), None)
         told = False
         for channel, integration in receiver.channels:
@@ -217,7 +300,9 @@ class Engine:
             shown = [*firing.values(), *(ended.values() if integration.send_resolved else ())]
             message = replace(
                 self._message(incident, receiver.name, channel, integration, decision.reason, now, step),
-                alerts=tuple(alert.state(now) for alert in shown), group_labels=group.labels,
+                alerts=tuple(alert.state(now) for alert in shown), group_key=group.key,
+                group_labels=group.labels,
+                firing=tuple(sorted(firing)), resolved=tuple(sorted(ended)),
             )  # fmt: skip
             if incidents.by_hand(incident):
                 self._effects += self._outbox.suppress(message, now, "the incident was resolved by hand")
@@ -268,7 +353,9 @@ class Engine:
                 self._called[incident.id].add((call.target, channel))
                 self._effects += self._outbox.put(message, now)
 
-    def _refusal(self, incident: Incident, command: Command) -> str | None:
+    def _refusal(self, incident: Incident, command: Command, now: float) -> str | None:
+        if command.action in silencing.ACTIONS:
+            return silencing.refusal(command, incident, now)
         if command.action != "escalate":
             return None
         if command.target is not None:
@@ -359,6 +446,7 @@ class Engine:
             if alert.ends_at is None:
                 expires_at = now + self._config.resolve_timeout
                 alert = self._evaluator.restore(alert) or replace(alert, expires_at=expires_at)
+                self.muting.inhibitor.put(self.store.put(alert, now)[0])
             for route in self._groups.routes_of(alert):
                 told = {channel: what for (name, channel), what in heard.told.items() if name == route.receiver}
                 if alert.ends_at is not None and not recovery.untold(alert, incident, told, now):
@@ -386,5 +474,6 @@ class Engine:
                 incident, notification.receiver, notification.channel, integration, notification.reason, at
             ),
             id=notification.id, step=step or None, target=None if step is None else notification.receiver,
-            attempt=notification.attempt,
+            attempt=notification.attempt, firing=None if notification.firing is None else tuple(notification.firing),
+            resolved=None if notification.resolved is None else tuple(notification.resolved),
         )  # fmt: skip

@@ -1,15 +1,20 @@
 """Groups: alerts that are told together, and the decision whether a group is told again."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from alerting.alerts import Alert, Labels, merge
+from alerting.alerts import Alert, Labels
+from alerting.muting import Mute
 from alerting.routing import Route, match
 
 Reason = Literal[
     "first_notification", "new_alerts", "new_resolved", "all_resolved", "repeat_interval_elapsed", "nothing_new"
 ]
+
+
+UNTOLD_S = 86_400.0
+"""How old an end may be that is still told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,10 @@ def decide(
 
 @dataclass(slots=True)
 class Group:
-    """The alerts of one route that share the group labels; `told` is kept per channel of the route's receiver."""
+    """The alerts of one route that share the group labels; `told` is kept per channel of the route's receiver.
+
+    `muted` says, by fingerprint, what was recorded last about alerts that are not told.
+    """
 
     route: Route
     labels: Labels
@@ -63,6 +71,7 @@ class Group:
     flushed: bool = False
     alerts: dict[str, Alert] = field(default_factory=dict)
     told: dict[str, Told] = field(default_factory=dict)
+    muted: dict[str, Mute] = field(default_factory=dict)
 
     def split(self, now: float) -> tuple[dict[str, Alert], dict[str, Alert]]:
         """The alerts that fire, and those that have ended."""
@@ -70,22 +79,26 @@ class Group:
         return firing, {key: alert for key, alert in self.alerts.items() if key not in firing}
 
     def put(self, alert: Alert, now: float) -> None:
-        """Take a report of an alert; one that fires again after it ended has to be told again."""
-        key = alert.fingerprint
-        old = self.alerts.get(key)
-        if old is not None and old.resolved(now) and not alert.resolved(now):
-            self.told = {
-                channel: Told(told.firing - {key}, told.resolved - {key}, told.at)
-                for channel, told in self.told.items()
-            }
-        self.alerts[key] = merged = alert if old is None else merge(old, alert)
-        self.flush_at = flush_time(self, merged, now, new=old is None or old.resolved(now))
+        """Take an alert as it stands now."""
+        old = self.alerts.get(alert.fingerprint)
+        self.alerts[alert.fingerprint] = alert
+        self.flush_at = flush_time(self, alert, now, new=old is None or old.resolved(now))
 
-    def done(self, now: float) -> bool:
-        """Close a flush: forget what has ended; returns whether nothing is left of the group."""
+    def done(self, now: float, muted: Container[str] = ()) -> bool:
+        """Close a flush: forget what has ended; returns whether nothing is left of the group.
+
+        Of what is muted, an end that somebody has still to be told of is kept, for a day.
+        """
         self.flushed = True
         self.flush_at = now + self.route.group_interval
-        self.alerts, _ = self.split(now)
+        firing, ended = self.split(now)
+        self.alerts = firing | {
+            name: alert
+            for name, alert in ended.items()
+            if name in muted
+            and (alert.end or 0.0) > now - UNTOLD_S
+            and any(name in one.firing for one in self.told.values())
+        }
         return not self.alerts
 
 
@@ -95,8 +108,8 @@ def flush_time(group: Group, alert: Alert, now: float, *, new: bool) -> float:
         return group.flush_at
     if new and alert.severity == "P0":
         return min(group.flush_at, now)
-    if not group.flushed:
-        return min(group.flush_at, max(now, alert.starts_at + group.route.group_wait))
+    if not group.flushed and alert.starts_at + group.route.group_wait < now:
+        return min(group.flush_at, now)
     return group.flush_at
 
 
@@ -143,14 +156,6 @@ class Groups:
     def drop(self, group: Group) -> None:
         """Forget a group."""
         self._groups.pop((group.route.path, group.labels), None)
-
-    def alert(self, key: str) -> Alert | None:
-        """An alert by its fingerprint."""
-        return next((group.alerts[key] for group in self._groups.values() if key in group.alerts), None)
-
-    def named(self, key: str) -> Group | None:
-        """A group by its key."""
-        return next((group for group in self._groups.values() if group.key == key), None)
 
     def timers(self, now: float) -> Iterable[float]:
         """When something is due: flushes, and the ends of alerts that nobody refreshes."""

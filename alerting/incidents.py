@@ -27,7 +27,16 @@ MAX_ALERTS = 500
 MAX_TIMELINE = 500
 MAX_REQUESTS = 50
 _MAX_TEXT = 2000
-_SUPPORTED: tuple[Action, ...] = ("acknowledge", "resolve", "escalate", "assign", "note", "phase")
+_SUPPORTED: tuple[Action, ...] = (
+    "acknowledge",
+    "resolve",
+    "escalate",
+    "assign",
+    "note",
+    "phase",
+    "silence",
+    "unsilence",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +220,7 @@ def _refusal(incident: Incident, command: Command) -> str | None:  # noqa: PLR09
     over = incident.status == "resolved"
     if command.action not in _SUPPORTED:
         return f"not supported yet; supported are {', '.join(_SUPPORTED)}"
-    if over and command.action in {"acknowledge", "escalate", "assign"}:
+    if over and command.action in {"acknowledge", "escalate", "assign", "silence"}:
         return "the incident is resolved"
     if over and command.action == "resolve":
         return "the incident is resolved already"
@@ -259,7 +268,8 @@ def _by(command: Command, what: str, reason: str | None) -> Transition:
 
 def _said(command: Command) -> str | None:
     """What a command says, for the timeline."""
-    parts = [command.phase if command.action == "phase" else None, command.target, command.text]
+    until = f"until {command.until}" if command.action == "silence" and command.until else None
+    parts = [command.phase if command.action == "phase" else None, command.target, command.text, until]
     return " ".join(one_line(part, _MAX_TEXT) for part in parts if part) or None
 
 

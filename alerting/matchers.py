@@ -1,41 +1,78 @@
-"""Label matchers as Alertmanager writes them: `= != =~ !~`; regexes are anchored, an absent label is empty."""
+"""Label matchers as Alertmanager writes them: `= != =~ !~`; regexes are anchored, an absent label is empty.
+
+Regexes are RE2, as Alertmanager's are: a pattern from outside takes time linear in the text, whatever it is.
+"""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal, Protocol, cast
+
+import re2
+
+Op = Literal["=", "!=", "=~", "!~"]
 
 _MATCHER = re.compile(
-    r"""\s*(?P<name>[A-Za-z_][A-Za-z0-9_:.-]*|"(?:[^"\\]|\\.)*")\s*(?P<op>=~|!~|!=|=)\s*"""
-    r"""(?P<value>"(?:[^"\\]|\\.)*"|[^\s,"{}]*)\s*"""
+    r"""\s*(?P<name>[A-Za-z_:][A-Za-z0-9_:.-]*|"(?:[^"\\]|\\.)*")\s*(?P<op>=~|!~|!=|=)\s*(?P<value>.*?)\s*""", re.DOTALL
 )
 _ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
+_LONGEST = 4096
+"""Signs of a regular expression: one that is longer is none."""
+_MEMORY = 1 << 20
+"""Bytes that a compiled regular expression may take."""
+
+
+class Pattern(Protocol):
+    """A compiled regular expression."""
+
+    def fullmatch(self, text: str) -> object | None:
+        """Whether the whole text matches, and how."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """One condition on one label."""
+    """One condition on one label; `matcher` makes one."""
 
     name: str
-    op: str
+    op: Op
     value: str
-    _regex: re.Pattern[str] | None = field(default=None, compare=False, repr=False)
+    _regex: Pattern | None = field(default=None, compare=False, repr=False)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether the label satisfies the condition."""
-        actual = labels.get(self.name, "")
+        return self.holds(labels.get(self.name, ""))
+
+    def holds(self, value: str) -> bool:
+        """Whether a value satisfies the condition."""
         if self._regex is None:
-            return (actual == self.value) == (self.op == "=")
-        return (self._regex.fullmatch(actual) is not None) == (self.op == "=~")
+            return (value == self.value) == (self.op == "=")
+        return (self._regex.fullmatch(value) is not None) == (self.op == "=~")
 
     def __str__(self) -> str:
         escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         return f'{self.name}{self.op}"{escaped}"'
 
 
-def _unquote(text: str) -> str:
-    if not text.startswith('"'):
-        return text
-    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[0]), text[1:-1], flags=re.DOTALL)
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> Pattern:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MEMORY
+    return cast("Pattern", re2.compile(pattern, options))
+
+
+def matcher(name: str, op: Op, value: str) -> Matcher:
+    """Make a matcher; raises `ValueError` when its value is no regular expression of RE2."""
+    if op not in {"=~", "!~"}:
+        return Matcher(name, op, value)
+    if len(value) > _LONGEST:
+        raise ValueError(f"a regular expression of more than {_LONGEST} signs")
+    try:
+        return Matcher(name, op, value, _compiled(value))
+    except re2.error as error:
+        said = error.args[0].decode("utf-8", "replace") if error.args else "cannot be read"
+        raise ValueError(f"{value!r} is no regular expression: {said}") from None
 
 
 def parse(text: str) -> tuple[Matcher, ...]:
@@ -47,26 +84,42 @@ def parse(text: str) -> tuple[Matcher, ...]:
     """
     stripped = text.strip()
     inner = stripped[1:-1] if stripped.startswith("{") and stripped.endswith("}") else stripped
-    found: list[Matcher] = []
-    position = 0
-    while position < len(inner):
-        match = _MATCHER.match(inner, position)
-        if match is None:
-            raise ValueError(f'{text!r} is no matcher: write it like severity="P1" or agent=~"ode|pde"')
-        name, op, value = _unquote(match["name"]), match["op"], _unquote(match["value"])
-        try:
-            regex = re.compile(value) if op in {"=~", "!~"} else None
-        except re.error as error:
-            raise ValueError(f"{value!r} in {text!r} is no regular expression: {error}") from error
-        found.append(Matcher(name, op, value, regex))
-        position = match.end()
-        if position < len(inner):
-            if inner[position] != ",":
-                raise ValueError(f"{text!r}: a comma is missing before {inner[position:]!r}")
-            position += 1
-    return tuple(found)
+    return tuple(_one(part, text) for part in _split(inner))
+
+
+def _split(text: str) -> Iterator[str]:
+    """Cut at the commas that stand in no quotes; nothing after the last one is nothing."""
+    start, quoted, escaped = 0, False, False
+    for at, sign in enumerate(text):
+        if sign == "," and not quoted:
+            yield text[start:at]
+            start = at + 1
+        elif sign == '"' and not escaped:
+            quoted = not quoted
+        escaped = sign == "\\" and not escaped
+    if text[start:].strip():
+        yield text[start:]
+
+
+def _one(part: str, text: str) -> Matcher:
+    found = _MATCHER.fullmatch(part)
+    if found is None:
+        raise ValueError(f'{text!r} is no matcher: write it like severity="P1" or agent=~"ode|pde"')
+    return matcher(_value(found["name"], text), cast("Op", found["op"]), _value(found["value"], text))
+
+
+def _value(written: str, text: str) -> str:
+    """What a value says, in quotes or without; a backslash that escapes nothing is itself."""
+    inner = written
+    if written.startswith('"'):
+        if len(written) < 2 or not written.endswith('"'):
+            raise ValueError(f"{text!r}: a quote is not closed, or a comma is missing")
+        inner = written[1:-1]
+    if re.search(r'(?<!\\)(?:\\\\)*"', inner) or (written != inner and re.search(r"(?<!\\)(?:\\\\)*\\$", inner)):
+        raise ValueError(f"{text!r}: a quote inside a value needs a backslash, or a comma is missing")
+    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[0]), inner, flags=re.DOTALL)
 
 
 def all_match(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
     """Whether every matcher holds; none at all hold for everything."""
-    return all(matcher.matches(labels) for matcher in matchers)
+    return all(one.matches(labels) for one in matchers)

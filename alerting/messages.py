@@ -10,7 +10,10 @@ from streams.contracts import AlertState, Incident
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """`id` names the transition for this channel and stays the same over attempts; `step` counts from 1."""
+    """`id` names the transition for this channel and stays the same over attempts; `step` counts from 1.
+
+    `firing` and `resolved` are fingerprints: what the channel knows of its group from now on.
+    """
 
     id: str
     at: float
@@ -20,7 +23,10 @@ class Message:
     incident: Incident
     alerts: tuple[AlertState, ...]
     reason: str
+    group_key: str = ""
     group_labels: Labels = ()
+    firing: tuple[str, ...] | None = None
+    resolved: tuple[str, ...] | None = None
     step: int | None = None
     target: str | None = None
     attempt: int = 1

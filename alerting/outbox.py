@@ -12,13 +12,15 @@ One message at a time for an incident on a channel, so that none overtakes anoth
 A message's id is known once it was intended: putting it again does nothing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from alerting import instants
 from alerting.effects import Effect, Notify, Publish
+from alerting.groups import Group
 from alerting.messages import Message
+from alerting.muting import Mute
 from streams.contracts import Notification
 
 TOPIC = "ops.notifications"
@@ -68,8 +70,21 @@ def record(
         id=message.id, incident=message.incident.id, receiver=message.receiver, channel=message.channel,
         reason=message.reason, status=status, attempt=message.attempt, at=instants.show(at),
         error=None if error is None else error[:_MAX_ERROR], dedup_key=message.dedup_key,
+        firing=None if message.firing is None else list(message.firing),
+        resolved=None if message.resolved is None else list(message.resolved),
     )  # fmt: skip
     return Publish(TOPIC, message.incident.id, notification)
+
+
+def muted(incident: str, group: Group, mute: Mute, names: Sequence[str], at: float) -> Publish:
+    """Write for the topic why alerts (by fingerprint) are not told; `incident` is "" where there is none."""
+    key = incident or group.key
+    notification = Notification(
+        id=f"{key}.{round(at * 1000)}.{group.route.receiver}.{mute.reason}", incident=incident,
+        receiver=group.route.receiver, channel="", reason=mute.reason, status="suppressed", attempt=0,
+        at=instants.show(at), error=f"by {', '.join(mute.by)}"[:_MAX_ERROR], firing=list(names),
+    )  # fmt: skip
+    return Publish(TOPIC, key, notification)
 
 
 class Outbox:

@@ -22,7 +22,7 @@ class Secret:
 
 OWN_HEADERS = frozenset({
     "auto-submitted", "bcc", "cc", "content-transfer-encoding", "content-type", "date", "from", "in-reply-to",
-    "message-id", "mime-version", "references", "reply-to", "sender", "subject", "to",
+    "message-id", "mime-version", "references", "sender", "subject", "to",
 })  # fmt: skip
 """Headers of a mail that are the program's, in small letters."""
 
@@ -52,6 +52,7 @@ class Slack:
     channel: str | None = None
     username: str | None = None
     icon_emoji: str | None = None
+    authorization: Secret | None = None
     send_resolved: bool = False
 
 
@@ -63,16 +64,19 @@ class Webhook:
     url: Secret
     max_alerts: int = 0
     timeout: float = 10.0
+    authorization: Secret | None = None
     send_resolved: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagerDuty:
-    """A PagerDuty service, by its Events v2 routing key."""
+    """A PagerDuty service, by the routing key of Events v2 or, with `generic`, the service key of Events v1."""
 
     kind: ClassVar[str] = "pagerduty"
     routing_key: Secret
     url: str = "https://events.pagerduty.com/v2/enqueue"
+    generic: bool = False
+    authorization: Secret | None = None
     send_resolved: bool = True
 
 

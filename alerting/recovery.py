@@ -7,14 +7,12 @@ from typing import get_args
 
 from alerting import incidents, instants
 from alerting.alerts import Alert
-from alerting.groups import Reason, Told
+from alerting.groups import UNTOLD_S, Reason, Told
 from alerting.messages import step_of
 from streams.contracts import Incident, Notification
 
 Channel = tuple[str, str]
 """A receiver's name and a channel's."""
-UNTOLD_S = 86_400.0
-"""How old an end may be that is still told."""
 _OF_GROUPS = frozenset(get_args(Reason))
 
 
@@ -58,7 +56,7 @@ def by_incident(notifications: Iterable[Notification]) -> dict[str, list[Notific
     return found
 
 
-def heard(incident: Incident, notifications: Iterable[Notification]) -> Heard:
+def heard(notifications: Iterable[Notification]) -> Heard:
     """Put together who knows what: an intent counts, whether it is delivered is the outbox's business."""
     first: dict[str, Notification] = {}
     for notification in notifications:
@@ -68,27 +66,10 @@ def heard(incident: Incident, notifications: Iterable[Notification]) -> Heard:
     for notification in first.values():
         channel = (notification.receiver, notification.channel)
         if notification.reason in _OF_GROUPS:
-            told[channel] = _known_at(incident, instants.parse(notification.at))
+            told[channel] = Told(
+                frozenset(notification.firing or ()), frozenset(notification.resolved or ()),
+                instants.parse(notification.at),
+            )  # fmt: skip
         elif notification.status != "suppressed" and step_of(notification.id) is not None:
             called.add(channel)
     return Heard(told, frozenset(called))
-
-
-def _known_at(incident: Incident, at: float) -> Told:
-    """What fired and what had ended at an instant: by the timeline, else by the alerts' own times."""
-    firing: set[str] = set()
-    ended: set[str] = set()
-    noted: set[str] = set()
-    for entry in incident.timeline:
-        if entry.what in {"joined", "ended"} and (entry.reason or "").endswith("]"):
-            name = (entry.reason or "").rpartition("[")[2].rstrip("]")
-            noted.add(name)
-            if instants.parse(entry.at) <= at:
-                firing, ended = (firing | {name}, ended - {name}) if entry.what == "joined" else (
-                    firing - {name}, ended | {name},
-                )  # fmt: skip
-    for state in incident.alerts:
-        if state.fingerprint not in noted and instants.parse(state.starts_at) <= at:
-            over = state.ends_at is not None and instants.parse(state.ends_at) <= at
-            (ended if over else firing).add(state.fingerprint)
-    return Told(frozenset(firing), frozenset(ended), at)

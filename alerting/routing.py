@@ -21,6 +21,8 @@ class RouteSpec:
     repeat_interval: float | None = None
     matchers: tuple[Matcher, ...] = ()
     goes_on: bool = False
+    mute_time_intervals: tuple[str, ...] = ()
+    active_time_intervals: tuple[str, ...] = ()
     routes: "tuple[RouteSpec, ...]" = ()
 
 
@@ -35,6 +37,8 @@ class Route:
     repeat_interval: float = 14_400.0
     matchers: tuple[Matcher, ...] = ()
     goes_on: bool = False
+    mute_time_intervals: tuple[str, ...] = ()
+    active_time_intervals: tuple[str, ...] = ()
     routes: "tuple[Route, ...]" = ()
     path: tuple[int, ...] = ()
     key: str = "{}"
@@ -76,6 +80,8 @@ def resolve(spec: RouteSpec, parent: Route | None = None, path: tuple[int, ...] 
         **own,
         matchers=spec.matchers,
         goes_on=spec.goes_on,
+        mute_time_intervals=spec.mute_time_intervals,  # of a route alone: no child inherits them
+        active_time_intervals=spec.active_time_intervals,
         path=path,
         key=_matchers_key(spec.matchers) if parent is None else f"{parent.key}/{_matchers_key(spec.matchers)}",
     )

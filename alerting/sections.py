@@ -1,6 +1,7 @@
 """The sections of `config/alerting.yaml` as msgspec types: which keys there are, their types, Alertmanager's defaults.
 
-What Alertmanager has and is not done here yet is refused by name (`refuse_later`), never ignored.
+What Alertmanager has besides is either passed over, and said so (`accepted`: its texts, which are the runbook's here),
+or refused by name: never ignored in silence.
 """
 
 from typing import Annotated, Any, Literal
@@ -8,7 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from alerting import durations, expressions, matchers
-from alerting.documents import Document, Place
+from alerting.documents import Document, Place, spell
+from alerting.receivers import OWN_HEADERS
 from alerting.text import Template
 from streams.contracts import Severity
 
@@ -61,6 +63,37 @@ class Section(msgspec.Struct, forbid_unknown_fields=True):
     """A mapping whose keys are known."""
 
 
+Scalar = str | int | float | bool
+"""What is a text, and may be written without quotes."""
+
+
+class BasicAuthSection(Section):
+    """`basic_auth` of an `http_config`."""
+
+    username: str = ""
+    password: str | None = None
+    password_file: str | None = None
+
+
+class AuthorizationSection(Section):
+    """`authorization` of an `http_config`."""
+
+    type: str = "Bearer"
+    credentials: str | None = None
+    credentials_file: str | None = None
+
+
+class HttpSection(Section):
+    """`http_config`: how to log in at a receiver."""
+
+    basic_auth: BasicAuthSection | None = None
+    authorization: AuthorizationSection | None = None
+    bearer_token: str | None = None
+    bearer_token_file: str | None = None
+    follow_redirects: bool = False
+    enable_http2: bool = False
+
+
 class GlobalSection(Section):
     """`global`; ours alone are `pagerduty_routing_key`, `evaluation_interval` and `external_url`."""
 
@@ -70,12 +103,15 @@ class GlobalSection(Section):
     smtp_auth_username: str | None = None
     smtp_auth_password: str | None = None
     smtp_auth_password_file: str | None = None
+    smtp_auth_secret: str | None = None
+    smtp_auth_identity: str | None = None
     smtp_require_tls: bool = True
     slack_api_url: str | None = None
     slack_api_url_file: str | None = None
     pagerduty_url: str = "https://events.pagerduty.com/v2/enqueue"
     pagerduty_routing_key: str | None = None
     pagerduty_routing_key_file: str | None = None
+    http_config: HttpSection | None = None
     resolve_timeout: Seconds = Seconds(300)
     evaluation_interval: Seconds = Seconds(15)
     external_url: str = ""
@@ -90,10 +126,49 @@ class RouteSection(Section):
     group_interval: Seconds | None = None
     repeat_interval: Seconds | None = None
     matchers: list[Selector] = []
-    match: dict[str, str] = {}
-    match_re: dict[str, str] = {}
+    match: dict[str, Scalar] = {}
+    match_re: dict[str, Scalar] = {}
     goes_on: bool = msgspec.field(default=False, name="continue")
+    mute_time_intervals: list[str] = []
+    active_time_intervals: list[str] = []
     routes: "list[RouteSection]" = []
+
+
+class InhibitSection(Section):
+    """One of `inhibit_rules`."""
+
+    source_match: dict[str, Scalar] = {}
+    source_match_re: dict[str, Scalar] = {}
+    source_matchers: list[Selector] = []
+    target_match: dict[str, Scalar] = {}
+    target_match_re: dict[str, Scalar] = {}
+    target_matchers: list[Selector] = []
+    equal: list[str] = []
+
+
+class TimesSection(Section, kw_only=True):
+    """One of an interval's `times`."""
+
+    start_time: str
+    end_time: str
+
+
+class IntervalSection(Section):
+    """One of a time interval's `time_intervals`."""
+
+    times: list[TimesSection] = []
+    weekdays: list[str] = []
+    days_of_month: list[str | int] = []
+    months: list[str | int] = []
+    years: list[str | int] = []
+    location: str = "UTC"
+
+
+class NamedIntervalSection(Section, kw_only=True):
+    """One of `time_intervals`."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    time_intervals: list[IntervalSection] = []
 
 
 class EmailSection(Section, kw_only=True):
@@ -106,6 +181,8 @@ class EmailSection(Section, kw_only=True):
     auth_username: str | None = None
     auth_password: str | None = None
     auth_password_file: str | None = None
+    auth_secret: str | None = None
+    auth_identity: str | None = None
     require_tls: bool | None = None
     headers: dict[str, str] = {}
     send_resolved: bool = False
@@ -119,6 +196,7 @@ class SlackSection(Section):
     channel: str | None = None
     username: str | None = None
     icon_emoji: str | None = None
+    http_config: HttpSection | None = None
     send_resolved: bool = False
 
 
@@ -129,6 +207,7 @@ class WebhookSection(Section):
     url_file: str | None = None
     max_alerts: Annotated[int, msgspec.Meta(ge=0)] = 0
     timeout: Seconds | None = None
+    http_config: HttpSection | None = None
     send_resolved: bool = True
 
 
@@ -137,7 +216,10 @@ class PagerDutySection(Section):
 
     routing_key: str | None = None
     routing_key_file: str | None = None
+    service_key: str | None = None
+    service_key_file: str | None = None
     url: str | None = None
+    http_config: HttpSection | None = None
     send_resolved: bool = True
 
 
@@ -209,6 +291,9 @@ class ConfigSection(Section, kw_only=True):
     route: RouteSection
     receivers: list[ReceiverSection]
     globals: GlobalSection = msgspec.field(default_factory=GlobalSection, name="global")
+    inhibit_rules: list[InhibitSection] = []
+    time_intervals: list[NamedIntervalSection] = []
+    mute_time_intervals: list[NamedIntervalSection] = []
     people: dict[str, PersonSection] = {}
     escalation: list[ChainSection] = []
     severities: dict[Severity, SeveritySection] = {}
@@ -217,31 +302,52 @@ class ConfigSection(Section, kw_only=True):
 
 
 _LATER = frozenset({
-    "inhibit_rules", "time_intervals", "mute_time_intervals", "active_time_intervals", "templates", "rotations",
-    "silences", "http_config", "tls_config", "smtp_tls_config", "smtp_auth_secret", "smtp_auth_identity",
+    "rotations", "silences", "tls_config", "smtp_tls_config", "oauth2", "proxy_url", "proxy_from_environment",
     "discord_configs", "jira_configs", "msteams_configs", "msteamsv2_configs", "opsgenie_configs", "pushover_configs",
     "rocketchat_configs", "sns_configs", "telegram_configs", "victorops_configs", "webex_configs", "wechat_configs",
 })  # fmt: skip
-_LATER_IN_CHANNELS = frozenset({
-    "actions", "auth_identity", "auth_secret", "blocks", "callback_id", "class", "client", "client_url", "color",
-    "component", "description", "details", "fallback", "fields", "footer", "group", "html", "icon_url", "image_url",
-    "images", "link_names", "links", "message", "pretext", "service_key", "service_key_file", "severity",
-    "short_fields", "source", "text", "thumb_url", "title", "title_link",
+_WORDS = frozenset({
+    "actions", "blocks", "callback_id", "class", "client", "client_url", "color", "component", "description", "details",
+    "fallback", "fields", "footer", "group", "html", "icon_url", "image_url", "images", "link_names", "links",
+    "message", "mrkdwn_in", "pretext", "severity", "short_fields", "source", "text", "thumb_url", "title", "title_link",
 })  # fmt: skip
+"""Of a channel: what its texts look like."""
+_VENDORS = ("opsgenie_", "victorops_", "wechat_", "webex_", "telegram_", "rocketchat_", "jira_", "sns_")
+"""Keys of `global` that begin so are the defaults of channels that are refused where somebody uses them."""
 _SECTIONS = frozenset({"global", "route", "receivers", "people"})
 
 
-def refuse_later(document: Document) -> None:
-    """Refuse what Alertmanager has, or is planned, and is not done yet; raises `ConfigError`."""
-    _refuse(document, document.value, ())
+def accepted(document: Document) -> tuple[Document, list[str]]:
+    """Leave out what is passed over; returns the rest, and what to say of it.
+
+    Raises:
+        ConfigError: Alertmanager has it, or it is planned, and it is not done yet.
+
+    """
+    notices: list[str] = []
+    if isinstance(document.value, dict) and document.value.get("templates"):
+        notices.append("templates are not used: notifications are in the words of the runbook")
+    value = _kept(document, document.value, (), notices)
+    return Document(document.file, value, document.lines), notices
 
 
-def _refuse(document: Document, value: Any, path: Place) -> None:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    in_channel = any(str(step).endswith("_configs") for step in path)
-    for key, item in items:
+def _kept(document: Document, value: Any, path: Place, notices: list[str]) -> Any:
+    if isinstance(value, list):
+        return [_kept(document, item, (*path, index), notices) for index, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    in_channel = len(path) > 1 and str(path[-2]).endswith("_configs")
+    made = {}
+    words = []
+    for key, item in value.items():
         here = (*path, key)
-        if key in _LATER or (in_channel and key in _LATER_IN_CHANNELS):
+        if key in _LATER and (path[:1] or ("",))[0] in {*_SECTIONS, ""}:
             raise document.error(here, "not supported yet", "leave it out")
-        if key != "headers" and (path or key in _SECTIONS):
-            _refuse(document, item, here)
+        if (in_channel and key in _WORDS) or (path[-1:] == ("headers",) and key.lower() in OWN_HEADERS):
+            words.append(key)
+        elif not (path == ("global",) and key.startswith(_VENDORS)) and here != ("templates",):
+            known = path or key in _SECTIONS
+            made[key] = _kept(document, item, here, notices) if known else item
+    if words:
+        notices.append(f"{spell(path)}: {', '.join(words)} not used: notifications are in the words of the runbook")
+    return made

@@ -68,7 +68,7 @@ class Outgoing(NamedTuple):
 
     topic: str
     key: bytes
-    value: bytes
+    value: bytes | None
 
 
 Send = Callable[[Sequence[Outgoing]], Awaitable[None]]
@@ -194,9 +194,8 @@ class Stream:
         records: list[Outgoing] = []
         for effect in effects:
             if isinstance(effect, Publish):
-                records.append(
-                    Outgoing(self._topics[effect.topic], effect.key.encode(), msgspec.json.encode(effect.value))
-                )
+                value = None if effect.value is None else msgspec.json.encode(effect.value)
+                records.append(Outgoing(self._topics[effect.topic], effect.key.encode(), value))
                 continue
             if records:
                 await self._send(records)

@@ -29,7 +29,7 @@ from alerting.stream import Batch, CaughtUp, Stream
 from sciagents import shipped
 from sciagents.tail import Tail, read_all
 from streams import declare, logs, process
-from streams.contracts import Command, Incident, Notification, Severity
+from streams.contracts import Command, Incident, Notification, Severity, Silence
 from streams.emit import Emitter, Outgoing
 from streams.topics import names
 
@@ -104,6 +104,7 @@ def make_app(settings: AlertingSettings, config: Config) -> faust.App:
         _all(settings.kafka, topics["ops.incidents"], Incident),
         _all(settings.kafka, topics["ops.notifications"], Notification),
         now,
+        _latest(settings.kafka, topics["ops.silences"]),
     )
     emitter = Emitter(settings.kafka)
     batches = app.channel(maxsize=0)
@@ -198,6 +199,8 @@ def _all(kafka: str, topic: str, kind: type[T]) -> list[T]:
     decoder = msgspec.json.Decoder(kind)
     found = []
     for record in read_all(kafka, topic, _READ_S):
+        if record.value() is None:
+            continue
         try:
             found.append(decoder.decode(record.value() or b""))
         except msgspec.DecodeError as error:
@@ -205,6 +208,11 @@ def _all(kafka: str, topic: str, kind: type[T]) -> list[T]:
                 "record_ignored", topic=topic, partition=record.partition(), offset=record.offset(), error=str(error)
             )
     return found
+
+
+def _latest(kafka: str, topic: str) -> list[Silence]:
+    """The last version of each silence; one that was removed may come back, and is forgotten again."""
+    return list({silence.id: silence for silence in _all(kafka, topic, Silence)}.values())
 
 
 def _measure(engine: Engine, alerting: Stream) -> None:

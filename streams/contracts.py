@@ -157,6 +157,7 @@ class AlertState(msgspec.Struct, kw_only=True):
     ends_at: str | None = None
     status: Literal["firing", "resolved"] = "firing"
     fingerprint: str = ""
+    generator_url: str = ""
 
 
 class Transition(msgspec.Struct, kw_only=True):
@@ -191,7 +192,10 @@ class Incident(msgspec.Struct, kw_only=True):
 
 
 class Command(msgspec.Struct, kw_only=True):
-    """What somebody does to an incident (`ops.commands`); `id` makes applying it twice change nothing."""
+    """What somebody does (`ops.commands`); `id` makes applying it twice change nothing.
+
+    `silence` and `unsilence` may name no incident (""): then `matchers` say what, or `target` which silence.
+    """
 
     incident: str
     action: Action
@@ -202,10 +206,25 @@ class Command(msgspec.Struct, kw_only=True):
     target: str | None = None
     phase: Phase | None = None
     until: str | None = None
+    matchers: list[str] = []
+    starts_at: str | None = None
+
+
+class Silence(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody does not want to hear of for a while (`ops.silences`, whole in each version)."""
+
+    id: str = ""
+    matchers: list[str]
+    starts_at: str
+    ends_at: str
+    created_by: str
+    comment: str = ""
+    updated_at: str = ""
+    incident: str | None = None
 
 
 class Notification(msgspec.Struct, kw_only=True):
-    """One attempt to tell somebody (`ops.notifications`), with its reason and its outcome."""
+    """One attempt to tell somebody (`ops.notifications`), with its reason, its outcome, and the alerts it tells of."""
 
     id: str
     incident: str
@@ -217,3 +236,5 @@ class Notification(msgspec.Struct, kw_only=True):
     at: str
     error: str | None = None
     dedup_key: str | None = None
+    firing: list[str] | None = None
+    resolved: list[str] | None = None

@@ -48,6 +48,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("ops.incidents", "compact", -1),
     TopicSpec("ops.notifications", "compact,delete", 30 * _DAY_MS),
     TopicSpec("ops.commands", "delete", 7 * _DAY_MS),
+    TopicSpec("ops.silences", "compact", -1, internal=True),
 )
 
 

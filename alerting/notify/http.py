@@ -21,14 +21,17 @@ _SHOWN = 200
 _TRY_AGAIN = frozenset({408, 425, 429})
 
 
-async def post(client: httpx.AsyncClient, url: Secret, body: Any, timeout_s: float = 10.0) -> Outcome:
+async def post(
+    client: httpx.AsyncClient, url: Secret, body: Any, timeout_s: float = 10.0, authorization: Secret | None = None
+) -> Outcome:
     """Post a value as JSON: 2xx is delivered; 408, 425, 429, 5xx and silence are tried again; the rest is permanent."""
     content = msgspec.json.encode(body)
+    headers = {"content-type": "application/json"}
+    if authorization is not None:
+        headers["authorization"] = authorization.reveal()
     try:
         async with asyncio.timeout(timeout_s):  # of the whole, however slowly the answer drips
-            request = client.build_request(
-                "POST", url.reveal(), content=content, headers={"content-type": "application/json"}
-            )
+            request = client.build_request("POST", url.reveal(), content=content, headers=headers)
             response = await client.send(request, stream=True, follow_redirects=False)
             try:
                 answer = await _start_of(response)

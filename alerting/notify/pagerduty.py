@@ -1,4 +1,4 @@
-"""PagerDuty: Events v2, one `dedup_key` for an incident's life; trigger, acknowledge, resolve."""
+"""PagerDuty: Events v2 (or v1, by a service key), one key for an incident's life; trigger, acknowledge, resolve."""
 
 from typing import Any, Literal, cast
 
@@ -26,7 +26,8 @@ class PagerDutyNotifier:
     async def send(self, message: Message) -> Outcome:
         """Send one event."""
         pagerduty = cast("PagerDuty", message.integration)
-        outcome = await post(self._client, Secret(pagerduty.url), payload(message))
+        body = generic(message) if pagerduty.generic else payload(message)
+        outcome = await post(self._client, Secret(pagerduty.url), body, authorization=pagerduty.authorization)
         key = pagerduty.routing_key.reveal()
         return Outcome(outcome.status, outcome.error and outcome.error.replace(key, "***"), outcome.after)
 
@@ -50,7 +51,35 @@ def payload(message: Message) -> dict[str, Any]:
     }
     if event["event_action"] != "trigger":
         return event
-    details = {
+    event["payload"] = {
+        "summary": text.subject(incident)[:SUMMARY_LIMIT],
+        "source": text.one_line(incident.affected, 200) or text.PRODUCT,
+        "severity": _SEVERITIES[incident.severity],
+        "timestamp": incident.started_at,
+        "custom_details": _details(message),
+    }
+    if message.external_url:
+        event["links"] = [{"href": message.external_url, "text": incident.id}]
+    return event
+
+
+def generic(message: Message) -> dict[str, Any]:
+    """Write a message as an event of version 1, which has a description and no severity."""
+    event: dict[str, Any] = {
+        "service_key": cast("PagerDuty", message.integration).routing_key.reveal(),
+        "event_type": action(message),
+        "incident_key": message.dedup_key,
+        "description": text.subject(message.incident)[:SUMMARY_LIMIT],
+        "details": _details(message),
+    }
+    if event["event_type"] == "trigger" and message.external_url:
+        event |= {"client": text.PRODUCT, "client_url": message.external_url}
+    return event
+
+
+def _details(message: Message) -> dict[str, Any]:
+    incident = message.incident
+    return {
         "incident": incident.id,
         "phase": incident.phase,
         "impact": incident.impact,
@@ -61,13 +90,3 @@ def payload(message: Message) -> dict[str, Any]:
         ],
         "next_steps": [text.one_line(step, _DETAIL_LIMIT) for step in text.next_steps(message)],
     }
-    event["payload"] = {
-        "summary": text.subject(incident)[:SUMMARY_LIMIT],
-        "source": text.one_line(incident.affected, 200) or text.PRODUCT,
-        "severity": _SEVERITIES[incident.severity],
-        "timestamp": incident.started_at,
-        "custom_details": details,
-    }
-    if message.external_url:
-        event["links"] = [{"href": message.external_url, "text": incident.id}]
-    return event

@@ -26,7 +26,8 @@ class SlackNotifier:
 
     async def send(self, message: Message) -> Outcome:
         """Send one message."""
-        return await post(self._client, cast("Slack", message.integration).api_url, payload(message))
+        slack = cast("Slack", message.integration)
+        return await post(self._client, slack.api_url, payload(message), authorization=slack.authorization)
 
 
 def payload(message: Message) -> dict[str, Any]:

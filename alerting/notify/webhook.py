@@ -22,7 +22,8 @@ class WebhookNotifier:
     async def send(self, message: Message) -> Outcome:
         """Send one message."""
         webhook = cast("Webhook", message.integration)
-        return await post(self._client, webhook.url, payload(message, webhook.max_alerts), webhook.timeout)
+        body = payload(message, webhook.max_alerts)
+        return await post(self._client, webhook.url, body, webhook.timeout, webhook.authorization)
 
 
 def payload(message: Message, max_alerts: int = 0) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def payload(message: Message, max_alerts: int = 0) -> dict[str, Any]:
             annotations["escalation_step"] = str(message.step)
     return {
         "version": "4",
-        "groupKey": message.incident.group_key,
+        "groupKey": message.group_key or message.incident.group_key,
         "truncatedAlerts": len(message.alerts) - len(alerts),
         "status": message.status,
         "receiver": message.receiver,
@@ -54,7 +55,7 @@ def _alert(state: AlertState) -> dict[str, Any]:
         "annotations": state.annotations,
         "startsAt": state.starts_at,
         "endsAt": state.ends_at or _NEVER,
-        "generatorURL": "",
+        "generatorURL": state.generator_url,
         "fingerprint": state.fingerprint,
     }
 

@@ -17,7 +17,7 @@ from alerting.effects import Notify, Publish
 from alerting.engine import Engine
 from alerting.messages import Message
 from alerting.outbox import DELIVERED, Outcome
-from streams.contracts import Command, Incident, Notification, OpsEvent
+from streams.contracts import Command, Incident, Notification, OpsEvent, Silence
 
 CASES = yaml.safe_load((Path(__file__).parent / "alerting.yaml").read_text())
 EPOCH = 1_790_000_000.0
@@ -48,6 +48,7 @@ class World:
     incidents: list[Incident] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
+    silences: dict[str, Silence] = field(default_factory=dict)
     events: list[OpsEvent] = field(default_factory=list)
     got: dict[str, list[tuple[float, Message]]] = field(default_factory=lambda: defaultdict(list))
     pushed: list[list[Alert]] = field(default_factory=list)
@@ -65,6 +66,8 @@ class World:
                     self.incidents.append(msgspec.json.decode(msgspec.json.encode(value), type=Incident))
                 case Publish(topic="ops.notifications", value=value):
                     self.notifications.append(value)
+                case Publish(topic="ops.silences", key=key, value=value):
+                    self.silences[key] = value
                 case Notify(message=message):
                     self.send(message, now)
 
@@ -84,11 +87,16 @@ class World:
     def start(self, now):
         """Start a process: what is on the topics is all it knows."""
         self.outcomes.clear()
-        self.engine = Engine.restore(load_config(self.case["config"]), self.incidents, self.notifications, now)
+        self.engine = Engine.restore(
+            load_config(self.case["config"]), self.incidents, self.notifications, now, list(self.silences.values())
+        )
         for event in self.events:
             self.engine.on_event(event, now)
         for command in self.commands:
             self.perform(self.engine.on_command(command, now), now)
+        if self.case.get("repush"):  # as whoever sends alerts from outside does
+            for alerts in self.pushed:
+                self.perform(self.engine.on_alerts(alerts, now), now)
 
     def deliver(self, now):
         at, _, message, outcome = heapq.heappop(self.outcomes)
@@ -142,6 +150,12 @@ class World:
             case "event":
                 self.events.append(value)
                 self.engine.on_event(value, now)
+            case "silence" if "expire" in value:
+                self.perform(self.engine.expire_silence(value["expire"], now), now)
+            case "silence":
+                first, last = (instants.show(EPOCH + at) for at in value["span"])
+                wanted = Silence(matchers=value["matchers"], starts_at=first, ends_at=last, created_by="ada")
+                self.perform(self.engine.set_silence(wanted, value["id"], now)[1], now)
             case "command":
                 command = Command(incident=self.incidents[-1].id, at=instants.show(now), **value)
                 self.commands.append(command)
@@ -154,11 +168,14 @@ def happenings_of(case):
             Alert(
                 label_set({"alertname": name, **push.get("labels", {})}),
                 EPOCH + span[0],
+                push.get("annotations", {}),
                 ends_at=EPOCH + span[1] if len(span) == 2 else None,
             )
             for name, span in push["alerts"].items()
         ]
         yield EPOCH + push["at"], "push", alerts
+    for one in case.get("silence", []):
+        yield EPOCH + one["at"], "silence", one
     for one in case.get("killed", []):
         yield EPOCH + one["at"], "kill", None
         yield EPOCH + one["started"], "start", None
@@ -198,6 +215,8 @@ def test_every_receiver_gets_exactly_what_is_wanted(case):
             for name, span in want["alerts"].items():
                 assert alerts[name] == pytest.approx(span, abs=want.get("tolerance", 0.002)), (receiver, told)
             assert step == want.get("step"), (receiver, told)
+        for (_, message), want in zip(got, wanted, strict=True):
+            assert all(state.annotations == want.get("annotations", state.annotations) for state in message.alerts)
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,7 @@ def test_topics_are_made_described_and_checked(shell):
     code, out, _ = (shell / "topics create --json")()
     assert code == 0
     assert f"{shell.prefix}compute.requests" in json.loads(out)["created"]
-    assert (shell / "topics check")() == (0, "all 13 topics are as they should be\n", "")
+    assert (shell / "topics check")() == (0, "all 14 topics are as they should be\n", "")
     code, out, _ = (shell / "topics describe --json")()
     assert {row["topic"]: row["partitions"] for row in json.loads(out)}[f"{shell.prefix}ops.incidents"] == 4
 

@@ -3,7 +3,7 @@
 import pytest
 from unit.alerting.making import NOW, make_alert
 
-from alerting.alerts import Alert, fingerprint, label_set, loses_data, merge, severity_of, worst
+from alerting.alerts import Alert, fingerprint, label_set, loses_data, severity_of, worst
 
 
 @pytest.mark.parametrize(
@@ -42,21 +42,6 @@ def test_loses_data(labels, expected):
 
 
 LABELS = make_alert().labels
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "span"),
-    [
-        pytest.param((5, None), (9, None), (5, None), id="the earliest start"),
-        pytest.param((5, None), (5, 8), (5, 8), id="an end comes"),
-        pytest.param((5, 9), (6, 8), (5, 9), id="the latest end"),
-        pytest.param((5, 9), (6, None), (5, None), id="fires on: no end"),
-        pytest.param((5, 7), (9, None), (9, None), id="after the end: a new alert"),
-    ],
-)
-def test_merge(old, new, span):
-    made = merge(*(Alert(LABELS, NOW + s, ends_at=None if e is None else NOW + e) for s, e in (old, new)))
-    assert (made.starts_at - NOW, made.ends_at and made.ends_at - NOW) == span
 
 
 def test_an_alert_ends_when_nobody_repeats_it():

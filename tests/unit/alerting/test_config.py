@@ -163,23 +163,35 @@ def test_defaults_are_alertmanagers(read):
             "alerting.yaml:4: receivers[0].email_configs[0]: 'localhost' is no address"
             " (HOST:PORT, such as localhost:25)", id="a smarthost",
         ),
-        pytest.param(
-            BASE.replace("{to:", "{headers: {Subject: x}, to:"),
-            "alerting.yaml:4: receivers[0].email_configs[0].headers.Subject: not supported yet (leave it out)",
-            id="a header that is ours",
-        ),
         *(
             pytest.param(BASE + f"{key}: {value}\n", f"alerting.yaml:5: {key}: {LATER}", id=key)
             for key, value in [
-                ("rotations", "{primary: {members: [ada]}}"), ("inhibit_rules", "[]"),
-                ("time_intervals", "[{name: x}]"),
-                ("templates", "['*.tmpl']"), ("silences", "[]"),
+                ("rotations", "{primary: {members: [ada]}}"), ("silences", "[]"),
             ]
         ),
         pytest.param(
-            BASE.replace("{to:", "{html: x, to:"),
-            "alerting.yaml:4: receivers[0].email_configs[0].html: not supported yet (leave it out)",
-            id="what Alertmanager's channels have and ours do not yet",
+            BASE.replace("{receiver: team}", "{receiver: team, routes: [{mute_time_intervals: [x]}]}"),
+            "alerting.yaml:3: route.routes[0].mute_time_intervals[0]: no time interval 'x'"
+            " (time_intervals holds none)", id="a time interval that is not there",
+        ),
+        pytest.param(
+            BASE.replace("{receiver: team}", "{receiver: team, mute_time_intervals: [x]}"),
+            "alerting.yaml:3: route.mute_time_intervals: the root route is always heard (move it to a child)",
+            id="the root muted",
+        ),
+        pytest.param(
+            BASE + "time_intervals:\n  - name: x\n    time_intervals:\n      - weekdays: ['friday:monday']\n",
+            "alerting.yaml:8: time_intervals[0].time_intervals[0].weekdays: 'friday:monday' ends before it begins",
+            id="a range of weekdays",
+        ),
+        pytest.param(
+            BASE + "inhibit_rules:\n  - source_match_re: {a: '('}\n",
+            "alerting.yaml:6: inhibit_rules[0].source_match_re.a: '(' is no regular expression: missing ): (",
+            id="a regular expression",
+        ),
+        pytest.param(
+            BASE.replace("{receiver: team}", "{receiver: team, group_by: ['...', a]}"),
+            "alerting.yaml:3: route.group_by: '...' stands for all labels, and alone", id="all labels and another",
         ),
         pytest.param(
             BASE.replace("email_configs: [{to: ops-team@example.com}]", "opsgenie_configs: [{}]"),
@@ -191,6 +203,34 @@ def test_what_is_wrong_is_told_with_its_place(read, text, said):
     with pytest.raises(ConfigError) as error:
         read(text)
     assert str(error.value) == said
+
+
+def test_what_is_passed_over_is_said(read):
+    """Texts of Alertmanager's channels are in its template language: the runbook's words stand in their place."""
+    text = (
+        BASE.replace("{to:", "{html: x, headers: {Subject: y, Reply-To: z@example.com}, to:")
+        + "templates: ['*.tmpl']\n"
+    )
+    found = read(text)
+    assert [notice.split(":")[0] for notice in found.notices] == [
+        "templates are not used", "receivers[0].email_configs[0].headers", "receivers[0].email_configs[0]",
+    ]  # fmt: skip
+    assert found.receivers["team"].channel("email").headers == (("Reply-To", "z@example.com"),)
+
+
+def test_a_child_without_labels_to_group_by_inherits_them(read):
+    found = read(BASE.replace("{receiver: team}", "{receiver: team, group_by: [a], routes: [{group_by: []}]}"))
+    assert found.route.routes[0].group_by == ("a",)
+
+
+def test_what_is_shown_is_alertmanagers_part_without_secrets(read):
+    text = BASE.replace("global: {", "global: {slack_api_url: 'https://hooks/SECRET', evaluation_interval: 1s, ")
+    text = text.replace("email_configs: [", "webhook_configs: [{url: 'http://a:8/SECRET'}], email_configs: [")
+    shown = read(text + "people: {ada: {}}\n").original
+    assert "SECRET" not in shown
+    assert "http://a:8/" in shown
+    assert "people" not in shown
+    assert "evaluation_interval" not in shown
 
 
 SLACK = BASE.replace("email_configs: [{to: ops-team@example.com}]", "slack_configs: [{}]")

@@ -7,7 +7,7 @@ from alerting import instants
 from alerting.effects import Notify, Publish
 from alerting.engine import Engine
 from alerting.outbox import DELIVERED, Outcome
-from streams.contracts import Command, Incident
+from streams.contracts import Command, Incident, Silence
 
 CONFIG = """
 route: {receiver: team, group_by: [alertname], group_wait: 0s, group_interval: 1m, repeat_interval: 1h}
@@ -225,3 +225,55 @@ def test_alert_transitions_are_published_by_group(desk, read):
         if isinstance(effect, Publish) and effect.topic == "ops.alerts"
     ]
     assert found == [('{}:{alertname="HighErrorRate"}', "firing"), ('{}:{alertname="HighErrorRate"}', "resolved")]
+
+
+def test_a_silenced_incident_is_told_no_more_until_it_is_unsilenced(desk):
+    made = desk(CONFIG.replace("repeat_interval: 1h", "repeat_interval: 1m"))
+    made.push(0, make_alert())
+    made.command(30, "silence", until=instants.show(NOW + 3600))
+    assert [entry.what for entry in made.last().timeline[-1:]] == ["silence"]
+    made.tick(60, 120)
+    made.command(130, "unsilence")
+    made.tick(180)
+    assert [told for told in made.told if told[1] == "team"] == [
+        (0, "team", "first_notification"), (180, "team", "repeat_interval_elapsed"),
+    ]  # fmt: skip
+    (why,) = [one for one in made.notifications if one.reason == "silenced"]
+    assert (why.status, why.incident, why.firing) == ("suppressed", made.last().id, [make_alert().fingerprint])
+
+
+@pytest.mark.parametrize(
+    ("until", "said"),
+    [
+        pytest.param(None, "`until` must say how long", id="without an end"),
+        pytest.param(instants.show(NOW - 1), "end time", id="that is over"),
+    ],
+)
+def test_a_silence_that_cannot_be_is_refused_in_the_timeline(desk, until, said):
+    made = desk()
+    made.push(0, make_alert())
+    made.command(30, "silence", until=until)
+    assert (made.last().timeline[-1].what, said in made.last().timeline[-1].reason) == ("refused", True)
+    assert list(made.engine.silences) == []
+
+
+def test_an_inhibited_alert_opens_no_incident_and_why_is_recorded_once(desk):
+    rule = """inhibit_rules: [{source_matchers: ['alertname="Cause"'], target_matchers: ['alertname!="Cause"']}]\n"""
+    made = desk(CONFIG + rule)
+    made.push(0, make_alert("Cause"), make_alert())
+    made.tick(60, 120)
+    assert {incident.title for incident in made.incidents} == {"Cause"}
+    (why,) = [one for one in made.notifications if one.status == "suppressed"]
+    assert (why.reason, why.error) == ("inhibited", f"by {make_alert('Cause').fingerprint}")
+
+
+def test_what_joins_an_incident_is_not_muted(desk):
+    made = desk()
+    made.push(0, make_alert())
+    silence = Silence(
+        matchers=['agent="pde"'], starts_at=instants.show(NOW), ends_at=instants.show(NOW + 3600), created_by="ada"
+    )
+    made.perform(made.engine.set_silence(silence, "s", NOW + 1)[1], 1)
+    made.push(10, make_alert(agent="pde", severity="P0"))
+    made.tick(60)
+    assert (made.last().severity, len(made.last().alerts)) == ("P1", 1)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from unit.alerting.making import NOW, make_alert, make_incident
 
 from alerting import incidents, instants, recovery
+from alerting.groups import Told
 from alerting.messages import instant_of, message_id, step_of
 from streams.contracts import Notification
 
@@ -15,11 +16,11 @@ HELD = incidents.joined(make_incident(FIRST), [SECOND], NOW + 50)
 OVER = incidents.joined(HELD, [changed(FIRST, ends_at=NOW + 100)], NOW + 100)
 
 
-def told(at, reason="first_notification", status="delivered", receiver="team", step=None):
+def told(at, reason="first_notification", status="delivered", receiver="team", step=None, firing=(), resolved=()):
     name = message_id(OVER.id, NOW + at, receiver, "email", step)
     return Notification(
         id=name, incident=OVER.id, receiver=receiver, channel="email", reason=reason, status=status, attempt=1,
-        at=instants.show(NOW + at),
+        at=instants.show(NOW + at), firing=list(firing), resolved=list(resolved),
     )  # fmt: skip
 
 
@@ -28,35 +29,26 @@ def test_the_latest_version_counts_in_whatever_order_they_come():
     assert recovery.latest([OVER, other, HELD]) == [other, OVER]
 
 
-@pytest.mark.parametrize(
-    ("at", "firing", "ended"),
-    [
-        pytest.param(0, [FIRST], [], id="what had joined by then"),
-        pytest.param(20, [FIRST], [], id="an alert that began before and joined after was not told"),
-        pytest.param(50, [FIRST, SECOND], [], id="both"),
-        pytest.param(100, [SECOND], [FIRST], id="one is over"),
-    ],
-)
-def test_what_a_channel_was_told(at, firing, ended):
-    (found,) = recovery.heard(OVER, [told(at)]).told.values()
-    assert found.firing == {alert.fingerprint for alert in firing}
-    assert found.resolved == {alert.fingerprint for alert in ended}
+def test_a_channel_knows_what_it_was_told_last():
+    log = [told(0, firing="a"), told(50, "new_alerts", firing="ab"), told(60, "new_resolved", firing="b", resolved="a")]
+    (found,) = recovery.heard(log).told.values()
+    assert found == Told(frozenset("b"), frozenset("a"), NOW + 60)
 
 
-def test_an_incident_without_a_timeline_is_known_by_its_alerts():
-    (found,) = recovery.heard(replace(OVER, timeline=[]), [told(20)]).told.values()
-    assert found.firing == {FIRST.fingerprint, SECOND.fingerprint}
+def test_why_an_alert_was_not_told_tells_nobody():
+    log = [told(0, "silenced", "suppressed", firing="a")]
+    assert recovery.heard(log).told == {}
 
 
 def test_the_last_word_to_a_channel_counts_and_its_retries_do_not():
     log = [told(0, status="intended"), told(0), told(50, "new_alerts", "intended")]
-    (found,) = recovery.heard(OVER, log).told.values()
+    (found,) = recovery.heard(log).told.values()
     assert found.at == NOW + 50
 
 
 def test_steps_are_heard_beside_the_routes():
     log = [told(0), told(0, "triggered", receiver="ada", step=1), told(5, "x", "suppressed", receiver="bob", step=2)]
-    found = recovery.heard(OVER, log)
+    found = recovery.heard(log)
     assert set(found.told) == {("team", "email")}
     assert found.called == {("ada", "email")}
 
@@ -83,5 +75,6 @@ def test_untold(at, by_hand, expected):
     if by_hand:
         timeline = [*OVER.timeline, replace(incident.timeline[-1], what="resolve", by="ada")]
         incident = replace(incident, timeline=timeline)
-    known = recovery.heard(OVER, [told(at)]).told
+    ids = [FIRST.fingerprint]
+    known = recovery.heard([told(at, firing=ids if at == 0 else [], resolved=ids if at else [])]).told
     assert recovery.untold(alert, incident, dict(enumerate(known.values())), NOW + 200) is expected

@@ -60,7 +60,7 @@ def test_matchers(text, labels, holds):
     assert matchers.all_match(matchers.parse(text), labels) is holds
 
 
-@pytest.mark.parametrize("text", ["a", "=1", 'a=~"("', "a=1 b=2"])
+@pytest.mark.parametrize("text", ["a", "=1", 'a=~"("', 'a="1" b="2"', 'a="1', 'a=1"'])
 def test_what_is_no_matcher_says_so(text):
-    with pytest.raises(ValueError, match=r"matcher|regular expression|comma"):
+    with pytest.raises(ValueError, match=r"matcher|regular expression|comma|quote"):
         matchers.parse(text)

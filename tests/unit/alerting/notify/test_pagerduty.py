@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 from unit.alerting.making import make_alert, make_incident
 
-from alerting.notify.pagerduty import PagerDutyNotifier, action, payload
+from alerting.notify.pagerduty import PagerDutyNotifier, action, generic, payload
 from alerting.outbox import DELIVERED, Outcome
 from alerting.receivers import PagerDuty, Secret
 
@@ -63,3 +63,14 @@ async def test_what_pagerduty_answers(message, endpoint, client, answer, outcome
     channel = PagerDuty(routing_key=Secret("R0UT1NG"), url=endpoint.url)
     assert await PagerDutyNotifier(client).send(message(channel)) == outcome
     assert endpoint.got[0]["routing_key"] == "R0UT1NG"
+
+
+def test_a_service_key_speaks_events_of_version_1(message):
+    sent = message(PagerDuty(routing_key=Secret("SERVICE"), generic=True), external_url="https://example.com")
+    event = generic(sent)
+    assert (event["service_key"], event["event_type"], event["incident_key"]) == (
+        "SERVICE", "trigger", "INC-2025-000042",
+    )  # fmt: skip
+    assert event["client_url"] == "https://example.com"
+    over = generic(message(CHANNEL, incident=replace(make_incident(), status="resolved")))
+    assert (over["event_type"], "client" in over) == ("resolve", False)

@@ -69,3 +69,12 @@ def test_an_escalation_names_its_step_target_and_incident(message):
     assert annotations["escalation_step"] == "2"
     assert annotations["escalation_target"] == "ada"
     assert annotations["incident_id"] == "INC-2025-000042"
+
+
+async def test_a_group_is_named_by_its_own_key_not_by_that_of_its_incident(message):
+    assert payload(message(WEBHOOK, group_key='{}/{a="1"}:{}'))["groupKey"] == '{}/{a="1"}:{}'
+
+
+async def test_an_alert_names_where_it_comes_from(message):
+    state = replace(make_alert(), generator_url="http://prometheus/graph").state(NOW)
+    assert payload(message(WEBHOOK, alerts=(state,)))["alerts"][0]["generatorURL"] == "http://prometheus/graph"

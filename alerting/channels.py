@@ -1,0 +1,208 @@
+"""Makes receivers of their sections: defaults from `global`, secrets from where they are kept.
+
+A channel that lacks its secret is left out, and a notice says so; one that is written wrong is an error.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from email.utils import getaddresses
+from pathlib import Path
+
+import msgspec
+
+from alerting import documents
+from alerting.documents import Document, Place
+from alerting.receivers import Email, Integration, PagerDuty, Receiver, Secret, Slack, Webhook, receiver
+from alerting.sections import (
+    EmailSection,
+    GlobalSection,
+    HttpSection,
+    PagerDutySection,
+    PersonSection,
+    ReceiverSection,
+    SlackSection,
+    WebhookSection,
+    hook,
+)
+
+ENVIRONMENT = "SCI_AGENTS_"
+"""`SCI_AGENTS_` + a key of `global` in capitals overrides that key."""
+GENERIC_URL = "https://events.pagerduty.com/generic/2010-04-15/create_event.json"
+"""Where PagerDuty takes events of version 1."""
+
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+_SECRET_LIMIT = 64 * 1024
+
+Channel = EmailSection | SlackSection | WebhookSection | PagerDutySection
+
+
+def overridden(section: GlobalSection, environment: Mapping[str, str]) -> GlobalSection:
+    """Let the environment override keys of `global`; raises `ConfigError`."""
+    found: dict[str, object] = {}
+    for known in msgspec.structs.fields(GlobalSection):
+        name = ENVIRONMENT + known.name.upper()
+        if not environment.get(name):
+            continue
+        try:
+            found[known.name] = msgspec.convert(environment[name], known.type, strict=False, dec_hook=hook)
+        except msgspec.ValidationError as error:
+            raise documents.ConfigError("environment", 1, name, str(error)) from None
+    fields = set(GlobalSection.__struct_fields__)
+    for name in list(found):  # what is said here stands alone: a secret or the file that holds it
+        other = name.removesuffix("_file") if name.endswith("_file") else f"{name}_file"
+        if other in fields:
+            found.setdefault(other, None)
+    return msgspec.structs.replace(section, **found)
+
+
+class Channels:
+    """Reads the receivers of one document."""
+
+    def __init__(self, document: Document, section: GlobalSection) -> None:
+        self._document = document
+        self._global = section
+        self.notices: list[str] = []
+
+    def receivers(self, named: list[ReceiverSection], people: Mapping[str, PersonSection]) -> dict[str, Receiver]:
+        """Make all receivers, people among them; raises `ConfigError`."""
+        made: dict[str, Receiver] = {}
+        for index, one in enumerate(named):
+            if one.name in made:
+                raise self._document.error(("receivers", index, "name"), f"{one.name!r} is there already")
+            made[one.name] = self._receiver(one.name, one, ("receivers", index))
+        for name, person in people.items():
+            if name in made:
+                raise self._document.error(("people", name), "a receiver has this name", "names are shared")
+            made[name] = self._receiver(name, person, ("people", name))
+        return made
+
+    def _receiver(self, name: str, section: PersonSection, path: Place) -> Receiver:
+        integrations: list[Integration] = []
+        off: list[str] = []
+        for kind in ("email", "slack", "webhook", "pagerduty"):
+            sections: list[Channel] = getattr(section, f"{kind}_configs")
+            for index, one in enumerate(sections):
+                made = self._integration(one, (*path, f"{kind}_configs", index))
+                if isinstance(made, str):
+                    off.append(made)
+                    self.notices.append(f"{kind} of {name} is off: {made}")
+                else:
+                    integrations.append(made)
+        return receiver(name, *integrations, off=tuple(off))
+
+    def _integration(self, section: Channel, path: Place) -> Integration | str:
+        """A channel, or what it lacks."""
+        match section:
+            case EmailSection():
+                return self._email(section, path)
+            case SlackSection():
+                return self._slack(section, path)
+            case WebhookSection():
+                return self._webhook(section, path)
+            case PagerDutySection():
+                return self._pagerduty(section, path)
+
+    def _slack(self, section: SlackSection, path: Place) -> Slack | str:
+        url = self._secret(section.api_url, section.api_url_file, path, "api_url")
+        url = url or self._common("slack_api_url")
+        if url is None:
+            return f"no URL; {ENVIRONMENT}SLACK_API_URL, global.slack_api_url or api_url gives one"
+        return Slack(
+            api_url=url, channel=section.channel, username=section.username, icon_emoji=section.icon_emoji,
+            authorization=self._authorization(section.http_config, path),
+            send_resolved=section.send_resolved,
+        )  # fmt: skip
+
+    def _webhook(self, section: WebhookSection, path: Place) -> Webhook | str:
+        url = self._secret(section.url, section.url_file, path, "url")
+        if url is None:
+            return "no URL; url or url_file gives one"
+        return Webhook(
+            url=url, max_alerts=section.max_alerts, timeout=section.timeout or 10.0,
+            authorization=self._authorization(section.http_config, path), send_resolved=section.send_resolved,
+        )  # fmt: skip
+
+    def _pagerduty(self, section: PagerDutySection, path: Place) -> PagerDuty | str:
+        key = self._secret(section.routing_key, section.routing_key_file, path, "routing_key")
+        generic = None if key else self._secret(section.service_key, section.service_key_file, path, "service_key")
+        key = key or generic or self._common("pagerduty_routing_key")
+        if key is None:
+            return f"no routing key; {ENVIRONMENT}PAGERDUTY_ROUTING_KEY or routing_key gives one"
+        url = section.url or (GENERIC_URL if generic else self._global.pagerduty_url)
+        return PagerDuty(
+            routing_key=key, url=url, generic=generic is not None, send_resolved=section.send_resolved,
+            authorization=self._authorization(section.http_config, path),
+        )  # fmt: skip
+
+    def _email(self, section: EmailSection, path: Place) -> Email | str:
+        base = self._global
+        username = section.auth_username or base.smtp_auth_username
+        password = self._secret(section.auth_password, section.auth_password_file, path, "auth_password")
+        password = password or self._common("smtp_auth_password")
+        if password is None and (secret := section.auth_secret or base.smtp_auth_secret):
+            password = Secret(secret)
+        smarthost = section.smarthost or base.smtp_smarthost
+        sender = section.sender or base.smtp_from
+        if not smarthost or not sender:
+            missing = "smtp_smarthost" if not smarthost else "smtp_from"
+            raise self._document.error(path, f"no {missing}", f"set global.{missing}")
+        host, colon, port = smarthost.rpartition(":")
+        if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+            raise self._document.error(path, f"{smarthost!r} is no address", "HOST:PORT, such as localhost:25")
+        for key, text in (("from", sender), ("to", section.to)):
+            if not all(_ADDRESS.fullmatch(address) for _, address in getaddresses([text])):
+                raise self._document.error((*path, key), f"{text!r} is no address", "such as ops-team@example.com")
+        for name in section.headers:
+            if _HEADER.fullmatch(name) is None:
+                raise self._document.error((*path, "headers", name), "is no name of a header")
+        if username and password is None:
+            return f"no password for {username}; {ENVIRONMENT}SMTP_AUTH_PASSWORD or auth_password_file gives one"
+        return Email(
+            to=section.to, sender=sender, smarthost=smarthost, hello=section.hello or base.smtp_hello,
+            username=username, password=password if username else None,
+            require_tls=base.smtp_require_tls if section.require_tls is None else section.require_tls,
+            headers=tuple(section.headers.items()), send_resolved=section.send_resolved,
+        )  # fmt: skip
+
+    def _authorization(self, section: HttpSection | None, path: Place) -> Secret | None:
+        """The header with which to log in at a receiver; None when it wants none."""
+        section = section or self._global.http_config
+        if section is None:
+            return None
+        where = (*path, "http_config")
+        if section.basic_auth is not None:
+            own = section.basic_auth
+            password = self._secret(own.password, own.password_file, (*where, "basic_auth"), "password")
+            pair = f"{own.username}:{password.reveal() if password else ''}"
+            return Secret("Basic " + base64.b64encode(pair.encode()).decode())
+        if section.authorization is not None:
+            said = section.authorization
+            found = self._secret(said.credentials, said.credentials_file, (*where, "authorization"), "credentials")
+            return None if found is None else Secret(f"{said.type} {found.reveal()}")
+        token = self._secret(section.bearer_token, section.bearer_token_file, where, "bearer_token")
+        return None if token is None else Secret(f"Bearer {token.reveal()}")
+
+    def _common(self, key: str) -> Secret | None:
+        """A secret of `global`."""
+        return self._secret(getattr(self._global, key), getattr(self._global, f"{key}_file"), ("global",), key)
+
+    def _secret(self, value: str | None, file: str | None, path: Place, key: str) -> Secret | None:
+        """A secret as it is written or in its file; None when that file is not there."""
+        if value and file:
+            raise self._document.error(path, f"both {key} and {key}_file", "one of them is enough")
+        if value:
+            return Secret(value)
+        if not file:
+            return None
+        place = Path(file)
+        place = place if place.is_absolute() else Path(self._document.file).parent / place
+        try:
+            with place.open("rb") as source:
+                text = source.read(_SECRET_LIMIT).decode().strip()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise self._document.error((*path, f"{key}_file"), f"cannot be read: {type(error).__name__}") from None
+        return Secret(text) if text else None
