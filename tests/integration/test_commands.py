@@ -17,6 +17,7 @@ from sciagents import cli
 from sciagents.publish import publish
 from sciagents.tail import Tail
 from streams.contracts import EscalationState, Incident, Progress, Transition
+from streams.topics import TOPICS
 
 _TIMEOUT_S = 60.0
 _EXAMPLES = Path(__file__).parents[2] / "examples" / "requests"
@@ -240,7 +241,7 @@ def test_topics_are_made_described_and_checked(shell):
     code, out, _ = (shell / "topics create --json")()
     assert code == 0
     assert f"{shell.prefix}compute.requests" in json.loads(out)["created"]
-    assert (shell / "topics check")() == (0, "all 14 topics are as they should be\n", "")
+    assert (shell / "topics check")() == (0, f"all {len(TOPICS)} topics are as they should be\n", "")
     code, out, _ = (shell / "topics describe --json")()
     assert {row["topic"]: row["partitions"] for row in json.loads(out)}[f"{shell.prefix}ops.incidents"] == 4
 
@@ -249,10 +250,10 @@ def test_topics_on_kafka_are_made_described_and_checked(kafka, topic_prefix, cap
     shell = Shell(kafka, topic_prefix, capsys, monkeypatch)
     code, out, _ = (shell / "topics check --json")()
     assert code == 1
-    assert len(json.loads(out)["drift"]) == 13
-    assert (shell / "topics create")()[1].endswith("13 created, 0 were there\n")
+    assert len(json.loads(out)["drift"]) == len(TOPICS)
+    assert (shell / "topics create")()[1].endswith(f"{len(TOPICS)} created, 0 were there\n")
     assert (shell / "topics check")()[0] == 0
-    assert (shell / "topics create")()[1] == "0 created, 13 were there\n"
+    assert (shell / "topics create")()[1] == f"0 created, {len(TOPICS)} were there\n"
 
 
 def test_a_topic_that_is_not_there_is_told_with_what_to_do(kafka, topic_prefix, capsys, monkeypatch):
