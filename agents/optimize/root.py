@@ -41,7 +41,7 @@ class RootInputs(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RootOptions(TaskOptions, kw_only=True):
-    """`auto` takes MINPACK's `hybr` (Powell's hybrid method), then Levenberg and Marquardt's `lm`, then other starting values."""
+    """`auto` takes MINPACK's `hybr` (Powell's hybrid method), then `lm` (Levenberg, Marquardt), then other starts."""
 
     method: Literal["auto", "hybr", "lm"] = "auto"
     max_evaluations: Annotated[int, msgspec.Meta(ge=10, le=100_000)] = 1000
