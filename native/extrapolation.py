@@ -17,9 +17,13 @@ from native.quadrature import CONVERGED, TOO_NARROW, Integral, Watch
 _SHELLS = 26
 """Halvings toward an end: to t = 1.5e-8 of the distance, where x still has eight digits of it."""
 _COLUMNS = 6
+_COMPARED = 3
+"""Values of a column that are to agree."""
+_TABLE = 2 * _COLUMNS + _COMPARED
 _SLOWEST = 0.97
 """Ratio of successive shells from which on the integral is taken not to exist."""
-_LIMIT = 24
+_RELATIVE, _PANELS = 1e-11, 4 * _SHELLS
+"""What the shells are integrated to, relative; the rounding of points beside an end leaves about as much."""
 
 
 def integrate(
@@ -64,17 +68,18 @@ def _toward(
     program: Program, place: int, inputs: Array, end: float, other: float, before: Integral, watch: Watch
 ) -> Integral:
     """Integrate shells that halve toward an end, and extrapolate their sum; where that fails, what was there before."""
-    values, errors = np.empty(_SHELLS), np.empty(_SHELLS)
-    panels, evaluations = before.panels, before.evaluations
-    for k in range(_SHELLS):
-        near, far = (end + (other - end) * 2.0 ** -(k + one) for one in (1, 0))
-        made = quadrature.integrate(
-            program, place, inputs, (min(near, far), max(near, far)), 0.0, 1e-13, _LIMIT, watch
-        )  # fmt: skip
-        if not math.isfinite(made.error):
-            return before
-        values[k], errors[k] = made.value, made.error
-        panels, evaluations = panels + made.panels, evaluations + made.evaluations
+    cuts = end + (other - end) * 2.0 ** -np.arange(_SHELLS + 1)
+    rising = cuts if end > other else cuts[::-1]
+    panels, count, _, made, _, error = quadrature.refined(
+        program, place, inputs, rising.tolist(), 0.0, _RELATIVE, _PANELS, watch, 1
+    )  # fmt: skip
+    if not math.isfinite(error):
+        return before
+    evaluations = before.evaluations + made
+    shell = np.searchsorted(rising, panels[:count, 0], side="right") - 1
+    values, errors = (np.bincount(shell, panels[:count, column], _SHELLS) for column in (2, 3))
+    if end < other:
+        values, errors = values[::-1], errors[::-1]
     sizes = np.abs(values)
     last = sizes[-6:]
     if not (last > 0.0).all():
@@ -84,7 +89,7 @@ def _toward(
         return before
     value, spread = limit_of(np.cumsum(values))
     error = 10.0 * spread + float(errors.sum()) / (1.0 - ratio) ** 2 + 1e-15 * float(sizes.sum())
-    return Integral(value, error, CONVERGED, panels, evaluations, end)
+    return Integral(value, error, CONVERGED, before.panels + count, evaluations, end)
 
 
 def limit_of(sums: Array) -> tuple[float, float]:
@@ -93,14 +98,16 @@ def limit_of(sums: Array) -> tuple[float, float]:
     Sums of geometric series, such as those of algebraic singularities, are found from a few terms. Of the table's
     columns the one counts whose last values agree best.
     """
-    before, here = np.zeros(sums.size + 1), sums
-    best = (float(sums[-1]), float(np.abs(np.diff(sums[-3:])).max()))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for column in range(1, 2 * _COLUMNS + 1):
-            before, here = here, before[1 : here.size] + 1.0 / np.diff(here)
-            if here.size < 3:
-                break
-            spread = float(np.abs(np.diff(here[-3:])).max())
-            if column % 2 == 0 and spread < best[1]:
-                best = (float(here[-1]), spread)
+    # plain floats: the tables are small, and a call of NumPy takes as long as a column
+    here: list[float] = sums[-_TABLE:].tolist()
+    before = [0.0] * (len(here) + 1)
+    best = here[-1], max(abs(here[-1] - here[-2]), abs(here[-2] - here[-3]))
+    for column in range(1, 2 * _COLUMNS + 1):
+        steps = [above - below for below, above in pairwise(here)]
+        if len(steps) < _COMPARED or not all(steps):
+            break
+        before, here = here, [old + 1.0 / step for old, step in zip(before[1:], steps, strict=False)]
+        spread = max(abs(here[-1] - here[-2]), abs(here[-2] - here[-3]))
+        if column % 2 == 0 and spread < best[1]:
+            best = here[-1], spread
     return best

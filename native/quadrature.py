@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -17,6 +16,9 @@ KERNEL = "native.quadrature.gauss_kronrod_21"
 CONVERGED, LIMIT, TOO_NARROW = range(3)
 _CHUNK = 500
 """Panels between two looks at the watch: at most about 5 ms of work."""
+_ROOM = 120
+"""Panels that there is room for at first."""
+_RULES = kernel.table()  # type: ignore[no-untyped-call]
 _FIRST = 8
 """Panels that a range begins with, so that what is narrow is less likely to be stepped over."""
 
@@ -44,42 +46,33 @@ def integrate(
     `inputs` are the program's inputs, of which `place` is x. `limit` is the most panels; `watch` is called every few
     milliseconds and may raise. The value is within tolerance only when `status` is `CONVERGED`.
     """
-    panels, count = _first_panels(edges, limit)
-    evaluations = 0
-    while True:
-        count, status, made = kernel.refine(  # type: ignore[no-untyped-call]
-            program.code, program.constants, program.n_registers, program.outputs, place, inputs, panels, count,
-            epsabs, epsrel, min(limit, count + _CHUNK),
-        )  # fmt: skip
-        evaluations += made
-        if status != LIMIT or count >= limit:
-            break
-        watch(count / limit, "bisect")
-    used = panels[:count]
-    worst = used[used[:, 3].argmax()]
-    with np.errstate(over="ignore"):
-        value, error = float(used[:, 2].sum()), float(used[:, 3].sum())
-    return Integral(value, error, status, count, evaluations, _where(worst))
-
-
-def _first_panels(edges: Sequence[float], limit: int) -> tuple[Array, int]:
-    """Split the ranges between the edges; one without any end is split at 0."""
     if len(edges) == 2 and math.isinf(edges[0]) and math.isinf(edges[1]):
-        edges = [edges[0], 0.0, edges[1]]
-    each = max(1, _FIRST // (len(edges) - 1))
+        edges = (edges[0], 0.0, edges[1])
+    panels, count, status, evaluations, value, error = refined(
+        program, place, inputs, edges, epsabs, epsrel, limit, watch, max(1, _FIRST // (len(edges) - 1))
+    )
+    return Integral(value, error, status, count, evaluations, _where(panels[panels[:count, 3].argmax()]))
+
+
+def refined(
+    program: Program, place: int, inputs: Array, edges: Sequence[float], epsabs: float, epsrel: float, limit: int,
+    watch: Watch, each: int,
+) -> tuple[Array, int, int, int, float, float]:  # fmt: skip
+    """Integrate as `integrate` does, from `each` panels between two edges; gives the panels, how many, and the rest."""
+    parts = (program.code, program.constants, program.n_registers, program.outputs, place, inputs, _RULES)
     count = each * (len(edges) - 1)
-    panels = np.zeros((max(limit, count), 9))
-    panels[:count, 4] = 1.0
-    for i, (low, high) in enumerate(pairwise(edges)):
-        mine = panels[i * each : (i + 1) * each]
-        if math.isinf(low) or math.isinf(high):
-            mine[:, 5] = 1.0 if math.isinf(high) else -1.0
-            mine[:, 6] = low if math.isinf(high) else high
-            low, high = 0.0, 1.0  # noqa: PLW2901 - the range in u
-        cuts = low + (high - low) * (np.arange(each + 1) / each)
-        mine[:, 0], mine[:, 1] = cuts[:-1], cuts[1:]
-        mine[-1, 1] = high
-    return panels, count
+    capacity = max(count, min(limit, count + _ROOM))
+    panels, made = kernel.begin(*parts, np.array(edges, dtype=np.float64), each, capacity, epsabs, epsrel)  # type: ignore[no-untyped-call]
+    count, status, evaluations, value, error = made
+    while status == LIMIT and count < limit:
+        watch(count / limit, "bisect")
+        more = min(limit - count, _CHUNK)
+        panels = np.concatenate([panels, np.zeros((more, panels.shape[1]))])
+        count, status, again, value, error = kernel.refine(  # type: ignore[no-untyped-call]
+            *parts, panels, count, epsabs, epsrel, len(panels)
+        )
+        evaluations += again
+    return panels, count, status, evaluations, value, error
 
 
 def _where(panel: Array) -> float:

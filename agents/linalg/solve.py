@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 
-from agents import alone, matrices, schema
+from agents import alone, arrays, matrices, schema
 from agents.alone import Alone
 from agents.linalg import iterative
 from agents.matrices import Matrix
@@ -92,7 +92,7 @@ def plan_small(system: SmallSystem) -> SolvePlan | Alone | None:
             return None
     if n <= dense.SMALL:
         return SolvePlan(system.a, system.b, n, _cost(n))
-    a, b = np.array(system.a, dtype=np.float64), np.array(system.b, dtype=np.float64)
+    a, b = arrays.of_rows(system.a), np.array(system.b, dtype=np.float64)
     return Alone(dense.LAPACK, lambda watch, _: _solve_dense(a, b, "auto", watch), _cost(n))
 
 

@@ -4,7 +4,9 @@ import numpy as np
 
 from native.kernels._vm import execute
 
-# pythran export refine(int32[:,:] order(C), float64[:], int, int64[:], int, float64[:], float64[:,:] order(C), int, float64, float64, int)  # noqa: E501
+# pythran export table()
+# pythran export begin(int32[:,:] order(C), float64[:], int, int64[:], int, float64[:], float64[:,:] order(C), float64[:], int, int, float64, float64)  # noqa: E501
+# pythran export refine(int32[:,:] order(C), float64[:], int, int64[:], int, float64[:], float64[:,:] order(C), float64[:,:] order(C), int, float64, float64, int)  # noqa: E501
 
 
 def nodes():
@@ -62,6 +64,26 @@ def edge_weights(x):
     return found
 
 
+def table():
+    """All rules in rows of 21: nodes, Kronrod's and Gauss's weights to the centre, three null rules, edge weights."""
+    x = nodes()
+    fine = kronrod()
+    coarse = gauss()
+    rules = null_rules(x, fine)
+    edges = edge_weights(x)
+    found = np.zeros((7, 21))
+    for i in range(11):
+        found[0, i] = x[i]
+        found[1, i] = fine[i]
+        found[2, i] = coarse[i]
+    for i in range(21):
+        for k in range(3):
+            found[3 + k, i] = rules[k, i]
+    for i in range(7):
+        found[6, i] = edges[i]
+    return found
+
+
 def place_points(panel, x, points, weights):
     """Put the points of a panel in `points` and dx/du in `weights` (24): the 21 nodes, both ends, the centre again."""
     centre = 0.5 * (panel[0] + panel[1])
@@ -98,7 +120,7 @@ def apply_null_rules(y, rules):
     for rule in range(3):
         one = 0.0
         for i in range(21):
-            one += rules[rule, i] * y[i]
+            one += rules[3 + rule, i] * y[i]
         total += one * one
     return np.sqrt(total)
 
@@ -176,14 +198,15 @@ def judge(panel, moved, before, rounding):
     panel[8] = moved
 
 
-def evaluate(panel, code, registers, outputs, slot, x, fine, coarse, rules, edges, points, weights):
+def evaluate(panel, code, registers, outputs, slot, rules, points, weights):
     """Apply both rules to a panel; gives the error of rounding, of the sum and of the points."""
-    place_points(panel, x, points, weights)
+    place_points(panel, rules[0], points, weights)
     registers[slot] = points
     execute(code, registers)
     values = registers[outputs[0]]
     weigh(values, weights)
-    return apply_rules(panel, weights, fine, coarse, rules, edges) + position_error(panel, values, points)
+    rounding = apply_rules(panel, weights, rules[1], rules[2], rules, rules[6])
+    return rounding + position_error(panel, values, points)
 
 
 def worst_of(panels, count):
@@ -204,21 +227,76 @@ def halve(panels, worst, count):
     panels[count, 0] = middle
 
 
-def refine(code, constants, n_registers, outputs, place, others, panels, count, absolute, relative, limit):
+def first_panels(panels, edges, each):
+    """Cut the ranges between the edges into `each` panels; gives how many there are."""
+    count = 0
+    for i in range(edges.shape[0] - 1):
+        low = edges[i]
+        high = edges[i + 1]
+        kind = 0.0
+        origin = 0.0
+        if np.isinf(high):
+            kind = 1.0
+            origin = edges[i]
+        elif np.isinf(low):
+            kind = -1.0
+            origin = edges[i + 1]
+        if kind != 0.0:
+            low = 0.0
+            high = 1.0
+        for k in range(each):
+            panels[count, 0] = low + (high - low) * (k / each)
+            panels[count, 1] = low + (high - low) * ((k + 1) / each)
+            if k == each - 1:
+                panels[count, 1] = high
+            panels[count, 4] = 1.0
+            panels[count, 5] = kind
+            panels[count, 6] = origin
+            count += 1
+    return count
+
+
+def total(panels, count):
+    """Sum the values, without loss (Neumaier 1974), and the errors."""
+    value = 0.0
+    lost = 0.0
+    error = 0.0
+    for p in range(count):
+        one = panels[p, 2]
+        before = value
+        value = before + one
+        if abs(before) >= abs(one):
+            lost += (before - value) + one
+        else:
+            lost += (one - value) + before
+        error += panels[p, 3]
+    return value + lost, error
+
+
+def begin(code, constants, n_registers, outputs, place, others, rules, edges, each, capacity, absolute, relative):
+    """Cut the ranges between the edges into `each` panels and refine them to `capacity` panels at most.
+
+    Gives the panels and what `refine` gives.
+    """
+    panels = np.zeros((capacity, 9))
+    count = first_panels(panels, edges, each)
+    made = refine(
+        code, constants, n_registers, outputs, place, others, rules, panels, count, absolute, relative, capacity
+    )
+    return panels, made
+
+
+def refine(code, constants, n_registers, outputs, place, others, rules, panels, count, absolute, relative, limit):
     """Bisect the panel with the largest error until the sum of errors is within tolerance, or `limit` panels exist.
 
     `panels` (capacity, 9), `count` of them in use: left and right in u, value, error, whether still to be evaluated,
     kind, origin, the rules' disagreement, by how much the bisection that made it changed the value. Kind 0: x = u;
     1 and -1: x = origin ± (1/u - 1), u in (0, 1], for a range to ±∞.
-    `others` are the program's inputs, of which `place` is x. Gives the number of panels, a status (0 within tolerance,
-    1 limit reached, 2 a panel became too narrow) and how many points were evaluated.
+    `others` are the program's inputs, of which `place` is x; `rules` is the `table`. Gives the number of panels, a
+    status (0 within tolerance, 1 limit reached, 2 a panel became too narrow), how many points were evaluated, the value
+    and its error.
     Source: Piessens et al., QUADPACK (QAG, QAGI; the 21-point pair).
     """
-    x = nodes()
-    fine = kronrod()
-    coarse = gauss()
-    rules = null_rules(x, fine)
-    edges = edge_weights(x)
     first = constants.shape[0]
     registers = np.zeros((n_registers, 24))
     points = np.zeros(24)
@@ -231,32 +309,34 @@ def refine(code, constants, n_registers, outputs, place, others, panels, count, 
     evaluations = 0
     for p in range(count):
         if panels[p, 4] != 0.0:
-            rounding = evaluate(
-                panels[p], code, registers, outputs, slot, x, fine, coarse, rules, edges, points, weights
-            )
+            rounding = evaluate(panels[p], code, registers, outputs, slot, rules, points, weights)
             judge(panels[p], 0.0, 0.0, rounding)
             evaluations += 21
-    while True:
+    status = -1
+    while status < 0:
         value = 0.0
         error = 0.0
         for p in range(count):
             value += panels[p, 2]
             error += panels[p, 3]
-        if abs(value) < np.inf and error <= max(absolute, relative * abs(value)):
-            return count, 0, evaluations
-        if count >= limit:
-            return count, 1, evaluations
         worst = worst_of(panels, count)
         width = panels[worst, 1] - panels[worst, 0]
-        if width <= 4e-15 * max(abs(panels[worst, 0]), abs(panels[worst, 1])) or width < 1e-290:
-            return count, 2, evaluations
-        whole = panels[worst, 2]
-        before = panels[worst, 7]
-        halve(panels, worst, count)
-        left = evaluate(panels[worst], code, registers, outputs, slot, x, fine, coarse, rules, edges, points, weights)
-        right = evaluate(panels[count], code, registers, outputs, slot, x, fine, coarse, rules, edges, points, weights)
-        moved = abs(whole - panels[worst, 2] - panels[count, 2])
-        judge(panels[worst], moved, before, left)
-        judge(panels[count], moved, before, right)
-        evaluations += 42
-        count += 1
+        if abs(value) < np.inf and error <= max(absolute, relative * abs(value)):
+            status = 0
+        elif count >= limit:
+            status = 1
+        elif width <= 4e-15 * max(abs(panels[worst, 0]), abs(panels[worst, 1])) or width < 1e-290:
+            status = 2
+        else:
+            whole = panels[worst, 2]
+            before = panels[worst, 7]
+            halve(panels, worst, count)
+            left = evaluate(panels[worst], code, registers, outputs, slot, rules, points, weights)
+            right = evaluate(panels[count], code, registers, outputs, slot, rules, points, weights)
+            moved = abs(whole - panels[worst, 2] - panels[count, 2])
+            judge(panels[worst], moved, before, left)
+            judge(panels[count], moved, before, right)
+            evaluations += 42
+            count += 1
+    value, error = total(panels, count)
+    return count, status, evaluations, value, error

@@ -123,16 +123,16 @@ def _dop853(kernel):
 
 
 def _quadrature(kernel):
-    found = []
+    rules = kernel.table()
+    found = [rules]
     for text, edges in (("exp(-k*x)*cos(x)", (0.0, np.inf)), ("log(x)", (0.0, 1.0)), ("1/x", (-1.0, 1.0))):
         program = compile_program([text], ["x"], ["k"])
-        panels, count = quadrature._first_panels(edges, 60)
+        parts = (program.code, program.constants, program.n_registers, program.outputs, 0, np.array([0.0, 0.7]), rules)
         with np.errstate(all="ignore"):
-            made = kernel.refine(
-                program.code, program.constants, program.n_registers, program.outputs, 0, np.array([0.0, 0.7]),
-                panels, count, 1e-9, 1e-9, 60,
-            )  # fmt: skip
-        found += [np.array(made), panels]
+            panels, made = kernel.begin(*parts, np.array(edges), 8, 30, 1e-9, 1e-9)
+            panels = np.concatenate([panels, np.zeros((30, 9))])
+            again = kernel.refine(*parts, panels, made[0], 1e-9, 1e-9, 60)
+        found += [np.array(made), np.array(again), panels]
     return found
 
 
