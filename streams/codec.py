@@ -268,6 +268,17 @@ def _explain(error: msgspec.ValidationError) -> Problem:
     return Problem("invalid_message", message, field=field, hint="see GET /v1/agents for the shape of a request")
 
 
+def id_of(value: bytes | None, content_type: str = JSON) -> str | None:
+    """Read the id of a request, and nothing else of it; None where there is none."""
+    if not value or len(value) > MESSAGE_LIMIT:
+        return None
+    try:
+        found = (_pack_envelope if content_type == MSGPACK else _json_envelope).decode(value).id
+    except _UNREADABLE:
+        return None
+    return found if readable_id(found) else None
+
+
 def _not_decodable(error: Exception, value: bytes, packed: bool) -> Problem:
     if isinstance(error, RecursionError):
         return _too_deep(DEPTH_LIMIT + 1)

@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from mode import Service
 
 from streams import statistics, telemetry
+from streams.answered import Answered
 from streams.frontier import Frontier
 from streams.membership import Membership, explained, reader
 
@@ -50,7 +51,8 @@ class RecordBatch:
 class Intake(Service):
     """Feeds `channel`, a bounded one, with record batches of `topics`.
 
-    Stops reading while `in_flight_limit` records, or `bytes_limit` bytes of large ones, are unfinished.
+    Stops reading while `in_flight_limit` records, or `bytes_limit` bytes of large ones, are unfinished. What is
+    `answered` already when a partition is taken over is done.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Intake(Service):
         membership: Membership,
         in_flight_limit: int = 20_000,
         bytes_limit: int = 256 * 1024 * 1024,
+        answered: Answered | None = None,
         embedded: bool = False,
     ) -> None:
         super().__init__()
@@ -71,6 +74,7 @@ class Intake(Service):
         self._group_id = group_id
         self._limit = in_flight_limit
         self._bytes_limit = bytes_limit
+        self._answered = answered
         self._config = {
             **reader(bootstrap, group_id, membership, embedded=embedded),
             "auto.offset.reset": "earliest",
@@ -188,6 +192,11 @@ class Intake(Service):
             self._large.update(large)
             for partition, seen in offsets.items():
                 self._frontiers.setdefault(partition, Frontier()).received(seen)
+        if self._answered is not None and (repeats := self._answered.among(records)):
+            _log.info("answered_already", group=self._group_id, records=len(repeats))
+            self.done(repeats)
+            known = set(repeats)
+            records = [record for record in records if record[1:] not in known]
         self._pending += records
 
     def _hand_out(self) -> None:
@@ -266,6 +275,8 @@ class Intake(Service):
         self._commit(consumer, wanted)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._answered is not None:
+            self._answered.taken_over([(place.topic, place.partition) for place in partitions])
         consumer.incremental_assign(partitions)
         self._resume(consumer)  # all of them: the next round pauses them again where that is still due
         self._tell("assigned", partitions)

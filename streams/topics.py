@@ -24,6 +24,8 @@ class TopicSpec:
     partitions: int = 4
     message_limit: int = TOPIC_MESSAGE_LIMIT
     internal: bool = False
+    stamped: bool = False
+    """Its records carry the brokers' time, not that of who wrote them."""
 
     def config(self) -> dict[str, str]:
         """Topic-level configuration, as Kafka names it."""
@@ -31,13 +33,14 @@ class TopicSpec:
             "cleanup.policy": self.cleanup_policy,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.message_limit),
+            "message.timestamp.type": "LogAppendTime" if self.stamped else "CreateTime",
         }
 
 
 TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("compute.requests", "delete", 7 * _DAY_MS),
     TopicSpec("compute.heavy", "delete", 7 * _DAY_MS),
-    TopicSpec("compute.results", "compact,delete", 7 * _DAY_MS),
+    TopicSpec("compute.results", "compact,delete", 7 * _DAY_MS, stamped=True),
     TopicSpec("compute.progress", "delete", _DAY_MS),
     TopicSpec("compute.control", "delete", _DAY_MS),
     TopicSpec("compute.dlq", "delete", 30 * _DAY_MS, message_limit=DLQ_MESSAGE_LIMIT),

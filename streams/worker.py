@@ -19,6 +19,7 @@ from prometheus_client import start_http_server
 from threadpoolctl import threadpool_limits
 
 from streams import artifacts, declare, logs, process, telemetry
+from streams.answered import Answered, KafkaResults
 from streams.artifacts import Shelf
 from streams.cancels import Cancels
 from streams.compute import Compute
@@ -92,6 +93,7 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, Intake]:
     )
     intake = Intake(
         batches, settings.kafka, [topics["compute.requests"]], group_id, membership=membership,
+        answered=Answered(KafkaResults(settings.kafka, topics["compute.results"], embedded=settings.embedded)),
         embedded=settings.embedded,
     )  # fmt: skip
     desk = Desk(

@@ -12,7 +12,7 @@ import docker
 import yaml
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
-from containers.kafka import free_port
+from containers.container import free_port
 from docker.errors import APIError
 from images import build
 

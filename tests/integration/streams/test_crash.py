@@ -15,6 +15,26 @@ def _requests():
         yield msgspec.json.encode({"id": f"r-{number}", "agent": "linalg", "task": "solve", "inputs": inputs})
 
 
+def _consumer(lane):
+    return Consumer({"bootstrap.servers": lane.bootstrap, "group.id": f"{lane.prefix}sci-agents"})
+
+
+def _ends(lane, topic):
+    consumer = _consumer(lane)
+    places = [TopicPartition(f"{lane.prefix}{topic}", number) for number in range(4)]
+    ends = [consumer.get_watermark_offsets(place, timeout=20)[1] for place in places]
+    consumer.close()
+    return ends
+
+
+def _committed(lane):
+    consumer = _consumer(lane)
+    places = [TopicPartition(f"{lane.prefix}compute.requests", number) for number in range(4)]
+    committed = [max(found.offset, 0) for found in consumer.committed(places, timeout=20)]
+    consumer.close()
+    return committed
+
+
 def test_kill_9_in_the_middle_of_ten_thousand_requests(kafka_lane):
     """On real Kafka: killed, started again, every id has a result; repeats are byte-identical but for two fields."""
     answers = kafka_lane.answers
@@ -33,17 +53,27 @@ def test_kill_9_in_the_middle_of_ten_thousand_requests(kafka_lane):
     assert len(workers) == 2
 
 
+def test_what_the_last_owner_answered_is_not_answered_again(kafka_lane):
+    """It died before it committed: had it answered in time what has expired by now, there is no second answer."""
+    request = {"agent": "linalg", "task": "solve", "inputs": {"a": [[2.0]], "b": [1.0]}}
+    late = msgspec.json.encode(request | {"id": "late", "expires_at": "2020-01-01T00:00:00Z"})
+    kafka_lane.publish(late, key=b"k")
+    kafka_lane.publish(b'{"id": "late", "status": "succeeded"}', topic="compute.results", key=b"late")
+    kafka_lane.publish(msgspec.json.encode(request | {"id": "next"}), key=b"k")
+    worker = kafka_lane.start_worker()
+    kafka_lane.answers.one("next")
+    worker.stop()
+    ends, committed = _ends(kafka_lane, "compute.results"), _committed(kafka_lane)
+    assert sum(ends) == 2
+    assert committed == _ends(kafka_lane, "compute.requests")
+
+
 def test_what_was_answered_is_committed(kafka_lane):
     """After a clean stop the group's offsets are the ends of the partitions."""
     worker = kafka_lane.start_worker()
     kafka_lane.publish(*list(_requests())[:1000])
     kafka_lane.answers.wait(lambda found: len(found.by_id) == 1000)
     worker.stop()
-    topic = f"{kafka_lane.prefix}compute.requests"
-    consumer = Consumer({"bootstrap.servers": kafka_lane.bootstrap, "group.id": f"{kafka_lane.prefix}sci-agents"})
-    partitions = [TopicPartition(topic, number) for number in range(4)]
-    ends = [consumer.get_watermark_offsets(partition, timeout=20)[1] for partition in partitions]
-    committed = [max(found.offset, 0) for found in consumer.committed(partitions, timeout=20)]
-    consumer.close()
-    assert committed == ends
+    ends = _ends(kafka_lane, "compute.requests")
+    assert _committed(kafka_lane) == ends
     assert sum(ends) == 1000

@@ -1,0 +1,168 @@
+"""What the last owner of a partition had answered, and not committed, when it went: that is not answered again.
+
+A repeat is the same bytes, but not where the answer hangs on the time: what was computed just before it expired, or was
+cancelled, would now be told so. So the first records of a partition that was taken over are held against the results
+since. What is not found there, because Kafka is away or too much was said since, is answered again.
+"""
+
+import logging
+import time
+from collections.abc import Collection, Sequence
+from typing import Protocol, cast
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from streams.admit import STEP_HEADER, carried
+from streams.codec import id_of
+from streams.emit import Headers
+
+_log = structlog.get_logger(__name__)
+
+Partition = tuple[str, int]
+
+DOUBTFUL = 25_000
+"""No more than these follow the committed offset and may be answered: what a worker has in flight, and a batch."""
+RESULTS_LIMIT = 50_000
+"""Most results that are read back, of each partition."""
+_BUDGET_S = 10.0
+_BATCH = 10_000
+
+
+class Results(Protocol):
+    """Where results are read back from."""
+
+    def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """Return where these partitions of requests end now."""
+
+    def since(self, at_ms: int) -> dict[bytes, int]:
+        """Return when each id was answered last, of those since then, in milliseconds."""
+
+
+class Answered:
+    """Says of records which are answered already; used by one thread."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+        self._ends: dict[Partition, int] = {}
+        self._until: dict[Partition, int] = {}
+        self._at: dict[bytes, int] = {}
+
+    def taken_over(self, partitions: Collection[Partition]) -> None:
+        """Take note that these partitions were another's until now: what they hold may be answered."""
+        for place in partitions:
+            self._ends.pop(place, None)
+            self._until.pop(place, None)
+        try:
+            self._ends |= self._results.ends(partitions)
+        except KafkaException as error:
+            _log.warning("answers_not_recalled", error=str(error))
+
+    def among(self, records: Sequence[tuple[Message, Partition, int]]) -> list[tuple[Partition, int]]:
+        """Return the places of those that are answered, of records in the order of their offsets."""
+        if self._ends:
+            self._learn(records)
+        if not self._until:
+            return []
+        found = []
+        for record, partition, offset in records:
+            until = self._until.get(partition)
+            if until is None:
+                continue
+            if offset >= until:
+                del self._until[partition]
+            elif self._is_answered(record):
+                found.append((partition, offset))
+        if not self._until:
+            self._at.clear()
+        return found
+
+    def _learn(self, records: Sequence[tuple[Message, Partition, int]]) -> None:
+        """Read what was answered since the first records of partitions that were taken over."""
+        since = []
+        for record, partition, offset in records:
+            end = self._ends.pop(partition, None)
+            if end is not None and offset < end:
+                self._until[partition] = min(end, offset + DOUBTFUL)
+                since.append(record.timestamp()[1])
+        if since:
+            try:
+                self._at |= self._results.since(min(since))
+            except KafkaException as error:
+                _log.warning("answers_not_recalled", error=str(error))
+
+    def _is_answered(self, record: Message) -> bool:
+        headers = cast("Headers", record.headers() or [])
+        if any(name == STEP_HEADER for name, _ in headers):
+            return False  # its workflow may not have heard yet
+        content_type = carried(headers)[0]
+        name = id_of(record.value(), content_type)
+        # an answer from before is one to an earlier request of the same id
+        return name is not None and self._at.get(name.encode(), -1) >= record.timestamp()[1]
+
+
+class KafkaResults:
+    """Results as they lie in their topic."""
+
+    def __init__(self, bootstrap: str, topic: str, *, embedded: bool = False) -> None:
+        self._topic = topic
+        self._embedded = embedded
+        self._config = {
+            "bootstrap.servers": bootstrap, "group.id": f"{topic}.recall",  # the library wants one; nothing joins it
+            "enable.auto.commit": False, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 10,
+        }  # fmt: skip
+
+    def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
+        """Ask the broker; raises `KafkaException`."""
+        consumer = self._consumer()
+        try:
+            places = {place: TopicPartition(*place) for place in partitions}
+            return {
+                place: consumer.get_watermark_offsets(there, timeout=_BUDGET_S)[1] for place, there in places.items()
+            }
+        finally:
+            consumer.close()
+
+    def since(self, at_ms: int) -> dict[bytes, int]:
+        """Read, at most `RESULTS_LIMIT` of each partition and for a bounded time; raises `KafkaException`."""
+        consumer, until = self._consumer(), time.monotonic() + _BUDGET_S
+        found: dict[bytes, int] = {}
+        try:
+            behind = self._assign(consumer, at_ms)
+            while behind and time.monotonic() < until:
+                first = consumer.poll(0.1)
+                # consume(n, timeout) would wait its whole timeout for n: only what is here already
+                for record in () if first is None else (first, *consumer.consume(_BATCH, 0)):
+                    number, offset, key = record.partition(), record.offset(), record.key()
+                    if record.error() is not None or number is None or offset is None:
+                        continue
+                    if key is not None:
+                        found[key] = max(found.get(key, 0), record.timestamp()[1])
+                    if offset + 1 >= behind.get(number, offset + 2):
+                        del behind[number]
+            if behind:
+                _log.warning("answers_not_all_recalled", partitions=sorted(behind))
+        finally:
+            consumer.close()
+        return found
+
+    def _assign(self, consumer: Consumer, at_ms: int) -> dict[int, int]:
+        """Read from that time on; returns the end of each partition that has records since."""
+        numbers = list(consumer.list_topics(self._topic, timeout=_BUDGET_S).topics[self._topic].partitions)
+        since = {}
+        if not self._embedded:  # that one knows no times: each result's is looked at anyway
+            places = [TopicPartition(self._topic, number, at_ms) for number in numbers]
+            since = {place.partition: place.offset for place in consumer.offsets_for_times(places, timeout=_BUDGET_S)}
+        behind, begin = {}, []
+        for number in numbers:
+            low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=_BUDGET_S)
+            start = since.get(number, low)
+            start = high if start < 0 else max(start, low, high - RESULTS_LIMIT)
+            if start < high:
+                begin.append(TopicPartition(self._topic, number, start))
+                behind[number] = high
+        consumer.assign(begin)
+        return behind
+
+    def _consumer(self) -> Consumer:
+        return Consumer(self._config, logger=logging.getLogger("librdkafka"))
