@@ -12,7 +12,7 @@ from agents.alone import Alone
 from agents.outcome import Outcome, Problem
 from agents.task import Task, Watch
 
-_ABOUT_OTHERS = {"analyze", "select", "validate", "profile"}
+ABOUT_OTHERS = {"analyze", "select", "validate", "profile"}
 OVERHEAD = 3e8
 """What is added to the cost of what is about another request: always the long lane."""
 
@@ -80,7 +80,7 @@ def read(given: RequestInput, seed: int, field: str = "inputs.request") -> Inner
     """Find the task and prepare the request; raises `Problem` whose field lies below `field`."""
     from agents import catalogue  # noqa: PLC0415 - the catalogue has those in it that ask
 
-    if given.agent in _ABOUT_OTHERS:
+    if given.agent in ABOUT_OTHERS:
         text = f"{given.agent} is about other requests itself"
         raise Problem("invalid_input", text, field=f"{field}.agent", hint="give the request that it is about")
     chosen = seed if given.seed is None else given.seed

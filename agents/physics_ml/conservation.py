@@ -91,7 +91,7 @@ class Data:
 
 def prepare(given: ConservationInputs, how: ConservationOptions, seed: int) -> Alone:  # noqa: ARG001
     """Validate data and formulas."""
-    data = _read_data(given)
+    data = read_data(given)
     parameters = formulas.numbers(given.parameters, "inputs.parameters")
     formulas.check_names(parameters, "inputs.parameters", taken=dict.fromkeys(data.names, "a name of the data"))
     values = list(parameters.values())
@@ -165,7 +165,8 @@ def _cumulative(values: Array, t: Array) -> Array:
     return np.asarray(cumulative_simpson(values, x=t, initial=0.0))
 
 
-def _read_data(given: ConservationInputs) -> Data:
+def read_data(given: ConservationInputs) -> Data:
+    """Read axes and fields, with the first derivatives that formulas name; raises `Problem`."""
     names = ["t", *given.axes]
     if len(given.axes) > 3:
         raise Problem("invalid_input", f"{len(given.axes)} axes", field="inputs.axes", hint="at most 3")

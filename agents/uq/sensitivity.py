@@ -14,7 +14,7 @@ from agents.uq.model import COMPILED, KERNEL
 from agents.uq.morris import Effects, MorrisState
 from agents.uq.sobol import Indices, SobolState
 
-_N_SOBOL, _N_MORRIS = 4096, 64
+N_SOBOL, N_MORRIS = 4096, 64
 _FEWEST_SOBOL = 64
 
 
@@ -54,10 +54,10 @@ def prepare(inputs: SensitivityInputs, options: SensitivityOptions, seed: int) -
     read = model.read(inputs.model, inputs.distributions, inputs.parameters)
     method = schema.chosen(inputs.method, options.method, "sobol", "method")
     if method == "sobol":
-        count, each = inputs.n_samples or _N_SOBOL, (2 if inputs.second_order else 1) * len(read.names) + 2
+        count, each = inputs.n_samples or N_SOBOL, (2 if inputs.second_order else 1) * len(read.names) + 2
         _check_samples(count, _FEWEST_SOBOL, each)
     else:
-        count, each = inputs.n_samples or _N_MORRIS, len(read.names) + 1
+        count, each = inputs.n_samples or N_MORRIS, len(read.names) + 1
         _check_samples(count, 4, each)
         if inputs.levels % 2:
             text = f"{inputs.levels} levels"

@@ -1,7 +1,7 @@
 """Trajectories and integrals by other integrators: SciPy's eighth-order one, and double exponential quadrature."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +14,7 @@ from agents.ode.ensemble import count_of, read_samples
 from agents.ode.members import values_of
 from agents.ode.system import System, read_system
 from agents.task import Watch
-from agents.validate.findings import Claim
+from agents.validate.findings import Claim, Road
 from native.formula import Program
 
 _LEVELS = 9
@@ -30,6 +30,10 @@ def ivp(claim: Claim, watch: Watch) -> None:
     found = claim.named("y", list(system.names))
     if not times.size:
         return
+    if given.get("events") is None:  # a terminal one ends the list
+        wanted = given.get("t_eval")
+        points = np.linspace(system.start, system.end, times.size) if wanted is None else wanted
+        claim.agree("t", np.array(points, dtype=float), 1e-12 * float(np.abs(times).max()), "the request's times")
     stiff = claim.stiff
     first, second = (_integrated(system, system.initial, times, stiff, rtol, watch) for rtol in (1e-9, 1e-11))
     if first is None or second is None:
@@ -37,7 +41,7 @@ def ivp(claim: Claim, watch: Watch) -> None:
     drift = 2.0 * float(np.abs(first - second).max(initial=0)) + 1e-11 * float(np.abs(second).max(initial=0))
     how = f"integrated by SciPy's {'Radau' if stiff else 'DOP853'} at rtol 1e-11; its own error is at most {drift:.2g}"
     difference = float(np.abs(second - found).max(initial=0))
-    claim.add("other integrator", difference, (claim.error or 0.0) + drift, how)
+    claim.add("y", difference, (claim.error or 0.0) + drift, how)
 
 
 def _integrated(system: System, initial: Any, times: Any, stiff: bool, rtol: float, watch: Watch) -> Any:
@@ -98,7 +102,7 @@ def ensemble(claim: Claim, watch: Watch) -> None:
         size = float(np.abs(made[1]).max(initial=0))
         tolerance = 1e3 * (float(np.abs(made[0] - made[1]).max()) + rtol * max(size, 1e-3))
         how = "integrated by SciPy's DOP853; a thousand times what the tolerances of a step allow"
-        claim.add(f"member {i}", float(np.abs(made[1][:, 0] - found).max()), tolerance, how)
+        claim.add(f"final[{i}]", float(np.abs(made[1][:, 0] - found).max()), tolerance, how)
 
 
 def quad(claim: Claim, watch: Watch) -> None:
@@ -121,7 +125,7 @@ def quad(claim: Claim, watch: Watch) -> None:
     if not math.isfinite(total) or error > 1e-4 * max(abs(total), abs(value), 1e-300):
         return  # the other rule does not settle here: it has nothing to say
     how = f"tanh-sinh quadrature; its own error is about {error:.2g}"
-    claim.add("another rule", abs(value - total), (claim.error or 0.0) + 10 * error + 1e-14 * abs(total), how)
+    claim.add("value", abs(value - total), (claim.error or 0.0) + 10 * error + 1e-14 * abs(total), how)
 
 
 def _end(value: Any, direction: int) -> float:
@@ -165,7 +169,6 @@ def _mapped(u: Any, low: float, high: float) -> tuple[Any, Any]:
         return x, np.where(np.isfinite(distance) & (distance > 0) & np.isfinite(weight), weight, 0.0)
 
 
-Check = Callable[[Claim, Watch], None]
-CHECKS: Mapping[tuple[str, str], Check] = {
+ROADS: Mapping[tuple[str, str], Road] = {
     ("ode", "ivp"): ivp, ("ode", "ensemble"): ensemble, ("integrate", "quad"): quad,
 }  # fmt: skip

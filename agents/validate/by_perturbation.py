@@ -9,7 +9,7 @@ import numpy as np
 from agents import arrays, draws, formulas
 from agents.arrays import Array
 from agents.task import Watch
-from agents.validate.findings import Claim
+from agents.validate.findings import Claim, Road
 from agents.validate.values import Numbers
 
 _DIRECTIONS = 64
@@ -48,7 +48,7 @@ def minimize(claim: Claim, watch: Watch) -> None:
     claimed = sign * float(claim.numbers("objective"))
     claim.add("objective", abs(float(here[0]) - claimed), 1e-12 * size, "the objective's formula at x")
     outside = max(0.0, float((low - x).max(initial=0)), float((x - high).max(initial=0)), float(violation[0]))
-    claim.add("feasible", outside, _SLACK * (1.0 + float(np.abs(x).max(initial=0))), "bounds and constraints at x")
+    claim.add("x", outside, _SLACK * (1.0 + float(np.abs(x).max(initial=0))), "bounds and constraints at x")
     directions = draws.generator(claim.inner.seed, 11).standard_normal((len(names), _DIRECTIONS))
     directions /= np.abs(directions).max(axis=0, keepdims=True)
     scale = np.maximum(np.abs(x), 1.0)[:, None]
@@ -59,7 +59,7 @@ def minimize(claim: Claim, watch: Watch) -> None:
     feasible = (worst <= float(violation[0])) & np.isfinite(around)
     gain = float(np.max(here[0] - around[feasible], initial=0.0))
     how = f"{int(feasible.sum())} feasible points at distances of 1e-2 and 1e-4: how much lower the lowest is"
-    claim.add("no lower beside it", gain, 1e-9 * size, how)
+    claim.add("x", gain, 1e-9 * size, how)
 
 
 def _box(names: list[str], bounds: Mapping[str, Any]) -> tuple[Array, Array]:
@@ -90,7 +90,8 @@ def root(claim: Claim, watch: Watch) -> None:
         return
     newton = float(np.abs(np.linalg.solve(jacobian, made[:, 0])).max(initial=0))
     size = float(np.abs(x).max(initial=0))
-    claim.add("Newton step", newton, 1.5 * claim.error + 1e-11 * size, "with a Jacobian from central differences")
+    how = "how far Newton's step goes, with a Jacobian from central differences"
+    claim.add("x", newton, 1.5 * claim.error + 1e-11 * size, how)
 
 
 def curve_fit(claim: Claim, watch: Watch) -> None:
@@ -113,7 +114,12 @@ def curve_fit(claim: Claim, watch: Watch) -> None:
     here = squares(best)
     claimed = float(claim.numbers("residual_sum_of_squares"))
     size = max(here, 1e-12 * float(((observed / sigma) ** 2).sum()), 1e-300)
-    claim.add("sum of squares", abs(here - claimed), 1e-7 * size, "the model's formula at the parameters and the data")
+    claim.add(
+        "residual_sum_of_squares",
+        abs(here - claimed),
+        1e-7 * size,
+        "the model's formula at the parameters and the data",
+    )
     directions = draws.generator(claim.inner.seed, 12).standard_normal((_DIRECTIONS, len(names)))
     gain = 0.0
     for i, direction in enumerate(directions):
@@ -123,7 +129,7 @@ def curve_fit(claim: Claim, watch: Watch) -> None:
             if np.isfinite(value := squares(beside)):
                 gain = max(gain, here - value)
     how = f"{2 * _DIRECTIONS} parameters beside these: how much lower the lowest sum of squares is"
-    claim.add("no lower beside it", gain, 1e-8 * size, how)
+    claim.add("parameters", gain, 1e-8 * size, how)
 
 
 def _sigma(value: Any, columns: Mapping[str, Array], observed: Array) -> Array:
@@ -161,12 +167,11 @@ def stability(claim: Claim, watch: Watch) -> None:
             worst = max(worst, float(np.abs(np.linalg.solve(jacobian, made[:, 0])).max()))
             size = max(size, float(np.abs(x).max()))
     if i and claim.error is not None:
-        text = "largest over the equilibria, with Jacobians from central differences"
-        claim.add("Newton step", worst, 1.5 * claim.error + 1e-11 * (1 + size), text)
+        text = "how far Newton's step goes from the worst of them, with Jacobians from central differences"
+        claim.add("equilibria", worst, 1.5 * claim.error + 1e-11 * (1 + size), text)
 
 
-Check = Callable[[Claim, Watch], None]
-CHECKS: Mapping[tuple[str, str], Check] = {
+ROADS: Mapping[tuple[str, str], Road] = {
     ("optimize", "minimize"): minimize, ("optimize", "global"): minimize, ("optimize", "root"): root,
     ("optimize", "curve_fit"): curve_fit, ("ode", "stability"): stability,
 }  # fmt: skip

@@ -1,13 +1,14 @@
 """Equations and factors put together again, in extended precision where that is more than double."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from agents import arrays
-from agents.validate.findings import Claim
+from agents.task import Watch
+from agents.validate.findings import Claim, Road
 
 _LARGE = 1500
 """Largest side of a matrix that is multiplied in extended precision."""
@@ -38,7 +39,7 @@ def _norm(a: Any) -> float:
     return float(np.abs(a).sum(axis=-1).max()) if a.ndim == 2 else float(np.abs(a).max(initial=0))
 
 
-def solve(claim: Claim) -> None:
+def solve(claim: Claim, watch: Watch) -> None:  # noqa: ARG001
     """B − a x, which an error of x makes no larger than ‖a‖ times it."""
     a = matrix(claim.inner.inputs["a"], "inputs.a")
     if max(a.shape) > _LARGE:
@@ -47,10 +48,10 @@ def solve(claim: Claim) -> None:
     x = claim.numbers("x")
     residual = float(np.abs(_wide(b) - _wide(a) @ _wide(x)).max(initial=0))
     allowed = _norm(a) * (claim.error or 0.0) + 4 * _EPS * (_norm(a) * _norm(x[..., None]) + _norm(b[..., None]))
-    claim.add("residual", residual, allowed, "largest component of b - a x in extended precision")
+    claim.add("x", residual, allowed, "largest component of b - a x in extended precision")
 
 
-def least_squares(claim: Claim) -> None:
+def least_squares(claim: Claim, watch: Watch) -> None:  # noqa: ARG001
     """The residual is orthogonal to the columns of a."""
     a = matrix(claim.inner.inputs["a"], "inputs.a")
     if max(a.shape) > _LARGE or claim.inner.options.keys() & {"bounds", "alpha"}:
@@ -60,10 +61,10 @@ def least_squares(claim: Claim) -> None:
     gradient = np.abs(_wide(a).T @ (_wide(a) @ _wide(x) - _wide(b))).max(initial=0)
     wide = _norm(a) * _norm(a.T)
     allowed = wide * (claim.error or 0.0) + 1e-11 * (wide * _norm(x[..., None]) + _norm(a.T) * _norm(b[..., None]))
-    claim.add("normal equations", float(gradient), allowed, "largest component of aᵀ(a x - b) in extended precision")
+    claim.add("x", float(gradient), allowed, "largest component of aᵀ(a x - b) in extended precision")
 
 
-def eigen(claim: Claim) -> None:
+def eigen(claim: Claim, watch: Watch) -> None:  # noqa: ARG001
     """A v = λ v (with b, a v = λ b v), and the sum of the eigenvalues is the trace."""
     if "b" in claim.inner.inputs or "eigenvectors" not in claim.outputs.numbers:
         return
@@ -73,13 +74,13 @@ def eigen(claim: Claim) -> None:
     vectors = claim.numbers("eigenvectors")
     residual = np.abs(_wide(a) @ _wide(vectors) - _wide(vectors) * _wide(values)).max(initial=0)
     tolerance = 1e3 * _EPS * len(a) * max(_norm(a), 1e-300) * float(np.abs(vectors).max(initial=0))
-    claim.add("residual", float(residual), tolerance, "largest component of a v - λ v in extended precision")
+    claim.add("eigenvectors", float(residual), tolerance, "largest component of a v - λ v in extended precision")
     if values.size == len(a):
         off = float(abs(_wide(values).sum() - np.trace(_wide(a))))
-        claim.add("trace", off, 1e3 * _EPS * len(a) * _norm(a), "the sum of the eigenvalues less the trace of a")
+        claim.add("eigenvalues", off, 1e3 * _EPS * len(a) * _norm(a), "the sum of the eigenvalues less the trace of a")
 
 
-def svd(claim: Claim) -> None:
+def svd(claim: Claim, watch: Watch) -> None:  # noqa: ARG001
     """U s vt is a."""
     if not {"u", "vt"} <= claim.outputs.numbers.keys():
         return
@@ -89,10 +90,10 @@ def svd(claim: Claim) -> None:
     u, vt, k = claim.numbers("u"), claim.numbers("vt"), s.size
     product = (_wide(u[:, :k]) * _wide(s)) @ _wide(vt[:k])
     tolerance = 1e3 * _EPS * max(a.shape) * _norm(a)
-    claim.add("product", float(np.abs(product - a).max(initial=0)), tolerance, "largest component of u s vt - a")
+    claim.add("u, s, vt", float(np.abs(product - a).max(initial=0)), tolerance, "largest component of u s vt - a")
 
 
-def factorize(claim: Claim) -> None:
+def factorize(claim: Claim, watch: Watch) -> None:  # noqa: ARG001
     """The factors multiplied give a."""
     a = matrix(claim.inner.inputs["a"], "inputs.a")
     if max(a.shape) > _LARGE:
@@ -109,10 +110,10 @@ def factorize(claim: Claim) -> None:
         made = _wide(have["l"]) @ _wide(have["l"]).T
     if made is not None and made.shape == a.shape:
         tolerance = 1e3 * _EPS * max(a.shape) * _norm(a)
-        claim.add("product", float(np.abs(made - a).max(initial=0)), tolerance, "the factors multiplied, less a")
+        claim.add("factors", float(np.abs(made - a).max(initial=0)), tolerance, "the factors multiplied, less a")
 
 
-def expm(claim: Claim) -> None:
+def expm(claim: Claim, watch: Watch) -> None:  # noqa: ARG001
     """The Taylor series of a scaled matrix in extended precision, squared."""
     given, found = claim.inner.inputs, claim.numbers("expm")
     a = matrix(given["a"], "inputs.a") * arrays.number(given.get("t", 1), "inputs.t")
@@ -128,9 +129,10 @@ def expm(claim: Claim) -> None:
     for _ in range(halvings):
         total = total @ total
     tolerance = (claim.error or 0.0) + 1e-13 * _norm(total)
-    claim.add("Taylor series", float(np.abs(total - found).max(initial=0)), tolerance, "another algorithm, extended")
+    claim.add("expm", float(np.abs(total - found).max(initial=0)), tolerance, "the Taylor series in extended precision")
 
 
-CHECKS: Mapping[str, Callable[[Claim], None]] = {
-    "solve": solve, "least_squares": least_squares, "eigen": eigen, "svd": svd, "factorize": factorize, "expm": expm,
+ROADS: Mapping[tuple[str, str], Road] = {
+    ("linalg", "solve"): solve, ("linalg", "least_squares"): least_squares, ("linalg", "eigen"): eigen,
+    ("linalg", "svd"): svd, ("linalg", "factorize"): factorize, ("linalg", "expm"): expm,
 }  # fmt: skip

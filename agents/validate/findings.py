@@ -1,14 +1,15 @@
 """Findings: the checks of a validation, and what they look at."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from agents.inner import Inner
-from agents.validate.values import Leaves, Numbers
+from agents.task import Watch
+from agents.validate.values import Leaves, Numbers, apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,9 @@ class Claim:
     error: float | None
     seed: int | None
     stiff: bool = False
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """The outputs as they were answered."""
+    kept: Mapping[str, bytes] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
     def numbers(self, path: str) -> Numbers:
@@ -62,6 +66,15 @@ class Claim:
         """Add a finding by another road."""
         self.findings.append(Finding(name, float(value), float(tolerance), how))
 
+    def agree(self, path: str, computed: Any, tolerance: float, how: str) -> None:
+        """Add a finding named by an output: how far it is from what another road gives, of the same shape."""
+        found = self.numbers(path)
+        self.add(path, apart(np.asarray(computed).reshape(found.shape), found), tolerance, how)
+
+
+Road = Callable[[Claim, Watch], None]
+"""Looks at an answer and adds findings; where it has nothing to say it adds none."""
+
 
 MAIN: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("ode", "ivp"): ("y.",), ("ode", "ensemble"): ("final.",), ("ode", "bvp"): ("y.", "parameters."),
@@ -73,7 +86,8 @@ MAIN: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("uq", "propagate"): ("mean",), ("uq", "rare_event"): ("probability",),
     ("pde", "heat"): ("u",), ("pde", "wave"): ("u",), ("pde", "poisson"): ("u",),
     ("pde", "advection_diffusion"): ("u",), ("pde", "reaction_diffusion"): ("u.",),
-    ("inverse", "bayesian"): ("mean.", "mean"),
+    ("inverse", "bayesian"): ("mean.", "mean"), ("inverse", "enkf"): ("mean",),
+    ("uq", "confidence"): ("interval",), ("uq", "sensitivity"): ("first_order.", "total_order.", "mu_star."),
 }  # fmt: skip
 """The outputs that `error_estimate` is about, and that other methods must give too; a dot ends a prefix."""
 

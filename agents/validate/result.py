@@ -1,17 +1,17 @@
 """The task `validate.result`: is a result right? Every check recomputes; none believes what a result says of itself."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from agents import alone, arrays, inner
 from agents.alone import Alone
 from agents.inner import OVERHEAD, Inner, RequestInput
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.task import Part, TaskOptions, Watch
-from agents.validate import again, by_integration, by_perturbation, by_residual, values
+from agents.validate import again, roads
 from agents.validate.findings import Claim, Finding
 
 KERNEL = "agents.validate"
@@ -19,8 +19,6 @@ _TIMES = 8.0
 """How many computations of the request a validation is, at most."""
 _STATUSES = ("succeeded", "failed", "rejected", "expired", "cancelled")
 _IMPLICIT = ("rodas", "radau", "bdf")
-_STOPPED = {"timed_out", "cancelled"}
-_LOOKS = {**by_integration.CHECKS, **by_perturbation.CHECKS}
 
 
 class ResultInputs(msgspec.Struct, forbid_unknown_fields=True):
@@ -28,11 +26,13 @@ class ResultInputs(msgspec.Struct, forbid_unknown_fields=True):
 
     Outputs: `checks`, each with `name`, `passed`, the `value` measured, the `tolerance` it has to keep and `how` it was
     measured; `passed` is true when all of them hold and there is at least one; `independent` counts those that took
-    another road than the result: a residual in extended precision, another integrator or quadrature rule, points
-    beside an optimum, another method, tighter tolerances, another seed. The others compute the request again as it was:
-    any number that was changed shows there, unless the task draws at random and the seed is in neither the request nor
-    the result's provenance. A result that failed is right when the request fails alike. `error_estimate` is null: the
-    outputs are verdicts.
+    another road than the result: extended precision, other factors, integrators, grids, quadrature rules, estimators
+    and draws, what an optimum, a transform or a special function has to fulfil, points that a network was not trained
+    at, samples left out, each step of a workflow by the road of its own; another method, tighter tolerances, another
+    seed. A check of an output has its name. The others compute the request again as it was: any number that was changed
+    shows there, unless the task draws at random and the seed is in neither the request nor the result's provenance;
+    of what is drawn, other roads see only what is off by more than the sampling error. A result that failed is right
+    when the request fails alike. `error_estimate` is null: the outputs are verdicts.
     """
 
     request: RequestInput
@@ -65,10 +65,14 @@ def prepare(inputs: ResultInputs, options: ResultOptions, seed: int) -> Alone:  
         hint = "the outputs of a result that succeeded"
         raise Problem("invalid_input", "no outputs", field="inputs.result.outputs", hint=hint)
     error, method = _claims(result.get("diagnostics"))
-    found = values.leaves(outputs, "", "inputs.result.outputs")
-    claim = Claim(asked, found, error, given.seed, stiff=any(name in method for name in _IMPLICIT))
+    found = again.comparable(asked, outputs)
+    claim = Claim(asked, found, error, given.seed, stiff=any(name in method for name in _IMPLICIT), written=outputs)
     cost = _TIMES * asked.cost + OVERHEAD
-    return Alone(KERNEL, lambda watch, kept: _success(claim, watch, kept), cost, asked.needs, compiled=False)
+
+    def work(watch: Watch, kept: Mapping[str, bytes]) -> Outcome:
+        return _success(replace(claim, kept=kept), watch, kept)
+
+    return Alone(KERNEL, work, cost, asked.needs, compiled=False)
 
 
 def _seed(result: Mapping[str, Any]) -> int | None:
@@ -113,25 +117,9 @@ def _failure(asked: Inner, code: str, watch: Watch, kept: Mapping[str, bytes]) -
 def _success(claim: Claim, watch: Watch, kept: Mapping[str, bytes]) -> Outcome:
     fresh = again.as_it_was(claim, kept, Part(watch, 0.0, 0.4, "as it was"))
     if fresh is not None and all(one.passed for one in claim.findings if one.name == "structure"):
-        _look(claim, Part(watch, 0.4, 0.6, "the answer itself"))
+        roads.look(claim, Part(watch, 0.4, 0.6, "the answer itself"))
         again.other_roads(claim, fresh, kept, Part(watch, 0.6, 1.0, "other roads"))
     return _written(claim.findings)
-
-
-def _look(claim: Claim, watch: Watch) -> None:
-    """Look at the answer itself; a form of the inputs that is not known here is no reason to doubt the answer."""
-    agent, name = claim.inner.task.agent, claim.inner.task.name
-    look = _LOOKS.get((agent, name))
-    try:
-        if look is not None:
-            look(claim, watch)
-        elif agent == "linalg" and name in by_residual.CHECKS:
-            by_residual.CHECKS[name](claim)
-    except Problem as problem:
-        if problem.code in _STOPPED:
-            raise
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError, ArithmeticError, np.linalg.LinAlgError):
-        pass  # the structure holds: the outputs are as the task gives them, but the inputs are of another form
 
 
 def _written(findings: list[Finding]) -> Outcome:

@@ -42,7 +42,7 @@ def _walk(value: Any, path: str, found: Leaves, field: str, depth: int) -> None:
         found.numbers[path] = value
     elif isinstance(value, list | tuple | np.ndarray):
         items = value.tolist() if isinstance(value, np.ndarray) else value
-        array = _as_array(items)
+        array = _stacked(items, field) if items and _is_array(items[0]) else _as_array(items)
         if array is not None:
             found.numbers[path] = array
         else:
@@ -54,6 +54,19 @@ def _walk(value: Any, path: str, found: Leaves, field: str, depth: int) -> None:
         found.words[path] = value
     else:
         found.numbers[path] = _number(value, f"{field}.{path}"[:200])
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or (isinstance(value, Mapping) and {"dtype", "shape"} <= value.keys())
+
+
+def _stacked(items: Any, field: str) -> Numbers | None:
+    """A list of real arrays of one shape as one array: in other forms it is nested lists; None for any other."""
+    if not all(map(_is_array, items)) or len(items) > _LEAVES:
+        return None
+    found = [one if isinstance(one, np.ndarray) else _unpacked(one, field) for one in items]
+    alike = all(one.dtype.kind in "fiu" and one.shape == found[0].shape for one in found)
+    return np.stack(found).astype(float) if alike else None
 
 
 def _walk_object(value: Mapping[str, Any], path: str, found: Leaves, field: str, depth: int) -> None:
