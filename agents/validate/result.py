@@ -11,7 +11,7 @@ from agents.alone import Alone
 from agents.inner import OVERHEAD, Inner, RequestInput
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.task import Part, TaskOptions, Watch
-from agents.validate import again, roads
+from agents.validate import again
 from agents.validate.findings import Claim, Finding
 
 KERNEL = "agents.validate"
@@ -115,6 +115,8 @@ def _failure(asked: Inner, code: str, watch: Watch, kept: Mapping[str, bytes]) -
 
 
 def _success(claim: Claim, watch: Watch, kept: Mapping[str, bytes]) -> Outcome:
+    from agents.validate import roads  # noqa: PLC0415 - they take parts of SciPy that few other requests use
+
     fresh = again.as_it_was(claim, kept, Part(watch, 0.0, 0.4, "as it was"))
     if fresh is not None and all(one.passed for one in claim.findings if one.name == "structure"):
         roads.look(claim, Part(watch, 0.4, 0.6, "the answer itself"))
