@@ -6,8 +6,13 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
+from native import is_compiled
 from native.judgement import Any2D
+from native.kernels import exponential as kernel
 
+COMPILED = is_compiled(kernel)
+_FEW = 12
+"""Largest n for a second computation by the kernel, in doubles."""
 _EXTENDED = 48
 """Largest n for the second computation in extended precision."""
 _DEGREE = {"extended": 18, "double": 15}
@@ -33,12 +38,18 @@ def exponential(matrix: Any2D) -> tuple[Any2D, float]:
     """Exponential of (n, n), and a bound of its largest entry's error; both may be infinite.
 
     Scaling and squaring with Padé approximants (Al-Mohy & Higham, 2009: SciPy's), compared with Taylor's series, scaled
-    and squared, whose truncation and rounding are bounded step by step.
+    and squared, whose truncation and rounding are bounded step by step: in doubles where that tells twelve digits, else
+    in extended precision.
     """
     found = linalg.expm(matrix)
+    n, bound = len(matrix), math.inf
     with np.errstate(all="ignore"):
-        bound = _compared(found, *blocked(matrix)) if matrix.shape[0] <= _EXTENDED else math.inf
-        if not bound <= _CERTAIN * float(np.abs(found).max()):
+        certain = _CERTAIN * float(np.abs(found).max())
+        if n <= _FEW and matrix.dtype.kind == "f":
+            bound = _compared(found, *kernel.exponential(matrix))  # type: ignore[no-untyped-call]
+        if not bound <= certain and n <= _EXTENDED:
+            bound = min(bound, _compared(found, *blocked(matrix)))
+        if not bound <= certain:
             bound = min(bound, _compared(found, *taylor(matrix)))
     return found, bound
 

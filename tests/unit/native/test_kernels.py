@@ -15,6 +15,7 @@ from native.kernels import (
     dense_lanes,
     dop853,
     dopri5,
+    exponential,
     formula,
     levmar,
     multigrid,
@@ -26,7 +27,8 @@ from native.kernels import (
 from native.kernels import quadrature as quadrature_kernel
 
 _COMPILED = {
-    "dense": dense, "dense_lanes": dense_lanes, "dop853": dop853, "dopri5": dopri5, "formula": formula,
+    "dense": dense, "dense_lanes": dense_lanes, "dop853": dop853, "dopri5": dopri5, "exponential": exponential,
+    "formula": formula,
     "levmar": levmar, "multigrid": multigrid, "newton": newton, "quadrature": quadrature_kernel, "radau": radau,
     "rodas4": rodas4, "stencil": stencil,
 }  # fmt: skip
@@ -37,6 +39,13 @@ def _dense(kernel):
     matrices = rng.standard_normal((9, 5, 5))
     matrices[4, :, 2] = 0.0
     return kernel.solve_batch(matrices, rng.standard_normal((9, 5)))
+
+
+def _exponential(kernel):
+    rng = np.random.default_rng(11)
+    matrices = [scale * rng.standard_normal((n, n)) for n, scale in ((1, 0.3), (5, 0.1), (7, 4.0))]
+    with np.errstate(all="ignore"):
+        return [part for matrix in [*matrices, np.array([[800.0]])] for part in kernel.exponential(matrix)]
 
 
 def _formula(kernel):
@@ -211,9 +220,9 @@ def _levmar(kernel):
 
 
 _CASES = {
-    "dense": _dense, "dense_lanes": _dense, "dop853": _dop853, "dopri5": _dopri5, "formula": _formula,
-    "levmar": _levmar, "multigrid": _multigrid, "newton": _newton, "quadrature": _quadrature, "radau": _radau,
-    "rodas4": _rodas4, "stencil": _stencil,
+    "dense": _dense, "dense_lanes": _dense, "dop853": _dop853, "dopri5": _dopri5, "exponential": _exponential,
+    "formula": _formula, "levmar": _levmar, "multigrid": _multigrid, "newton": _newton, "quadrature": _quadrature,
+    "radau": _radau, "rodas4": _rodas4, "stencil": _stencil,
 }  # fmt: skip
 _LOOSE = {"dop853": 1e-6}
 """Its error, of order 8, is a small difference of large numbers: rounding moves the steps a little."""
