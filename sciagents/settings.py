@@ -32,11 +32,11 @@ _QUOTED = re.compile(r"""(?P<mark>["'])(?P<text>.*)(?P=mark)(?:\s+#.*)?""")
 
 
 class Orchestration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a worker computes; `timeout` is in seconds."""
+    """How a worker computes; `timeout` is in seconds. `threads` is an older word for `processes`."""
 
     max_workers: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 2
     timeout: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 3600.0
-    parallel_mode: Literal["threads", "serial"] = "threads"
+    parallel_mode: Literal["processes", "serial", "threads"] = "processes"
 
 
 class Logging(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

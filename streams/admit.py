@@ -15,11 +15,14 @@ from streams.cancels import Cancels
 from streams.codec import JSON, Received, canonical_inputs, decode_inputs, receive
 from streams.emit import Headers
 
+Partition = tuple[str, int]
+"""A topic and the number of its partition."""
+
 
 class Origin(NamedTuple):
     """Where a record lay, and what of it is carried to its answer."""
 
-    partition: tuple[str, int]
+    partition: Partition
     offset: int
     queued_at_ms: int
     content_type: str

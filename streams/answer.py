@@ -6,6 +6,7 @@ from streams.codec import Received, Refusal
 from streams.contracts import Error, Provenance, Result, Status
 
 _STATUS: dict[str, Status] = {"expired": "expired", "cancelled": "cancelled"}
+_STOPPED: dict[str, Status] = {**_STATUS, "timed_out": "failed", "worker_crashed": "failed", "internal": "failed"}
 _NOTHING = Diagnostics()
 
 
@@ -31,9 +32,9 @@ def computed(job: Job, outcome: Outcome, provenance: Provenance, completed_at: s
 
 
 def refused(what: Received | Refusal, problem: Problem, provenance: Provenance, completed_at: str) -> Result:
-    """Answer a request that was not computed: rejected, expired or cancelled."""
+    """Answer a request that was not computed to its end: rejected, expired, cancelled, killed with its process."""
     return Result(
-        id=what.id or "", agent=what.agent, task=what.task, status=_STATUS.get(problem.code, "rejected"),
+        id=what.id or "", agent=what.agent, task=what.task, status=_STOPPED.get(problem.code, "rejected"),
         outputs=None, error=error_of(problem), warnings=[], diagnostics=_NOTHING, provenance=provenance,
         labels={} if isinstance(what, Refusal) else what.labels, completed_at=completed_at,
     )  # fmt: skip

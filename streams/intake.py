@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, cast
@@ -53,6 +53,8 @@ class Intake(Service):
 
     Stops reading while `in_flight_limit` records, or `bytes_limit` bytes of large ones, are unfinished. What is
     `answered` already when a partition is taken over is done.
+    `release`, where there is one, is told which partitions go (None: all), and says how many of their records are
+    still worked on: only those are waited for.
     """
 
     def __init__(
@@ -66,6 +68,8 @@ class Intake(Service):
         in_flight_limit: int = 20_000,
         bytes_limit: int = 256 * 1024 * 1024,
         answered: Answered | None = None,
+        batch_limit: int = BATCH_LIMIT,
+        release: Callable[[Collection[Partition] | None], int] | None = None,
         embedded: bool = False,
     ) -> None:
         super().__init__()
@@ -75,6 +79,8 @@ class Intake(Service):
         self._limit = in_flight_limit
         self._bytes_limit = bytes_limit
         self._answered = answered
+        self._batch_limit = batch_limit
+        self._release = release
         self._config = {
             **reader(bootstrap, group_id, membership, embedded=embedded),
             "auto.offset.reset": "earliest",
@@ -114,6 +120,10 @@ class Intake(Service):
                 if self._large:
                     for offset in offsets:
                         self._large.pop((partition, offset), None)
+
+    def owns(self, partition: Partition) -> bool:
+        """Whether a partition that was read from is still this worker's."""
+        return partition in self._frontiers
 
     def begin(self) -> None:
         """Join the group and read ahead; nothing is handed out before the service has started."""
@@ -162,7 +172,7 @@ class Intake(Service):
                     # one alone goes at once; in a stream of them, each batch takes what a few milliseconds bring
                     self._stopping.wait(max(0.0, self._handed_at + _GATHER_S - time.monotonic()))
                     # consume(n, timeout) would wait its whole timeout for n: only what is here already
-                    self._receive([first, *consumer.consume(BATCH_LIMIT - 1, 0)])
+                    self._receive([first, *consumer.consume(self._batch_limit - 1, 0)])
                 self._hand_out()
                 if time.monotonic() >= commit_at:
                     self._commit(consumer)
@@ -206,8 +216,8 @@ class Intake(Service):
             self._handed = None
         if not self._pending or self._handed is not None or self._loop is None:
             return
-        batch = RecordBatch(self._pending[:BATCH_LIMIT])
-        del self._pending[:BATCH_LIMIT]
+        batch = RecordBatch(self._pending[: self._batch_limit])
+        del self._pending[: self._batch_limit]
         self._handed_at = time.monotonic()
         put = self._channel.put(cast("faust.EventT[Any]", batch))
         self._handed = asyncio.run_coroutine_threadsafe(put, self._loop)
@@ -266,9 +276,12 @@ class Intake(Service):
         deadline = time.monotonic() + _REVOKE_BUDGET_S
         wanted = None if partitions is None else set(partitions)
         while time.monotonic() < deadline:
-            self._hand_out()
-            with self._lock:
-                left = sum(f.in_flight for p, f in self._frontiers.items() if wanted is None or p in wanted)
+            if self._release is None:
+                self._hand_out()
+                with self._lock:
+                    left = sum(f.in_flight for p, f in self._frontiers.items() if wanted is None or p in wanted)
+            else:
+                left = self._release(wanted)
             if left == 0:
                 break
             time.sleep(0.005)

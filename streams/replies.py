@@ -4,19 +4,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal
 
+import msgspec
 import structlog
-from confluent_kafka import Message
 
 from agents import catalogue
 from agents.outcome import Outcome, Problem
-from streams import answer, artifacts, instants, journal, telemetry
-from streams.admit import STEP_HEADER, Job, Origin
+from streams import answer, artifacts, instants, journal, letters, telemetry
+from streams.admit import STEP_HEADER, Job, Origin, Partition
 from streams.codec import INLINE_LIMIT, Received, Refusal, encode_result
 from streams.contracts import Provenance, Result
-from streams.emit import Emitter, Headers, Outgoing
-from streams.intake import Partition
+from streams.emit import Emitter, Outgoing
+from streams.letters import Letter
 from streams.topics import RESULT_LIMIT
 
 _log = structlog.get_logger(__name__)
@@ -25,30 +25,55 @@ Done = Callable[[Sequence[tuple[Partition, int]]], None]
 GiveUp = Callable[[Exception], None]
 
 
-@dataclass(frozen=True)
-class Desk:
-    """Where replies are written: who signs them, and what is done with them.
+@dataclass(frozen=True, kw_only=True)
+class Letterhead:
+    """Who signs the replies, and how they are written."""
+
+    version: str
+    worker: str
+    topics: Mapping[str, str]
+    inline_limit: int = INLINE_LIMIT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk(Letterhead):
+    """Where replies are sent from, and what is done with them.
 
     `done` takes the offsets whose replies the broker has confirmed; `give_up` ends the process when a reply cannot be
     delivered, so that nothing is committed past it and whoever reads it next answers it.
     """
 
-    version: str
-    worker: str
     emitter: Emitter
     done: Done
     give_up: GiveUp
-    topics: Mapping[str, str]
-    inline_limit: int = INLINE_LIMIT
 
 
-class Replies:
+class Written(msgspec.Struct, frozen=True, array_like=True):
+    """What is to be sent: `artifacts` first, since a result may name them; then the offsets of the rest are done.
+
+    `counts` are results by agent, task, status and code; `kernel` is what computed for `run_s`.
+    """
+
+    messages: list[Outgoing]
+    artifacts: list[Outgoing]
+    offsets: list[tuple[Partition, int]]
+    counts: list[tuple[tuple[str, str, str, str], int]]
+    kernel: str
+    run_s: float
+
+
+class Draft:
     """Collects what is said to the records of one group; `batch` is how many came together, `run_s` their kernel's."""
 
-    def __init__(self, desk: Desk, batch: int, run_s: float = 0.0) -> None:
-        self._desk = desk
+    def __init__(
+        self, head: Letterhead, batch: int, run_s: float = 0.0, *, lane: Literal["fast", "heavy"] = "fast",
+        attempt: int = 1,
+    ) -> None:  # fmt: skip
+        self._head = head
         self._batch = batch
         self._run_s = run_s
+        self._lane = lane
+        self._attempt = attempt
         now = time.time()
         self._begun_ms = int((now - run_s) * 1000)
         self._at = instants.to_text(now)
@@ -56,13 +81,11 @@ class Replies:
         self._artifacts: list[Outgoing] = []
         self._offsets: list[tuple[Partition, int]] = []
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
+        self._kernel = ""
 
     def compute(self, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
         """Answer jobs with their outcomes."""
-        telemetry.QUEUE_SECONDS.observe(
-            "fast", [max(self._begun_ms - job.origin.queued_at_ms, 0) / 1000 for job in jobs]
-        )
-        telemetry.KERNEL_SECONDS.labels(outcomes[0].kernel).observe(self._run_s)
+        self._kernel = outcomes[0].kernel
         for job, outcome in zip(jobs, outcomes, strict=True):
             result = answer.computed(job, outcome, self._provenance(job.origin, job, outcome), self._at)
             if outcome.keep:
@@ -71,79 +94,56 @@ class Replies:
                 self._add(result, job.origin, job.request.options.get("arrays"))
             except Exception as error:  # an outcome that no encoder takes: a mistake of the task
                 _log.exception("result_not_encodable", id=result.id, agent=result.agent, task=result.task)
-                self._fail(result, Problem("internal", f"{type(error).__name__} while encoding", hint="report it"))
+                memory = isinstance(error, MemoryError)
+                internal = Problem("internal", f"{type(error).__name__} while encoding", hint="report it")
+                self._fail(result, out_of_memory() if memory else internal)
                 self._add(result, job.origin)
 
     def forward(self, job: Job, value: bytes) -> None:
         """Put a workflow in the journal: whoever owns its partition there runs it and answers."""
-        self._messages.append(journal.start(self._desk.topics[journal.TOPIC], value, job))
+        self._messages.append(journal.start(self._head.topics[journal.TOPIC], value, job))
         self._offsets.append((job.origin.partition, job.origin.offset))
 
     def reject(self, request: Received, problem: Problem, origin: Origin) -> None:
         """Answer a request that is not computed."""
         self._add(answer.refused(request, problem, self._provenance(origin), self._at), origin)
 
-    def refuse(self, refusal: Refusal, origin: Origin, record: Message) -> None:
-        """Answer a value that is no request by its id; without one it is a dead letter."""
-        if refusal.id is None:
-            self.dead(record, origin, refusal.problem)
-        else:
-            self._add(answer.refused(refusal, refusal.problem, self._provenance(origin), self._at), origin)
+    def refuse(self, refusal: Refusal, origin: Origin) -> None:
+        """Answer a value that is no request, by the id that was read from it."""
+        self._add(answer.refused(refusal, refusal.problem, self._provenance(origin), self._at), origin)
 
-    def dead(self, record: Message, origin: Origin, problem: Problem) -> None:
+    def delegate(self, message: Outgoing, origin: Origin) -> None:
+        """Pass a request on: it is done here once it lies there."""
+        self._messages.append(message)
+        self._offsets.append((origin.partition, origin.offset))
+
+    def dead(self, letter: Letter, origin: Origin, problem: Problem) -> None:
         """Keep the original bytes, and say in the headers why and from where."""
-        headers: Headers = list(cast("Headers", record.headers() or []))
-        headers += [
-            ("error-code", problem.code),
-            ("error-message", problem.message),
-            ("error-field", problem.field or ""),
-            ("error-hint", problem.hint or ""),
-            ("source-topic", origin.partition[0]),
-            ("source-partition", str(origin.partition[1])),
-            ("source-offset", str(origin.offset)),
-        ]
-        self._messages.append(Outgoing(self._desk.topics["compute.dlq"], record.key(), record.value(), headers))
+        self._messages.append(letters.write(self._head.topics["compute.dlq"], letter, problem))
         self._offsets.append((origin.partition, origin.offset))
         telemetry.DEAD_LETTERS.labels(problem.code).inc()
 
-    def send(self) -> None:
-        """Send what was collected."""
-        desk, offsets, counts = self._desk, self._offsets, self._counts
-
-        def confirmed(failure: Exception | None) -> None:
-            if failure is not None:
-                desk.give_up(failure)
-                return
-            desk.done(offsets)
-            for labels, count in counts.items():
-                telemetry.RESULTS.labels(*labels).inc(count)
-
-        def kept(failure: Exception | None) -> None:
-            if failure is not None:
-                desk.give_up(failure)
-            else:
-                desk.emitter.send(self._messages, confirmed)
-
-        if self._artifacts:  # first: a result may name them
-            desk.emitter.send(self._artifacts, kept)
-        elif self._messages:
-            desk.emitter.send(self._messages, confirmed)
+    def written(self) -> Written:
+        """Return what was collected."""
+        counts = list(self._counts.items())
+        return Written(self._messages, self._artifacts, self._offsets, counts, self._kernel, self._run_s)
 
     def _provenance(self, origin: Origin, job: Job | None = None, outcome: Outcome | None = None) -> Provenance:
         return Provenance(
-            version=self._desk.version, worker=self._desk.worker, batch=self._batch, run_s=self._run_s,
+            version=self._head.version, worker=self._head.worker, batch=self._batch, run_s=self._run_s,
+            lane=self._lane, attempt=self._attempt,
             queued_s=max(self._begun_ms - origin.queued_at_ms, 0) / 1000,
             kernel=None if outcome is None else outcome.kernel, compiled=None if outcome is None else outcome.compiled,
             inputs_hash=None if job is None else job.inputs_hash, seed=None if job is None else job.seed,
         )  # fmt: skip
 
     def _add(self, result: Result, origin: Origin, arrays: str | None = None) -> None:
-        value = encode_result(result, origin.content_type, arrays, self._desk.inline_limit)
+        value = encode_result(result, origin.content_type, arrays, self._head.inline_limit)
         if len(value) > RESULT_LIMIT:
             text = f"the result has {len(value)} bytes, the limit is {RESULT_LIMIT}"
             self._fail(result, Problem("too_large", text, hint='ask for fewer points, or options.arrays: "base64"'))
             value = encode_result(result, origin.content_type)
-        self._messages.append(Outgoing(self._desk.topics["compute.results"], result.id.encode(), value, origin.headers))
+        self._messages.append(Outgoing(self._head.topics["compute.results"], result.id.encode(), value, origin.headers))
         self._offsets.append((origin.partition, origin.offset))
         if len(origin.headers) > 1:
             self._tell_workflow(value, origin)
@@ -158,7 +158,7 @@ class Replies:
         workflow = next((found for name, found in origin.headers if name == STEP_HEADER), None)
         if workflow:
             name = workflow.decode("utf-8", "replace") if isinstance(workflow, bytes) else workflow
-            topic = self._desk.topics[journal.TOPIC]
+            topic = self._head.topics[journal.TOPIC]
             self._messages.append(journal.answer(topic, name, value, origin.content_type))
 
     def _keep(self, result: Result, kept: Mapping[str, bytes]) -> None:
@@ -168,9 +168,60 @@ class Replies:
             text = f"what later requests need of it has {largest} bytes, the limit is {RESULT_LIMIT}"
             self._fail(result, Problem("too_large", text, hint="fewer points or terms"))
         else:
-            topic = self._desk.topics[artifacts.TOPIC]
+            topic = self._head.topics[artifacts.TOPIC]
             self._artifacts += [Outgoing(topic, name.encode(), value, []) for name, value in kept.items()]
 
     @staticmethod
     def _fail(result: Result, problem: Problem) -> None:
         result.outputs, result.status, result.error = None, "failed", answer.error_of(problem)
+
+
+def out_of_memory() -> Problem:
+    """A request has met the limit of its process's memory."""
+    text = "it needs more memory than a request may take"
+    return Problem("budget_exceeded", text, field="inputs", hint="a smaller problem")
+
+
+class Replies(Draft):
+    """A draft that is sent from a desk."""
+
+    def __init__(
+        self, desk: Desk, batch: int, run_s: float = 0.0, *, lane: Literal["fast", "heavy"] = "fast", attempt: int = 1
+    ) -> None:
+        super().__init__(desk, batch, run_s, lane=lane, attempt=attempt)
+        self._desk = desk
+
+    def compute(self, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
+        """Answer jobs with their outcomes, and measure how long they had waited."""
+        queued = [max(self._begun_ms - job.origin.queued_at_ms, 0) / 1000 for job in jobs]
+        telemetry.QUEUE_SECONDS.observe(self._lane, queued)
+        super().compute(jobs, outcomes)
+
+    def send(self) -> None:
+        """Send what was collected."""
+        deliver(self._desk, self.written())
+
+
+def deliver(desk: Desk, written: Written) -> None:
+    """Send what was written; confirmed by the broker, its offsets are done."""
+    if written.kernel:
+        telemetry.KERNEL_SECONDS.labels(written.kernel).observe(written.run_s)
+
+    def confirmed(failure: Exception | None) -> None:
+        if failure is not None:
+            desk.give_up(failure)
+            return
+        desk.done(written.offsets)
+        for labels, count in written.counts:
+            telemetry.RESULTS.labels(*labels).inc(count)
+
+    def kept(failure: Exception | None) -> None:
+        if failure is not None:
+            desk.give_up(failure)
+        else:
+            desk.emitter.send(written.messages, confirmed)
+
+    if written.artifacts:  # first: a result may name them
+        desk.emitter.send(written.artifacts, kept)
+    elif written.messages:
+        desk.emitter.send(written.messages, confirmed)

@@ -1,11 +1,10 @@
 """What a long computation is watched by: deadline, cancellation, and progress at most 4 times a second."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from agents.outcome import Problem
 from streams import instants
-from streams.cancels import Cancels
 from streams.contracts import Progress
 
 _PROGRESS_EVERY_S = 0.25
@@ -34,7 +33,7 @@ class Vigil:
         self,
         request_id: str,
         timeout_s: float,
-        cancels: Cancels,
+        cancels: Container[str],
         tell: Callable[[Progress], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

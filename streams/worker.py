@@ -1,6 +1,7 @@
 """The worker process: a Faust app whose intake feeds record batches to the agent `compute`. Start reading here.
 
-intake → channel of record batches → agent `compute` → `Compute` (threads) → emitter → intake.done → commit
+intake → channel of record batches → agent `compute` → `Compute` (a thread) → emitter → intake.done → commit
+what is too long: `Compute` → `compute.heavy` → an intake of its own → agent `heavy` → `Heavy` (processes) → emitter
 a workflow: `Compute` → the journal → `Conductor` → its steps as requests → their results in the journal → its result
 """
 
@@ -8,6 +9,7 @@ import asyncio
 import os
 import socket
 import uuid
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,14 +26,23 @@ from streams.artifacts import Shelf
 from streams.cancels import Cancels
 from streams.compute import Compute
 from streams.conductor import Conductor
-from streams.contracts import Control
 from streams.emit import Emitter
+from streams.heavy import forward
+from streams.heavy.frames import Setup
+from streams.heavy.lane import Heavy
 from streams.intake import Intake
 from streams.membership import Membership, Protocol, choose
+from streams.recall import Recall, obey
 from streams.replies import Desk
 from streams.topics import names
 
 _log = structlog.get_logger(__name__)
+
+
+_READ_AHEAD = 128
+"""Requests of the heavy lane that are read before their turn: among these, high priority overtakes."""
+_READ_AHEAD_BYTES = 64 * 1024 * 1024
+_HEAVY_BATCH = 32
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +63,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_file: str | None = None
     log_format: str = "auto"
     directory: str = "var"
+    plugins: tuple[str, ...] = ()
+    """Modules that add tasks to the catalogue, for whoever starts a worker from Python; no setting names them."""
 
 
 def run(settings: WorkerSettings) -> None:
@@ -63,13 +76,14 @@ def run(settings: WorkerSettings) -> None:
         host, _, port = settings.metrics_listen.rpartition(":")
         start_http_server(int(port), host or "127.0.0.1")
     threadpool_limits(1, "blas")  # requests run side by side; and a result does not depend on the number of cores
-    app, intake = make_app(settings)
-    intake.begin()  # its group is joined while Faust starts and joins its own
+    app, intakes = make_app(settings)
+    for intake in intakes:
+        intake.begin()  # its group is joined while Faust starts and joins its own
     process.run(app, settings.log_level)
 
 
-def make_app(settings: WorkerSettings) -> tuple[faust.App, Intake]:
-    """Wire the Faust app: the intake as a service, the agents `compute` and `control`."""
+def make_app(settings: WorkerSettings) -> tuple[faust.App, tuple[Intake, ...]]:
+    """Wire the Faust app: the intakes as services, the agents `compute`, `heavy` and `control`."""
     Path(settings.directory).mkdir(parents=True, exist_ok=True)
     name = f"{socket.gethostname()}/{os.getpid()}"
     app = faust.App(
@@ -101,35 +115,51 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, Intake]:
         topics=topics, inline_limit=settings.inline_limit,
     )  # fmt: skip
     shelf = Shelf(settings.kafka, topics[artifacts.TOPIC])
-    compute = Compute(
-        desk, cancels, timeout_s=settings.timeout_s, max_workers=settings.max_workers, defaults=settings.defaults,
-        shelf=shelf,
+    compute = Compute(desk, cancels, timeout_s=settings.timeout_s, defaults=settings.defaults, shelf=shelf)
+    heavy_batches = app.channel(maxsize=1)
+    heavy_intake = Intake(
+        heavy_batches, settings.kafka, [topics[forward.TOPIC]], f"{group_id}-heavy", membership=membership,
+        in_flight_limit=_READ_AHEAD, bytes_limit=_READ_AHEAD_BYTES, batch_limit=_HEAVY_BATCH,
+        release=lambda partitions: heavy.release(partitions), embedded=settings.embedded,  # noqa: PLW0108 - made below
+    )  # fmt: skip
+    heavy = Heavy(
+        replace(desk, done=heavy_intake.done, give_up=heavy_intake.fail), cancels,
+        Setup(
+            version=desk.version, worker=name, topics=topics, inline_limit=settings.inline_limit,
+            timeout_s=settings.timeout_s, defaults=settings.defaults, plugins=settings.plugins,
+        ),
+        max_workers=settings.max_workers, owns=heavy_intake.owns, shelf=shelf,
     )  # fmt: skip
     conductor = Conductor(
         desk, cancels, settings.kafka, f"{group_id}-workflows", membership=membership, embedded=settings.embedded,
         defaults=settings.defaults,
     )  # fmt: skip
+    recall = Recall(cancels, settings.kafka, topics["compute.control"], embedded=settings.embedded)
     telemetry.IN_FLIGHT.set_function(lambda: intake.in_flight)
 
     async def compute_batches(stream: Any) -> None:
         async for batch in stream:
             compute.submit(batch)
 
+    async def compute_heavy(stream: Any) -> None:
+        async for batch in stream:
+            heavy.submit(batch)
+
     async def obey_controls(stream: Any) -> None:
         async for value in stream:
-            try:
-                control = msgspec.json.decode(value, type=Control)
-            except msgspec.DecodeError as error:  # ValidationError is one of them
-                _log.warning("control_ignored", error=str(error))
-            else:
-                cancels.add(control.id)
+            obey(value, cancels)
 
     app.agent(batches, name="compute")(compute_batches)
+    app.agent(heavy_batches, name="heavy")(compute_heavy)
     controls = app.topic(topics["compute.control"], value_serializer="raw", key_serializer="raw")
     app.agent(controls, name="control")(obey_controls)
 
     async def start(_app: object) -> None:
+        recall.begin()
         conductor.begin()
+        heavy.begin()
+        await asyncio.get_running_loop().run_in_executor(None, recall.wait)  # before anything is handed out
+        await app.add_runtime_dependency(heavy_intake)
         await app.add_runtime_dependency(intake)
         _log.info("worker_ready", worker=name, kafka=settings.kafka)
 
@@ -137,12 +167,15 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, Intake]:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, conductor.close)  # its steps may be what the intake drains
         await intake.stop()  # drains while agents and emitter still run
+        await heavy_intake.stop()  # what waits is left to others, what runs may finish within the same budget
+        await loop.run_in_executor(None, heavy.close)
+        await loop.run_in_executor(None, recall.close)
         await loop.run_in_executor(None, emitter.close)
         compute.close()
 
     app.task(start)
     app.on_before_shutdown.connect(stop, weak=False)
-    return app, intake
+    return app, (intake, heavy_intake)
 
 
 def _loop() -> asyncio.AbstractEventLoop:

@@ -56,16 +56,18 @@ class Answers:
 
 
 class Worker:
-    """`sci-agents worker` as a process."""
+    """`sci-agents worker` as a process; with a `module` of the tests, the worker that this starts."""
 
-    def __init__(self, bootstrap: str, embedded: bool, prefix: str, folder: Path) -> None:
+    def __init__(self, bootstrap: str, embedded: bool, prefix: str, folder: Path, module: str | None = None) -> None:
         self.log = folder / "worker.log"
         flags = ["--embedded"] if embedded else []
+        ours = ["sciagents", "worker", "--kafka", bootstrap, "--topic-prefix", prefix, *flags, "--dir", str(folder)]
+        theirs = [module, bootstrap, prefix, str(folder), *(["embedded"] if embedded else [])]
+        places = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "sciagents", "worker", "--kafka", bootstrap, "--topic-prefix", prefix, *flags,
-                 "--dir", str(folder)],
-                stdout=log, stderr=log, env={**os.environ, "PYTHONFAULTHANDLER": "1"},
+                [sys.executable, "-m", *(ours if module is None else theirs)], stdout=log, stderr=log,
+                env={**os.environ, "PYTHONFAULTHANDLER": "1", "PYTHONPATH": os.pathsep.join(filter(None, places))},
             )  # fmt: skip
 
     def kill(self) -> None:
@@ -93,8 +95,8 @@ class Lane:
         self._workers: list[Worker] = []
         self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 20_000_000})
 
-    def start_worker(self) -> Worker:
-        worker = Worker(self.bootstrap, self.embedded, self.prefix, self._folder)
+    def start_worker(self, module: str | None = None) -> Worker:
+        worker = Worker(self.bootstrap, self.embedded, self.prefix, self._folder, module)
         self._workers.append(worker)
         return worker
 

@@ -87,7 +87,7 @@ def test_a_variable_overrides_the_file(written, name, text, place, value):
         ("orchestration:\n\n  max_workers: 0", 3, "orchestration.max_workers", None),
         ("orchestration:\n  max_workers: '2'", 2, "orchestration.max_workers", None),
         ("orchestration:\n  timeout: 3601", 2, "orchestration.timeout", None),
-        ("orchestration:\n  parallel_mode: processes", 2, "orchestration.parallel_mode", "one of: serial, threads"),
+        ("orchestration:\n  parallel_mode: x", 2, "orchestration.parallel_mode", "one of: processes, serial, threads"),
         ("logging:\n  level: WARN", 2, "logging.level", "did you mean 'WARNING'?"),
         ("agents:\n  linag: {}", 2, "agents.linag", "did you mean 'linalg'?"),
         ("agents:\n  linalg:\n    metod: lu", 3, "agents.linalg.metod", "did you mean 'method'?"),

@@ -2,14 +2,14 @@
 
 import json
 import threading
+import time
 from dataclasses import replace
 
 import msgspec
-import pytest
 
 from agents import catalogue
 from agents.alone import Alone
-from agents.outcome import Outcome, Problem
+from agents.outcome import Outcome
 from streams import compute as stage
 from streams.cancels import Cancels
 from streams.compute import Compute
@@ -162,51 +162,58 @@ def test_a_result_above_the_limit_says_so(monkeypatch):
     assert (result["status"], result["error"]["code"], result["outputs"]) == ("failed", "too_large", None)
 
 
-def test_a_group_that_outlasts_its_slice_goes_on_among_the_long_ones(monkeypatch):
-    """It is computed again from its start, one by one, and answered once."""
-    calls = []
+def test_a_group_that_outlasts_its_slice_is_forwarded_to_the_heavy_lane(monkeypatch):
+    """Each of its requests as it came, keyed by its id; done once it lies there."""
 
     def compute(plans, watch):
-        calls.append(len(plans))
-        if len(plans) == 2:
-            raise stage.Demoted
-        return [Outcome({"x": 1}, "k", compiled=False) for _ in plans]
+        raise stage.Demoted
 
     _task(monkeypatch, compute)
     one = Stage()
     one.take(_solve("a"), _solve("b"))
-    assert {result["status"] for result in one.results(2).values()} == {"succeeded"}
-    assert calls == [2, 1, 1]
+    assert [(m.topic, m.key, m.value) for m in one.emitter.sent] == [
+        ("compute.heavy", b"a", _solve("a")), ("compute.heavy", b"b", _solve("b")),
+    ]  # fmt: skip
+    assert {dict(message.headers)["lane-reason"] for message in one.emitter.sent} == {"slice"}
+    assert dict(one.emitter.sent[0].headers)["x-of-mine"] == b"1"
+    assert one.done == []
+    one.emitter.confirm()
+    assert sorted(one.done) == [(PARTITION, 0), (PARTITION, 1)]
 
 
-@pytest.mark.parametrize(("code", "status"), [("timed_out", "failed"), ("cancelled", "cancelled")])
-def test_a_long_one_is_stopped_by_its_watch(monkeypatch, code, status):
-    def compute(plans, watch):
-        raise Problem(code, "stopped")
-
-    _task(monkeypatch, compute, cost=1e12)
+def test_a_costly_request_is_forwarded_and_not_computed(monkeypatch):
+    begun = []
+    _task(monkeypatch, lambda plans, watch: begun.append(1), cost=1e12)
     one = Stage()
     one.take(_solve("a"))
-    result = one.results(1)["a"]
-    assert (result["status"], result["error"]["code"]) == (status, code)
+    (message,) = one.emitter.sent
+    assert (message.topic, dict(message.headers)["lane-reason"]) == ("compute.heavy", "cost")
+    assert begun == []
 
 
-def test_a_request_cancelled_while_it_waits_is_not_begun(monkeypatch):
-    begun = []
-    gate = threading.Event()
+def test_a_request_whose_time_is_shorter_than_a_slice_is_not_let_run_longer(monkeypatch):
+    """It goes where it is timed by itself."""
 
     def compute(plans, watch):
-        begun.append(1)
-        gate.wait(30)
+        deadline = time.monotonic() + 0.02
+        while time.monotonic() < deadline:
+            watch(0.5, "waiting")
         return [Outcome({}, "k", compiled=False) for _ in plans]
 
-    _task(monkeypatch, compute, cost=1e12)
+    _task(monkeypatch, compute)
     one = Stage()
-    one.take(_solve("first"), _solve("second"), _solve("third"), wait=False)  # two threads: the third waits
-    one.cancels.add("third")
-    gate.set()
-    assert one.results(3)["third"]["status"] == "cancelled"
-    assert len(begun) == 2
+    one.take(_solve("a", timeout_s=0.001))
+    assert one.emitter.sent[0].topic == "compute.heavy"
+
+
+def test_a_request_cancelled_before_it_is_admitted_is_not_computed(monkeypatch):
+    begun = []
+    _task(monkeypatch, lambda plans, watch: begun.append(1))
+    one = Stage()
+    one.cancels.add("a")
+    one.take(_solve("a"))
+    assert one.results(1)["a"]["status"] == "cancelled"
+    assert begun == []
 
 
 def _workflow(request_id):
@@ -259,28 +266,14 @@ def test_what_is_too_large_to_be_kept_is_a_failure(monkeypatch):
     assert one.results(1)["a"]["error"]["code"] == "too_large"
 
 
-def test_a_plan_that_needs_artifacts_is_given_them(monkeypatch):
-    """In the long threads; one that is not there is simply not given: the task says what that means."""
-    seen = []
-
-    class Shelf:
-        def find(self, names, watch):
-            return {name: b"fitted" for name in names if name != "gone"}
-
-        def put(self, kept):
-            pass
-
+def test_a_plan_that_needs_artifacts_is_forwarded(monkeypatch):
     def prepare(inputs, options, seed):
-        def work(watch, kept):
-            seen.append(dict(kept))
-            return Outcome({"n": len(kept)}, "k", compiled=False)
-
-        return Alone("k", work, 1.0, needs=("s-1", "gone"))
+        return Alone("k", lambda watch, kept: None, 1.0, needs=("s-1",))
 
     plain = catalogue.TASKS["linalg", "solve"]
     changed = {**catalogue.TASKS, ("linalg", "solve"): replace(plain, prepare=prepare, quick=None)}
     monkeypatch.setattr(catalogue, "TASKS", changed)
-    one = Stage(shelf=Shelf())
+    one = Stage()
     one.take(_solve("a"))
-    assert one.results(1)["a"]["outputs"] == {"n": 1}
-    assert seen == [{"s-1": b"fitted"}]
+    (message,) = one.emitter.sent
+    assert (message.topic, dict(message.headers)["lane-reason"]) == ("compute.heavy", "artifacts")

@@ -1,0 +1,168 @@
+"""A process of the heavy lane: computes one request after the other, until its pipe ends or it is killed."""
+
+import ctypes
+import importlib
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection
+
+import msgspec
+import structlog
+from threadpoolctl import threadpool_limits
+
+from agents.outcome import Outcome, Problem
+from agents.workflow.document import Workflow
+from streams.admit import Job, admit
+from streams.cancels import Cancels
+from streams.codec import Refusal, receive
+from streams.contracts import Progress
+from streams.groups import compute_group
+from streams.heavy import frames
+from streams.heavy.frames import Setup, Work
+from streams.replies import Draft, Letterhead, Written, out_of_memory
+from streams.watch import Vigil
+
+_log = structlog.get_logger(__name__)
+
+_PR_SET_PDEATHSIG = 1
+_LOOK_EVERY_S = 0.005
+"""How often the pipe is looked at for a cancellation: a task may call its watch far more often."""
+
+_NEVER = Cancels()
+
+
+class Line:
+    """The process's end of the pipe: hears a cancellation, asks for artifacts, tells progress."""
+
+    def __init__(self, pipe: Connection, clock: Callable[[], float] = time.monotonic) -> None:
+        self._pipe = pipe
+        self._clock = clock
+        self._poll = select.poll()
+        self._poll.register(pipe.fileno(), select.POLLIN)
+        self._look_at = 0.0
+        self._cancelled = False
+
+    def work(self) -> Work:
+        """Wait for the next request; raises `EOFError` when the worker has ended."""
+        while True:
+            frame = self._pipe.recv_bytes()
+            if frame[:1] == frames.WORK:  # a cancellation here came too late for the one before
+                self._cancelled = False
+                return frames.decode_work(frame[1:])
+
+    def __contains__(self, request_id: object) -> bool:
+        """Whether the request that is computed has been cancelled."""
+        now = self._clock()
+        if now >= self._look_at:
+            self._look_at = now + _LOOK_EVERY_S
+            if not self._cancelled and self._poll.poll(0):
+                self._cancelled = self._pipe.recv_bytes()[:1] == frames.CANCEL
+        return self._cancelled
+
+    def __bool__(self) -> bool:
+        return True
+
+    def tell(self, progress: Progress) -> None:
+        """Tell how far it is."""
+        self._pipe.send_bytes(frames.PROGRESS + msgspec.json.encode(progress))
+
+    def need(self, names: Sequence[str]) -> Mapping[str, bytes]:
+        """Ask for artifacts; raises `Problem` when the request is cancelled while they are looked for."""
+        self._pipe.send_bytes(frames.NEEDS + frames.encode(list(names)))
+        frame = self._pipe.recv_bytes()
+        if frame[:1] == frames.CANCEL:
+            raise Problem("cancelled", "cancelled while what it needs was looked for")
+        return frames.decode_artifacts(frame[1:])
+
+    def answer(self, written: Written) -> None:
+        """Hand back what is to be sent."""
+        self._pipe.send_bytes(frames.WRITTEN + frames.encode(written))
+
+
+def serve(pipe: Connection, setup: Setup) -> None:
+    """Be a process of the lane."""
+    _confine(setup.memory_bytes)
+    for name in setup.plugins:
+        importlib.import_module(name)
+    line = Line(pipe)
+    pipe.send_bytes(frames.READY)
+    while True:
+        try:
+            work = line.work()
+        except (EOFError, OSError):
+            return
+        line.answer(answer(work, setup, line))
+
+
+def answer(work: Work, setup: Setup, line: Line) -> Written:
+    """Compute one request; whatever goes wrong in it is in what is written."""
+    began = time.perf_counter()
+
+    def draft() -> Draft:
+        return Draft(head, 1, time.perf_counter() - began, lane="heavy", attempt=work.attempt)
+
+    head = Letterhead(version=setup.version, worker=setup.worker, topics=setup.topics, inline_limit=setup.inline_limit)
+    try:
+        admitted = admit(work.value, work.origin, float("-inf"), _NEVER, setup.timeout_s, setup.defaults)
+    except Refusal as refusal:
+        refused = draft()
+        refused.refuse(refusal, work.origin)
+        return refused.written()
+    except Exception as error:
+        _log.exception("admission_failed")
+        problem = Problem("internal", f"admission failed: {type(error).__name__}", hint="report this request")
+        memory = isinstance(error, MemoryError)
+        admitted = receive(work.value, work.origin.content_type), out_of_memory() if memory else problem
+    if not isinstance(admitted, Job):
+        rejected = draft()
+        rejected.reject(*admitted, work.origin)
+        return rejected.written()
+    if isinstance(admitted.plan, Workflow):
+        forwarded = draft()
+        forwarded.forward(admitted, work.value)
+        return forwarded.written()
+    outcome = _compute(admitted, line)
+    computed = draft()
+    computed.compute([admitted], [outcome])
+    return computed.written()
+
+
+def _compute(job: Job, line: Line) -> Outcome:
+    vigil = Vigil(job.request.id, job.timeout_s, line, line.tell)
+    try:
+        kept = line.need(job.needs) if job.needs else {}
+        vigil(0.0, "begun")
+        (outcome,) = compute_group([job], vigil, kept)
+    except Problem as problem:
+        return _failed(job, problem)
+    except MemoryError:
+        return _failed(job, out_of_memory())
+    return outcome
+
+
+def _failed(job: Job, problem: Problem) -> Outcome:
+    return Outcome(None, f"{job.task.agent}.{job.task.name}", compiled=False, problem=problem)
+
+
+def _confine(memory_bytes: int | None) -> None:
+    """One BLAS thread; die with the worker; fail to allocate, rather than be killed, above the limit."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's interrupt is for the worker
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    threadpool_limits(1, "blas")
+    if memory_bytes is not None and sys.platform == "linux":
+        limit = _data_bytes() + memory_bytes
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _data_bytes() -> int:
+    """What the process has of private writable memory now, as `RLIMIT_DATA` counts it."""
+    with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123 - not a file on a disk
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmData:"))

@@ -1,0 +1,123 @@
+"""Cancellations that were sent while no worker heard them: the last hour of `compute.control`, read at the start.
+
+The Faust agent `control` hears from its start on, and says not exactly when that was: for a while, both read.
+"""
+
+import logging
+import threading
+import time
+import uuid
+
+import msgspec
+import structlog
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from streams.cancels import Cancels
+from streams.contracts import Control
+
+_log = structlog.get_logger(__name__)
+
+HORIZON_S = 3600.0
+_RECORDS_LIMIT = 100_000
+"""Most controls that are read again, as many as are remembered."""
+_OVERLAP_S = 60.0
+_BROKER_S = 10.0
+
+
+class Recall:
+    """A thread that reads controls back; `wait` returns when what was there at the start is known."""
+
+    def __init__(self, cancels: Cancels, bootstrap: str, topic: str, *, embedded: bool = False) -> None:
+        self._cancels = cancels
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._embedded = embedded
+        self._known = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recall", daemon=True)
+
+    def begin(self) -> None:
+        """Start to read."""
+        self._thread.start()
+
+    def wait(self, timeout_s: float = _BROKER_S) -> bool:
+        """Wait until what was there at the start is read; a broker that is away is not waited for longer."""
+        return self._known.wait(timeout_s)
+
+    def close(self) -> None:
+        """Read no more."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+
+    def _run(self) -> None:
+        try:
+            self._read()
+        except KafkaException as error:
+            _log.warning("controls_not_recalled", error=str(error))
+        finally:
+            self._known.set()
+
+    def _read(self) -> None:
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "group.id": f"sci-agents-recall-{uuid.uuid4().hex[:12]}",  # the library wants one; nothing joins it
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 10,
+            },
+            logger=logging.getLogger("librdkafka"),
+        )
+        try:
+            since_ms = int((time.time() - HORIZON_S) * 1000)
+            behind = self._assign(consumer, since_ms)
+            count, until = 0, time.monotonic() + _OVERLAP_S
+            while not self._stopping.is_set() and time.monotonic() < until:
+                if not behind:
+                    if not self._known.is_set() and count:
+                        _log.info("controls_recalled", controls=count)
+                    self._known.set()
+                record = consumer.poll(0.05)
+                if record is None or record.error() is not None:
+                    continue
+                count += 1
+                if record.timestamp()[1] >= since_ms:
+                    obey(record.value(), self._cancels)
+                _caught_up(behind, record)
+        finally:
+            consumer.close()
+
+    def _assign(self, consumer: Consumer, since_ms: int) -> dict[int, int]:
+        """Read from an hour ago; returns the end of each partition that has records since."""
+        numbers = list(consumer.list_topics(self._topic, timeout=_BROKER_S).topics[self._topic].partitions)
+        since = {}
+        if not self._embedded:  # that one knows no times: each record's is looked at anyway
+            places = [TopicPartition(self._topic, number, since_ms) for number in numbers]
+            since = {place.partition: place.offset for place in consumer.offsets_for_times(places, timeout=_BROKER_S)}
+        behind, begin = {}, []
+        for number in numbers:
+            low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=_BROKER_S)
+            start = since.get(number, low)
+            start = high if start < 0 else max(start, low, high - _RECORDS_LIMIT // len(numbers))
+            begin.append(TopicPartition(self._topic, number, start))
+            if start < high:
+                behind[number] = high
+        consumer.assign(begin)
+        return behind
+
+
+def obey(value: bytes | None, cancels: Cancels) -> None:
+    """Do what a control says; one that cannot be read is told in the log."""
+    try:
+        control = msgspec.json.decode(value or b"", type=Control)
+    except msgspec.DecodeError as error:  # ValidationError is one of them
+        _log.warning("control_ignored", error=str(error))
+    else:
+        cancels.add(control.id)
+
+
+def _caught_up(behind: dict[int, int], record: Message) -> None:
+    number, offset = record.partition(), record.offset()
+    if number in behind and offset is not None and offset + 1 >= behind[number]:
+        del behind[number]
