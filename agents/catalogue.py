@@ -1,6 +1,7 @@
 """The catalogue: which agents there are, and what each task takes and gives."""
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -48,6 +49,14 @@ TASKS: Mapping[tuple[str, str], Task] = {
     for task in agent.TASKS
 }
 AGENTS: tuple[str, ...] = tuple(dict.fromkeys(agent for agent, _ in TASKS))
+
+
+def plug_in(modules: Iterable[str]) -> None:
+    """Add the `TASKS` of modules; raises `ImportError`. Only code names them: no setting, and no request."""
+    global TASKS, AGENTS
+    for name in modules:
+        TASKS = {**TASKS, **{(task.agent, task.name): task for task in importlib.import_module(name).TASKS}}
+    AGENTS = tuple(dict.fromkeys(agent for agent, _ in TASKS))
 
 
 def find(agent: str, task: str) -> Task:

@@ -20,6 +20,7 @@ import structlog
 from prometheus_client import start_http_server
 from threadpoolctl import threadpool_limits
 
+from agents import catalogue
 from streams import artifacts, declare, logs, process, telemetry
 from streams.answered import Answered, KafkaResults
 from streams.artifacts import Shelf
@@ -71,6 +72,7 @@ def run(settings: WorkerSettings) -> None:
     """Run until SIGTERM or SIGINT; then drain: what is in flight is answered and committed."""
     log_file = Path(settings.log_file) if settings.log_file else None
     logs.configure(settings.log_level, log_file, settings.log_format)
+    catalogue.plug_in(settings.plugins)
     declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")

@@ -1,6 +1,6 @@
 """Tasks that no catalogue should have, for tests: `trial.run` does what its inputs say, well or badly.
 
-A worker that is started from Python imports this module as a plugin (`WorkerSettings.plugins`); no setting can.
+A worker that is started from Python takes this module as a plugin (`WorkerSettings.plugins`); no setting can.
 `python -m misbehaving KAFKA PREFIX FOLDER [embedded]` is such a worker.
 """
 
@@ -17,7 +17,6 @@ from typing import Literal
 
 import msgspec
 
-from agents import catalogue
 from agents.alone import Alone
 from agents.outcome import Outcome
 from agents.task import Task, TaskOptions
@@ -79,12 +78,7 @@ def _prepare(inputs, options, seed) -> Trial | Alone:
     return plan
 
 
-TASK = Task(
-    "trial", "run", "Misbehave as told.", Trial, TaskOptions, (), {"how": "well"}, _prepare, _compute,
-)  # fmt: skip
-
-catalogue.TASKS = {**catalogue.TASKS, ("trial", "run"): TASK}
-catalogue.AGENTS = (*catalogue.AGENTS, "trial")
+TASKS = (Task("trial", "run", "Misbehave as told.", Trial, TaskOptions, (), {"how": "well"}, _prepare, _compute),)
 
 
 def request(request_id: str, how: str = "well", *, priority: str = "normal", timeout_s: float | None = None, **inputs):

@@ -1,7 +1,6 @@
 """A process of the heavy lane: computes one request after the other, until its pipe ends or it is killed."""
 
 import ctypes
-import importlib
 import os
 import resource
 import select
@@ -15,6 +14,7 @@ import msgspec
 import structlog
 from threadpoolctl import threadpool_limits
 
+from agents import catalogue
 from agents.outcome import Outcome, Problem
 from agents.workflow.document import Workflow
 from streams.admit import Job, admit
@@ -87,8 +87,7 @@ class Line:
 def serve(pipe: Connection, setup: Setup) -> None:
     """Be a process of the lane."""
     _confine(setup.memory_bytes)
-    for name in setup.plugins:
-        importlib.import_module(name)
+    catalogue.plug_in(setup.plugins)
     line = Line(pipe)
     pipe.send_bytes(frames.READY)
     while True:

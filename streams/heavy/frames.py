@@ -31,7 +31,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int | None = None
     """How much a request may allocate above what the process has at its start."""
     plugins: tuple[str, ...] = ()
-    """Modules to import first: they may add tasks to the catalogue. Not a setting: only code can name them."""
+    """Modules whose tasks the catalogue has too."""
 
 
 class Work(NamedTuple):
