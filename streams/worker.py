@@ -107,9 +107,10 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, tuple[Intake, ...]]:
     membership = choose(
         Membership(settings.group_protocol, settings.instance_id), settings.kafka, group_id, embedded=settings.embedded
     )
+    results = KafkaResults(settings.kafka, topics["compute.results"], embedded=settings.embedded)
     intake = Intake(
         batches, settings.kafka, [topics["compute.requests"]], group_id, membership=membership,
-        answered=Answered(KafkaResults(settings.kafka, topics["compute.results"], embedded=settings.embedded)),
+        answered=Answered(results),
         embedded=settings.embedded,
     )  # fmt: skip
     desk = Desk(
@@ -122,6 +123,7 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, tuple[Intake, ...]]:
     heavy_intake = Intake(
         heavy_batches, settings.kafka, [topics[forward.TOPIC]], f"{group_id}-heavy", membership=membership,
         in_flight_limit=_READ_AHEAD, bytes_limit=_READ_AHEAD_BYTES, batch_limit=_HEAVY_BATCH,
+        answered=Answered(results),
         release=lambda partitions: heavy.release(partitions), embedded=settings.embedded,  # noqa: PLW0108 - made below
     )  # fmt: skip
     heavy = Heavy(

@@ -5,6 +5,7 @@ Nothing raises out of here: a failure is an outcome, and what ends the process i
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -31,6 +32,8 @@ _log = structlog.get_logger(__name__)
 ATTEMPTS = 2
 """After so many deaths of its process a request is a dead letter."""
 _SWEEP_EVERY_S = 0.05
+_SOURCES = 10_000
+"""So many of the last requests are known by where they lay first."""
 
 Owns = Callable[[Partition], bool]
 
@@ -60,6 +63,7 @@ class Heavy:
         self._batches: SimpleQueue[RecordBatch | None] = SimpleQueue()
         self._waiting: Turns[Task] = Turns()
         self._running: set[Task] = set()
+        self._sources: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._changed = threading.Condition()
         self._closed = False
         find: Find = (lambda _names, _watch: {}) if shelf is None else shelf.find
@@ -88,7 +92,8 @@ class Heavy:
             return partitions is None or task.record.origin.partition in partitions
 
         with self._changed:
-            self._waiting.remove(given_back)
+            for task in self._waiting.remove(given_back):
+                self._sources.pop(task.record.source, None)
             return sum(map(given_back, self._running))
 
     def close(self) -> None:
@@ -130,6 +135,12 @@ class Heavy:
         expires_at = float("inf") if request.expires_at is None else instants.from_text(request.expires_at)
         timeout_s = self._setup.timeout_s if request.timeout_s is None else request.timeout_s
         with self._changed:
+            if record.source in self._sources:  # forwarded twice: its worker ended before it committed
+                self._desk.done([(record.origin.partition, record.origin.offset)])
+                return
+            self._sources[record.source] = None
+            if len(self._sources) > _SOURCES:
+                self._sources.popitem(last=False)
             self._waiting.put(Task(record, request, timeout_s, expires_at), request.priority)
             self._changed.notify()
 
@@ -217,6 +228,8 @@ class Heavy:
                         telemetry.RUN_SECONDS.labels(agent, name).observe(run_s)
                         telemetry.REQUESTS.labels(agent, name).inc()
                 deliver(self._desk, ending)
+            case Stopped(problem=None):
+                self._sources.pop(task.record.source, None)
             case Stopped(problem=Problem() as problem):
                 telemetry.HEAVY_KILLED.labels(problem.code).inc()
                 self._reject(task, problem, run_s, attempt)

@@ -71,12 +71,13 @@ class Lane:
             topics=names(),
         )  # fmt: skip
         setup = Setup(version="0", worker="w", topics=names(), plugins=("misbehaving",), **more)
-        self.owned = True
+        self.owned, self.taken = True, 0
         self.heavy = Heavy(desk, self.cancels, setup, max_workers=max_workers, owns=lambda _: self.owned, shelf=shelf)
         self.heavy.begin()
 
     def take(self, *values, headers=()):
-        records = [(Record(value, headers), PARTITION, offset) for offset, value in enumerate(values)]
+        records = [(Record(value, headers), PARTITION, offset) for offset, value in enumerate(values, self.taken)]
+        self.taken += len(values)
         self.heavy.submit(RecordBatch(records))
 
     def result(self, request_id):
@@ -260,3 +261,14 @@ def test_a_request_is_given_the_artifacts_that_it_needs(lane):
     one.take(request("a", "needy", needs=["there", "gone"]), request("b", "needy", needs=["there"]))
     assert one.result("a")["outputs"] == {"given": ["there"]}
     assert one.result("b")["outputs"] == {"given": ["there"]}
+
+
+def test_what_was_forwarded_twice_is_computed_once(lane):
+    """Its worker ended between the forward and the commit; both records are done."""
+    one = lane()
+    source = [("lane-reason", b"cost"), ("lane-source", b"compute.requests/0/7")]
+    one.take(request("a"), request("a"), headers=source)
+    one.take(request("b"))
+    one.result("b")
+    assert [message.key for message in one.emitter.of("compute.results")] == [b"a", b"b"]
+    assert sorted(one.done) == [(PARTITION, offset) for offset in range(3)]
