@@ -26,6 +26,13 @@ KERNEL_SECONDS = Summary("sci_agents_kernel_seconds", "Time of native calls, by 
 BATCH_RECORDS = Histogram("sci_agents_batch_records", "Records in one batch.", buckets=(1, 10, 100, 500, 1000, 2000))
 CACHE_HITS = Counter("sci_agents_cache_hits_total", "Results taken from a cache.", ["tier"])
 CACHE_MISSES = Counter("sci_agents_cache_misses_total", "Results looked for in a cache and not found.", ["tier"])
+CACHE_UP = Gauge("sci_agents_cache_up", "Whether the cache that workers share answers: 1, or 0 while it is away.")
+
+# the history
+HISTORY_ROWS = Counter("sci_agents_history_rows_total", "Rows written to the history.", ["kind"])
+HISTORY_LAG = Gauge("sci_agents_history_lag_records", "Records that the history does not have yet.")
+HISTORY_LOST = Counter("sci_agents_history_lost_total", "Records that retention deleted before they were recorded.")
+HISTORY_REFUSED = Counter("sci_agents_history_refused_total", "Records that the store does not take.")
 
 # the heavy lane
 HEAVY_RUNNING = Gauge("sci_agents_heavy_running", "Requests that run in the heavy lane.")

@@ -22,7 +22,7 @@ from containers.stores import PostgresContainer, RedisContainer
 
 from sciagents.broker import EmbeddedBroker
 
-_OF_CONTAINERS = {"docker_engine", "kafka", "kafka_restartable", "redis_server", "postgres_server"}
+_OF_CONTAINERS = {"docker_engine", "kafka", "kafka_restartable", "redis_server", "postgres", "postgres_server"}
 
 
 def pytest_report_header() -> str:
@@ -71,6 +71,13 @@ def kafka_restartable(docker_engine: None) -> Iterator[KafkaContainer]:
 def redis_server(docker_engine: None) -> Iterator[RedisContainer]:
     """A Redis of the test's own, to be stopped, killed and started again."""
     with RedisContainer() as container:
+        yield container
+
+
+@pytest.fixture(scope="session")
+def postgres(docker_engine: None) -> Iterator[PostgresContainer]:
+    """A PostgreSQL that tests share; each makes a database of its own in it."""
+    with PostgresContainer() as container:
         yield container
 
 

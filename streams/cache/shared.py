@@ -16,6 +16,7 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from streams import telemetry
 from streams.cache.breaker import Breaker
 
 _log = structlog.get_logger(__name__)
@@ -51,6 +52,7 @@ class Shared:
         self._pending: dict[bytes, bytes] = {}
         self._claims: set[bytes] = set()
         self._lock = threading.Lock()
+        telemetry.CACHE_UP.set_function(lambda: float(self.up))
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cache", daemon=True)
         self._thread.start()
