@@ -89,6 +89,13 @@ def of_rows(rows: Sequence[Sequence[float]]) -> Array:
     return np.frombuffer(packed, dtype=np.float64).reshape(len(rows), columns)
 
 
+def _of_matrices(matrices: Sequence[Sequence[Sequence[float]]]) -> Array:
+    rows = len(matrices[0])
+    if set(map(len, matrices)) != {rows}:
+        raise ValueError(rows)
+    return of_rows(list(chain.from_iterable(matrices))).reshape(len(matrices), rows, -1)
+
+
 @lru_cache(maxsize=128)
 def _row(columns: int) -> Callable[..., bytes]:
     return struct.Struct(f"{columns}d").pack
@@ -103,7 +110,9 @@ def _plain(value: Any, wanted: tuple[int, ...]) -> Array | None:
         return None
     try:
         numbers = msgspec.convert(value, _LISTS[depth])
-        return of_rows(numbers) if depth == _MATRIX else np.array(numbers, dtype=np.float64)
+        if depth == 1:
+            return np.array(numbers, dtype=np.float64)
+        return of_rows(numbers) if depth == _MATRIX else _of_matrices(numbers)
     except (msgspec.ValidationError, ValueError):
         return None
 

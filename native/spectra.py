@@ -44,8 +44,7 @@ def _growth(n: int) -> float:
 
 def frobenius(matrix: Any2D) -> float:
     """Frobenius norm, at least the 2-norm."""
-    flat = matrix.ravel()
-    found: float = math.sqrt(float(np.vdot(flat, flat).real))
+    found: float = math.sqrt(float(np.vdot(matrix, matrix).real))
     return found if _SAFE < found < 1.0 / _SAFE else float(np.linalg.norm(matrix))
 
 
@@ -181,6 +180,8 @@ def turned(vectors: Any2D) -> Any2D:
     """Turn each column so that its largest entry is real and positive: the same whatever the library's choice."""
     place = np.abs(vectors).argmax(axis=0)
     largest = vectors[place, np.arange(vectors.shape[1])]
+    if vectors.dtype.kind == "f":
+        return np.asarray(vectors * np.copysign(1.0, largest))
     size = np.abs(largest)
     phase = np.divide(largest.conj(), size, out=np.ones_like(largest), where=size > 0)
     found: Any2D = vectors * phase

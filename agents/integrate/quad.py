@@ -16,6 +16,7 @@ from native import extrapolation, quadrature
 from native.formula import Program
 
 _BREAKPOINTS_LIMIT = 1000
+_FINITE = [Check("finite", passed=True)]
 _PANELS_LIMIT = 100_000
 
 
@@ -44,6 +45,9 @@ class QuadOptions(TaskOptions, kw_only=True):
     limit: int = 2000
 
 
+_PLAIN = QuadOptions()
+
+
 @dataclass(slots=True)
 class QuadPlan:
     """One integral; `sign` is -1 when the bounds are reversed, 0 when they are equal."""
@@ -59,8 +63,10 @@ class QuadPlan:
 
 def prepare_quad(inputs: Mapping[str, Any], options: Mapping[str, Any], seed: int) -> QuadPlan:  # noqa: ARG001
     """Validate an integral; raises `Problem`."""
-    how = schema.read(options, QuadOptions, "options")
-    _check_options(how)
+    how = _PLAIN
+    if options:
+        how = schema.read(options, QuadOptions, "options")
+        _check_options(how)
     given = schema.read(inputs, QuadInputs, "inputs")
     formulas.check_variable(given.variable, "inputs.variable")
     taken = {given.variable: "the variable already"}
@@ -72,7 +78,7 @@ def prepare_quad(inputs: Mapping[str, Any], options: Mapping[str, Any], seed: in
     if len(edges) > how.limit:
         text = f"{len(edges)} breakpoints and bounds for {how.limit} panels"
         raise Problem("invalid_input", text, field="options.limit", hint="allow more panels than breakpoints")
-    sign = float(np.sign(high - low))
+    sign = math.copysign(1.0, high - low) if high != low else 0.0
     cost = 21.0 * 20 * len(edges) * (len(program.code) + 5)
     return QuadPlan(program, np.array([0.0, *values.values()]), edges, sign, how, "quad", cost)
 
@@ -118,7 +124,7 @@ def compute_quad(plans: Sequence[QuadPlan], watch: Watch) -> list[Outcome]:
 
 
 def _compute(plan: QuadPlan, watch: Watch) -> Outcome:
-    if plan.sign == 0.0 or math.isnan(plan.sign):
+    if plan.sign == 0.0:
         return _outcome(0.0, 0.0, 0, 0)
     how = plan.options
     parts = (plan.program, 0, plan.inputs, plan.edges, how.epsabs, how.epsrel, how.limit, watch)
@@ -141,9 +147,8 @@ def _outcome(
     value: float, error: float, panels: int, evaluations: int, method: str = "gauss_kronrod", *, unseen: bool = False
 ) -> Outcome:
     diagnostics = Diagnostics(
-        converged=True, iterations=panels, evaluations=evaluations, error_estimate=error, method=method,
-        checks=[Check("finite", passed=True)],
-    )  # fmt: skip
+        converged=True, iterations=panels, evaluations=evaluations, error_estimate=error, method=method, checks=_FINITE
+    )
     outputs = {"value": value, "error_estimate": error}
     text = f"the integrand is 0 at all {evaluations} points: breakpoints show where it is not"
     return Outcome(outputs, quadrature.KERNEL, quadrature.COMPILED, diagnostics, [text] if unseen else [])
