@@ -29,7 +29,7 @@ CACHE_MISSES = Counter("sci_agents_cache_misses_total", "Results looked for in a
 CACHE_UP = Gauge("sci_agents_cache_up", "Whether the cache that workers share answers: 1, or 0 while it is away.")
 
 # the history
-HISTORY_ROWS = Counter("sci_agents_history_rows_total", "Rows written to the history.", ["kind"])
+HISTORY_ROWS = Counter("sci_agents_history_rows_total", "Rows written to the history.", ["table"])
 HISTORY_LAG = Gauge("sci_agents_history_lag_records", "Records that the history does not have yet.")
 HISTORY_LOST = Counter("sci_agents_history_lost_total", "Records that retention deleted before they were recorded.")
 HISTORY_REFUSED = Counter("sci_agents_history_refused_total", "Records that the store does not take.")

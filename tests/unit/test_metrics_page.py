@@ -52,7 +52,7 @@ def test_no_label_is_free():
     labels = {label for _, of, _ in _metrics().values() for label in of.split(", ") if label}
     assert labels <= {
         "agent", "task", "status", "code", "lane", "kernel", "tier", "reason", "topic", "partition", "group", "change",
-        "severity",
+        "severity", "table",
     }  # fmt: skip
 
 
