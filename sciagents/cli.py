@@ -13,7 +13,17 @@ import typer
 
 from alerting.documents import SIZE_LIMIT, ConfigError
 from sciagents import settings
-from sciagents.commands import benchmark, catalogue, configuration, events, incidents, processes, requests, topics
+from sciagents.commands import (
+    benchmark,
+    catalogue,
+    configuration,
+    events,
+    incidents,
+    processes,
+    requests,
+    routes,
+    topics,
+)
 from sciagents.commands.shared import printable
 from sciagents.errors import SciAgentsError, UsageError
 
@@ -63,7 +73,7 @@ def _defaults(command: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return {flag.name: values[flag.envvar] for flag in command.params if flag.envvar in values}
 
 
-for _kind in (processes, requests, catalogue, topics, events, incidents, configuration, benchmark):
+for _kind in (processes, requests, catalogue, topics, events, incidents, routes, configuration, benchmark):
     app.add_typer(_kind.app)
 
 
