@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import Self
 
 from alerting import escalation, groups, incidents, instants, recovery, silencing
-from alerting.alerts import Alert, restored
+from alerting.alerts import Alert, fingerprint, label_set, restored
 from alerting.answers import Answer
 from alerting.config import Config
 from alerting.documents import suggest
 from alerting.effects import Effect, Publish
 from alerting.escalation import Call
-from alerting.evaluator import Evaluator
+from alerting.evaluator import Evaluator, Key
 from alerting.groups import Group, Groups, Told
 from alerting.inhibition import Inhibitor
 from alerting.messages import Message, instant_of, message_id, step_of
@@ -27,11 +27,14 @@ from alerting.outbox import Outbox, Outcome, muted
 from alerting.receivers import Integration, Receiver
 from alerting.recovery import Channel
 from alerting.register import Register
+from alerting.rules import State
 from alerting.signals import OF_RESULTS, Signals
 from alerting.silences import Silences
 from alerting.store import Store
 from streams.contracts import Command, Incident, Notification, OpsEvent, Silence
 
+RELOAD_FAILED = "ConfigReloadFailed"
+"""Alert: the configuration that was to be loaded again cannot be used, and the old one is in force."""
 _CLEAN_EVERY_S = 60.0
 
 
@@ -59,9 +62,14 @@ class Engine:
         return self._config
 
     @property
-    def groups(self) -> Iterable[Group]:
+    def groups(self) -> Groups:
         """All groups, by the routes of their alerts."""
         return self._groups
+
+    @property
+    def states(self) -> Mapping[Key, State]:
+        """Where each rule stands, by rule and label set."""
+        return self._evaluator.states
 
     @classmethod
     def restore(
@@ -84,6 +92,29 @@ class Engine:
             if recovery.recent(incident, now):
                 engine._tell_status(incident, now)
         return engine
+
+    def reconfigure(self, config: Config, now: float) -> list[Effect]:
+        """Go on with another configuration: alerts, incidents, silences, and what everybody was told, stay."""
+        self._config = config
+        self.signals.reconfigure(config.retention, config.result_labels)
+        self.register.reconfigure(config)
+        self._evaluator.reconfigure(config.rules, config.evaluation_interval)
+        self.muting = Muting(Inhibitor(config.inhibit_rules), self.silences, config.time_intervals)
+        for alert in self.store:
+            self.muting.inhibitor.put(alert)
+        self._groups = groups.regrouped(self._groups, config.route, config.receivers, self.store, now)
+        return self.trouble(RELOAD_FAILED, None, now)
+
+    def trouble(self, name: str, summary: str | None, now: float) -> list[Effect]:
+        """Raise an alert about the alerting stream itself; without a summary it is over."""
+        labels = label_set({"alertname": name, "severity": "P2"})
+        known = self.store.get(fingerprint(labels))
+        if summary is None and (known is None or known.resolved(now)):
+            return self.tick(now)
+        annotations = {"summary": summary} if summary is not None else (known.annotations if known else {})
+        ends_at = now if summary is None else None
+        self._take([Alert(labels, now, annotations, ends_at, updated_at=now)], now)
+        return self.tick(now)
 
     def on_event(self, event: OpsEvent, now: float) -> None:
         """Take an ops event."""

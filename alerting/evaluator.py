@@ -25,12 +25,19 @@ class Evaluator:
     """Keeps the state of each rule for each label set."""
 
     def __init__(self, ruleset: Iterable[Rule], signals: Signals, interval: float) -> None:
-        self._rules = {rule.name: rule for rule in ruleset}
+        self._rules: dict[str, Rule] = {}
         self._signals = signals
-        self._interval = interval
         self._states: dict[Key, State] = {}
         self._active: dict[Labels, Alert] = {}
         self._evaluated: float | None = None
+        self.reconfigure(ruleset, interval)
+
+    def reconfigure(self, ruleset: Iterable[Rule], interval: float) -> None:
+        """Take other rules: one that keeps its name and its label sets keeps its state, others begin anew."""
+        old, self._rules = self._rules, {rule.name: rule for rule in ruleset}
+        kept = {name for name, rule in self._rules.items() if name in old and old[name].by == rule.by}
+        self._states = {key: state for key, state in self._states.items() if key[0] in kept}
+        self._interval = interval
         self._lookback = max((rule.lookback for rule in self._rules.values()), default=0.0)
         silent = [rule.severity for rule in self._rules.values() if rule.no_data == "alert"]
         self._stopped_severity = worst(*silent) if silent else "P3"

@@ -1,11 +1,12 @@
 """Groups: alerts that are told together, and the decision whether a group is told again."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from alerting.alerts import Alert, Labels
 from alerting.muting import Mute
+from alerting.receivers import Receiver
 from alerting.routing import Route, match
 
 Reason = Literal[
@@ -164,3 +165,24 @@ class Groups:
             for alert in group.alerts.values():
                 if alert.end is not None and alert.end > now:
                     yield alert.end
+
+
+def regrouped(
+    old: Groups, route: Route, receivers: Mapping[str, Receiver], alerts: Iterable[Alert], now: float
+) -> Groups:
+    """Group alerts by another route tree: a group with the key and receiver of an old one goes on with its time."""
+    before = {(group.key, group.route.receiver): group for group in old}
+    ended = {name: alert for group in old for name, alert in group.split(now)[1].items()}
+    made = Groups(route)
+    for alert in {one.fingerprint: one for one in (*ended.values(), *alerts)}.values():
+        for taken in made.routes_of(alert):
+            known = before.get((taken.group_key(dict(alert.labels)), taken.receiver))
+            if alert.resolved(now) and (known is None or alert.fingerprint not in known.alerts):
+                continue
+            group = made.group_of(taken, alert, now)
+            if known is not None and not group.alerts:
+                channels = {name for name, _ in receivers[taken.receiver].channels}
+                group.told = {name: told for name, told in known.told.items() if name in channels}
+                group.flush_at, group.flushed, group.muted = known.flush_at, known.flushed, known.muted
+            group.put(alert, now)
+    return made

@@ -24,6 +24,10 @@ class Register:
         self._of_group: dict[str, str] = {}
         self._last: tuple[int, int] = (0, 0)
 
+    def reconfigure(self, config: Config) -> None:
+        """Take another configuration: incidents keep the chain they were opened with."""
+        self._config = config
+
     def __iter__(self) -> Iterator[Incident]:
         return iter(list(self._incidents.values()))
 

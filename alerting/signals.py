@@ -82,12 +82,10 @@ class Signals:
     def __init__(
         self, retention: float, labels: Iterable[str] = (), *, lateness: float = 30.0, width: float = 1.0
     ) -> None:
-        self._retention = retention
         self._lateness = lateness
         self._width = width
-        self._result_labels = _ALWAYS | frozenset(labels)
-        self._extra = sorted(self._result_labels - _OF_ANSWERS)
         self._tallies: dict[tuple[object, ...], Tallies] = {}
+        self.reconfigure(retention, labels)
         self._events: dict[tuple[str, str], dict[Labels, Series]] = defaultdict(dict)
         self._results: dict[Labels, Tallies] = {}
         self._newest: dict[str, float] = {}
@@ -95,6 +93,13 @@ class Signals:
         self._failures: deque[Failure] = deque(maxlen=1000)
         self.dropped: Counter[str] = Counter()
         """What was not taken: `late`, `old`, `future`, `invalid`, `too_many`."""
+
+    def reconfigure(self, retention: float, labels: Iterable[str]) -> None:
+        """Keep as much as other rules need, and what they look at, from now on."""
+        self._retention = retention
+        self._result_labels = _ALWAYS | frozenset(labels)
+        self._extra = sorted(self._result_labels - _OF_ANSWERS)
+        self._tallies.clear()
 
     def add_event(self, event: OpsEvent, now: float) -> None:
         """Take an event; one that is dropped is counted."""

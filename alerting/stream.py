@@ -10,6 +10,7 @@ How records come in and go out is the caller's (`batches`, `send`): nothing here
 import asyncio
 import contextlib
 import time
+import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,12 +22,15 @@ import msgspec
 import structlog
 
 from alerting import answers
+from alerting.alerts import Alert
+from alerting.config import Config
+from alerting.documents import ConfigError
 from alerting.effects import Effect, Publish
-from alerting.engine import Engine
+from alerting.engine import RELOAD_FAILED, Engine
 from alerting.messages import Message
 from alerting.notify import Notifier, notifiers
 from alerting.outbox import Outcome
-from streams.contracts import Command, OpsEvent
+from streams.contracts import Command, OpsEvent, Silence
 
 _log = structlog.get_logger(__name__)
 
@@ -89,6 +93,7 @@ class Stream:
         self._turn = asyncio.Lock()  # what the engine wants is done before it is asked again
         self._live = asyncio.Event()
         self._changed = asyncio.Event()
+        self._stopping = False
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._sendings: set[asyncio.Task[None]] = set()
         self._fail: Callable[[BaseException], object] = lambda _: None
@@ -132,6 +137,51 @@ class Stream:
                 return
             await self._perform(effects)
 
+    @property
+    def engine(self) -> Engine:
+        """What decides; to be looked at, not to be driven by others."""
+        return self._engine
+
+    @property
+    def live(self) -> bool:
+        """Whether everything that was there at the start has been read."""
+        return self._live.is_set()
+
+    async def until_live(self) -> None:
+        """Wait until everything that was there at the start has been read."""
+        await self._live.wait()
+
+    async def alert(self, alerts: Sequence[Alert]) -> None:
+        """Take alerts from outside; returns when what they change is on the broker."""
+        await self._live.wait()
+        async with self._turn:
+            await self._perform(self._engine.on_alerts(alerts, self._clock()))
+
+    async def set_silence(self, silence: Silence) -> str:
+        """Make a silence, or change the one that its id names; returns its name. Raises `SilenceError`."""
+        async with self._turn:
+            name, effects = self._engine.set_silence(silence, str(uuid.uuid4()), self._clock())
+            await self._perform(effects)
+            return name
+
+    async def expire_silence(self, name: str) -> None:
+        """End a silence; raises `SilenceError`."""
+        async with self._turn:
+            await self._perform(self._engine.expire_silence(name, self._clock()))
+
+    async def reload(self, load: Callable[[], Config]) -> None:
+        """Go on with the configuration as it is now; one that is wrong is an incident, and raises `ConfigError`."""
+        async with self._turn:
+            try:
+                config = load()
+            except ConfigError as error:
+                _log.error("config_reload_failed", error=str(error))
+                summary = f"The configuration cannot be loaded again, the old one is in force: {error}"
+                await self._perform(self._engine.trouble(RELOAD_FAILED, summary, self._clock()))
+                raise
+            _log.info("config_reloaded", rules=len(config.rules), receivers=len(config.receivers))
+            await self._perform(self._engine.reconfigure(config, self._clock()))
+
     async def keep_time(self) -> None:
         """Tick whenever something is due, once everything from before has come."""
         await self._live.wait()
@@ -150,6 +200,7 @@ class Stream:
 
     async def stop(self) -> None:
         """Let what is being sent finish, for a moment; the rest is sent again by the next process."""
+        self._stopping = True
         if self._sendings:
             await asyncio.wait(self._sendings, timeout=_FINISH_S)
         for sending in list(self._sendings):
@@ -200,6 +251,8 @@ class Stream:
             if records:
                 await self._send(records)
                 records = []
+            if self._stopping:  # its intent is recorded: the next process sends it
+                continue
             sending = asyncio.create_task(self._notify(effect.message))
             self._sendings.add(sending)
             sending.add_done_callback(self._finished)

@@ -1,15 +1,20 @@
 """The alerting process: tails of events and results feed the alerting stream; one emitter writes what it decides.
 
-It takes up where the last process stopped: `ops.incidents` and `ops.notifications` are read whole, then the commands,
-then events and results from the lookback on. One such process at a time: two would both notify.
+It takes up where the last process stopped: `ops.incidents`, `ops.notifications` and `ops.silences` are read whole, then
+the commands, then events and results from the lookback on. One such process at a time: two would both notify. With
+`listen` it has the routes of `sciagents.api.alerting`; `alone`, it brings its own embedded broker, in the place of an
+Alertmanager.
 """
 
 import asyncio
 import os
+import signal as signals
+import socket
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -24,9 +29,16 @@ from alerting import config as configuration
 from alerting import stream
 from alerting.alerts import SEVERITIES
 from alerting.config import Config
+from alerting.documents import ConfigError
 from alerting.engine import Engine
 from alerting.stream import Batch, CaughtUp, Stream
-from sciagents import shipped
+from sciagents import addresses, shipped
+from sciagents.api import alerting as api
+from sciagents.api.access import Tokens, listen, read_tokens
+from sciagents.api.alerting import server
+from sciagents.api.desk import Desk
+from sciagents.api.gateway import Gateway
+from sciagents.broker import EmbeddedBroker
 from sciagents.tail import Tail, read_all
 from streams import declare, logs, process
 from streams.contracts import Command, Incident, Notification, Severity, Silence
@@ -51,7 +63,9 @@ class AlertingSettings(msgspec.Struct, frozen=True, kw_only=True):
     kafka: str
     config: Path
     embedded: bool = False
+    alone: bool = False
     prefix: str = ""
+    listen: str | None = None
     metrics_listen: str | None = None
     log_level: str = "INFO"
     log_file: str | None = None
@@ -70,21 +84,36 @@ def check(file: Path) -> None:
 
 
 def run(settings: AlertingSettings) -> None:
-    """Run until SIGTERM or SIGINT; raises `ConfigError` before anything else when the configuration is wrong."""
-    config = configuration.load(settings.config, os.environ)
+    """Run until SIGTERM or SIGINT; SIGHUP loads the configuration again.
+
+    Raises:
+        ConfigError: before anything else, when the configuration is wrong.
+        UsageError: the address to listen on cannot be had, or is not of this machine alone and there are no tokens.
+
+    """
+    load = partial(configuration.load, settings.config, os.environ)
+    config = load()
     log_file = Path(settings.log_file) if settings.log_file else None
     logs.configure(settings.log_level, log_file, settings.log_format)
     for notice in config.notices:
-        _log.warning("channel_off", reason=notice)
-    declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)
-    if settings.metrics_listen:
-        host, _, port = settings.metrics_listen.rpartition(":")
-        start_http_server(int(port), host or "127.0.0.1")
-    app = make_app(settings, config)
-    process.run(app, settings.log_level)
+        _log.warning("config_notice", notice=notice)
+    tokens = read_tokens(os.environ)
+    listener = None if settings.listen is None else listen(settings.listen, tokens)
+    with ExitStack() as stack:
+        if settings.alone:
+            broker = stack.enter_context(EmbeddedBroker())
+            settings = msgspec.structs.replace(settings, kafka=broker.bootstrap, embedded=True)
+        declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)
+        if settings.metrics_listen:
+            host, _, port = settings.metrics_listen.rpartition(":")
+            start_http_server(int(port), host or "127.0.0.1")
+        process.run(make_app(settings, config, load, listener, tokens), settings.log_level)
 
 
-def make_app(settings: AlertingSettings, config: Config) -> faust.App:
+def make_app(
+    settings: AlertingSettings, config: Config, load: Callable[[], Config], listener: socket.socket | None,
+    tokens: Tokens,
+) -> faust.App:  # fmt: skip
     """Take up what the last process left, and wire the Faust app."""
     Path(settings.directory).mkdir(parents=True, exist_ok=True)
     topics = names(settings.prefix)
@@ -124,7 +153,18 @@ def make_app(settings: AlertingSettings, config: Config) -> faust.App:
     stream.attach(app, batches, alerting, topics["ops.commands"])
     _measure(engine, alerting)
 
+    door = None if listener is None else _Door(alerting, load, settings, tokens, listener)
+
+    async def reload() -> None:
+        with suppress(ConfigError):  # logged, and an incident
+            await alerting.reload(load)
+
     async def start(_app: object) -> None:
+        asyncio.get_running_loop().add_signal_handler(
+            signals.SIGHUP, lambda: asyncio.get_running_loop().create_task(reload())
+        )
+        if door is not None:
+            door.open()
         for command in past:  # before any timer: an answer that came while nobody listened counts
             await alerting.do(command)
         for tail in tails:
@@ -134,9 +174,14 @@ def make_app(settings: AlertingSettings, config: Config) -> faust.App:
         while not all(tail.caught_up.is_set() for tail in tails):  # noqa: ASYNC110 - the tails' threads set it
             await asyncio.sleep(0.05)
         feed.put(CaughtUp())
+        await alerting.until_live()
+        if door is not None:
+            print("ready", flush=True)  # noqa: T201 - its output
 
     async def stop(_app: Any, /, *_: Any, signal: Any, **__: Any) -> None:  # noqa: ARG001 - as mode calls it
         feed.close()
+        if door is not None:
+            await door.close()
         await alerting.stop()
         await asyncio.gather(*(asyncio.to_thread(tail.__exit__) for tail in running))
         await asyncio.to_thread(emitter.close, 2.0)
@@ -144,6 +189,31 @@ def make_app(settings: AlertingSettings, config: Config) -> faust.App:
     app.task(start)
     app.on_before_shutdown.connect(stop, weak=False)
     return app
+
+
+class _Door:
+    """The address that the process listens on."""
+
+    def __init__(
+        self, alerting: Stream, load: Callable[[], Config], settings: AlertingSettings, tokens: Tokens,
+        listener: socket.socket,
+    ) -> None:  # fmt: skip
+        self._gateway = Gateway(settings.kafka, settings.prefix)
+        self._server = server(api.make_app(Desk(alerting, load, time.time()), self._gateway, tokens))
+        self._listener = listener
+        self._serving: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin to answer; prints the address."""
+        self._serving = asyncio.create_task(api.serve(self._server, self._listener))
+        print(f"http {addresses.name(self._listener)}", flush=True)  # noqa: T201 - its output
+
+    async def close(self) -> None:
+        """Answer what has been asked, for a moment, and end."""
+        self._server.end()
+        if self._serving is not None:
+            await self._serving
+        self._gateway.close()
 
 
 class _Feed:

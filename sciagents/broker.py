@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import multiprocessing
+import os
 from multiprocessing.connection import Connection
 from typing import Self
 
@@ -47,9 +48,7 @@ class EmbeddedBroker:
 
 
 def _serve(pipe: Connection) -> None:
-    import signal  # noqa: PLC0415 - of the child alone
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started us says when to stop
+    os.setsid()  # a signal to our group is not for us: who started us says when to stop
     found: list[str] = []
 
     def statistics(text: str) -> None:

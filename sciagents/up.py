@@ -94,11 +94,12 @@ class System:
         common = ["--kafka", self.kafka, "--topic-prefix", settings.prefix, "--dir", str(self._directory)]
         common += ["--log-level", settings.log_level, *(["--embedded"] if self.embedded else [])]
         config = ["--config", settings.alerting_config] if settings.alerting_config else []
+        alerting = addresses.free("127.0.0.1:0")
         workers = [f"worker-{number}" for number in range(1, settings.workers + 1)]
         return [
             *(self._command(name, ["worker", *common], _WORKER_GRACE_S) for name in workers),
-            self._command("alerting", ["alerting", *common, *config]),
-            self._command("api", ["api", *common, "--listen", listen]),
+            self._command("alerting", ["alerting", *common, *config, "--listen", alerting]),
+            self._command("api", ["api", *common, "--listen", listen, "--alerting", alerting]),
             self._command("collect", ["collect", *common, "--every", settings.collect_every]),
         ]
 

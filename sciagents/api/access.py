@@ -12,6 +12,7 @@ incidents), `operate` (commands on incidents).
 
 import hmac
 import ipaddress
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
+from sciagents import addresses
 from sciagents.api.problems import HttpProblem
 from sciagents.errors import UsageError
 
@@ -81,6 +83,17 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def listen(address: str, tokens: Tokens) -> socket.socket:
+    """Take the address; raises `UsageError`."""
+    host, port = addresses.parse(address)
+    if not tokens and not is_loopback(host):
+        raise UsageError(
+            f"without tokens this listens on this machine alone, not on {host}", field="listen",
+            hint="set SCI_AGENTS_TOKENS or SCI_AGENTS_TOKENS_FILE, or --listen 127.0.0.1:PORT",
+        )  # fmt: skip
+    return addresses.listen(host, port)
 
 
 def requires(scope: Scope) -> Any:

@@ -9,7 +9,7 @@ from litestar import Litestar
 from litestar.openapi.spec import OpenAPI
 
 from sciagents.api.history import Summary
-from sciagents.api.operations import NewCommand
+from sciagents.api.incidents import NewCommand
 from streams.contracts import OpsEvent, Request, Result
 
 _REF = "#/components/schemas/{name}"

@@ -10,6 +10,7 @@ from litestar.params import Parameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from sciagents.api.access import requires
+from sciagents.api.bodies import Limit
 from sciagents.api.history import Entry, State, Summary, Watch, summary
 from sciagents.api.problems import HttpProblem
 from sciagents.api.service import Service
@@ -22,7 +23,6 @@ _COMMENT_EVERY_S = 15.0
 _CARRIED = ("traceparent", "tracestate")
 
 Wait = Annotated[float, Parameter(ge=0.0, le=_WAIT_LIMIT_S, description="Seconds to wait for the result.")]
-Limit = Annotated[int, Parameter(ge=1, le=1000, description="Most entries in one page.")]
 
 
 class Page(msgspec.Struct, kw_only=True):

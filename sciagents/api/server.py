@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -17,14 +16,15 @@ from litestar.openapi import OpenAPIConfig
 from litestar.plugins.prometheus import PrometheusConfig
 
 from sciagents import addresses
-from sciagents.api import operations, problems, requests, system
-from sciagents.api.access import Tokens, is_loopback, read_tokens
+from sciagents.api import forward, incidents, operations, problems, requests, system
+from sciagents.api.access import Tokens, listen, read_tokens
 from sciagents.api.board import Board
 from sciagents.api.feed import Feed
+from sciagents.api.forward import Forward
 from sciagents.api.gateway import Gateway
 from sciagents.api.history import History
+from sciagents.api.incidents import Casebook
 from sciagents.api.service import ApiSettings, Service
-from sciagents.errors import UsageError
 from streams import logs
 from streams.topics import MESSAGE_LIMIT
 
@@ -56,17 +56,6 @@ def run(settings: ApiSettings, environ: Mapping[str, str] = os.environ) -> None:
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def listen(address: str, tokens: Tokens) -> socket.socket:
-    """Take the address; raises `UsageError`."""
-    host, port = addresses.parse(address)
-    if not tokens and not is_loopback(host):
-        raise UsageError(
-            f"without tokens the API listens on this machine alone, not on {host}", field="listen",
-            hint="set SCI_AGENTS_TOKENS or SCI_AGENTS_TOKENS_FILE, or --listen 127.0.0.1:PORT",
-        )  # fmt: skip
-    return addresses.listen(host, port)
-
-
 def make_app(settings: ApiSettings, tokens: Tokens) -> Litestar:
     """Wire the application; it follows the topics and reaches the broker for as long as it runs."""
 
@@ -77,10 +66,12 @@ def make_app(settings: ApiSettings, tokens: Tokens) -> Litestar:
         feed = Feed(settings.kafka, settings.prefix, history, board, embedded=settings.embedded)
         gateway = Gateway(settings.kafka, settings.prefix)
         app.state.service = Service(settings, history, board, feed, gateway)
+        app.state.forward = Forward(settings.alerting)
         feed.start()
         try:
             yield
         finally:
+            await app.state.forward.close()
             feed.stop()
             gateway.close()
 
@@ -88,10 +79,13 @@ def make_app(settings: ApiSettings, tokens: Tokens) -> Litestar:
         found: Service = state.service
         return found
 
+    async def casebook(state: State) -> Casebook:
+        return Casebook(lambda: state.service.board, state.service.gateway)
+
     measured = PrometheusConfig(app_name="api", prefix="sci_agents_http", group_path=True, exclude_unhandled_paths=True)
     return Litestar(
-        route_handlers=[*requests.ROUTES, *operations.ROUTES, *system.ROUTES],
-        dependencies={"service": Provide(service)},
+        route_handlers=[*requests.ROUTES, *operations.ROUTES, *incidents.ROUTES, *forward.ROUTES, *system.ROUTES],
+        dependencies={"service": Provide(service), "casebook": Provide(casebook)},
         exception_handlers=problems.HANDLERS,
         lifespan=[serve],
         state=State({"tokens": tokens}),

@@ -26,6 +26,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     kafka: str
     listen: str = "127.0.0.1:8000"
+    alerting: str | None = None
     embedded: bool = False
     prefix: str = ""
     log_level: str = "INFO"

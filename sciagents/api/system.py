@@ -3,9 +3,9 @@
 from typing import Any
 
 from litestar import MediaType, Request, Response, get
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from sciagents.api import description
+from sciagents.api.metrics import metrics
 from sciagents.api.service import Service
 from sciagents.health import Check, Report
 
@@ -28,12 +28,6 @@ async def ready(service: Service) -> Response[Check]:
     """Answer 200 once all that is kept has been read and while it is followed, else 503."""
     check = service.feed_check()
     return Response(check, status_code=200 if check.verdict == "passed" else 503)
-
-
-@get("/metrics", media_type=MediaType.TEXT, include_in_schema=False)
-async def metrics() -> Response[bytes]:
-    """Prometheus metrics of this process."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 @get("/openapi.json", include_in_schema=False)

@@ -68,25 +68,39 @@ def worker(
 
 @app.command()
 def alerting(
+    context: typer.Context,
     kafka: Kafka = "127.0.0.1:9092",
     prefix: Prefix = "",
-    embedded: Embedded = False,
+    embedded: Annotated[
+        bool, typer.Option(help="The broker is the embedded one; without --kafka it is brought along.")
+    ] = False,
     config: Config = None,
+    alertmanager_config: Annotated[Path | None, typer.Option(help="An alertmanager.yml, as it is.")] = None,
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT of incidents and Alertmanager's API.")] = None,
     metrics_listen: MetricsListen = None,
     log_level: LogLevel = "INFO",
     log_file: LogFile = None,
     log_format: LogFormat = "auto",
     directory: Directory = "var",
 ) -> None:
-    """Run the alerting stream until it is stopped: from events and results to incidents that reach people."""
+    """Run the alerting stream until it is stopped: from events and results to incidents that reach people.
+
+    With --embedded alone it needs no broker, and stands in the place of an Alertmanager. With --listen it prints its
+    address, and `ready` when alerts are taken.
+    """
     from sciagents import alerting as process  # noqa: PLC0415 - as above
 
-    file = config or process.default_config()
+    if config is not None and alertmanager_config is not None:
+        raise typer.BadParameter("is one, --config another: give one of them", param_hint="--alertmanager-config")
+    file = config or alertmanager_config or process.default_config()
     process.check(file)  # first: a mistake in it is told where no broker answers, too
-    embedded = _is_embedded(kafka, embedded)
+    source = context.get_parameter_source("kafka")
+    alone = embedded and (source is None or source.name in {"DEFAULT", "DEFAULT_MAP"})
+    if not alone:
+        embedded = _is_embedded(kafka, embedded)
     process.run(
         process.AlertingSettings(
-            kafka=kafka, embedded=embedded, prefix=prefix, config=file,
+            kafka=kafka, embedded=embedded, alone=alone, prefix=prefix, config=file, listen=listen,
             metrics_listen=metrics_listen, log_level=log_level, log_file=log_file, log_format=log_format,
             directory=directory,
         )
@@ -99,6 +113,7 @@ def api(
     prefix: Prefix = "",
     embedded: Embedded = False,
     listen: Listen = "127.0.0.1:8000",
+    alerting: Annotated[str | None, typer.Option(help="HOST:PORT where the alerting process listens.")] = None,
     log_level: LogLevel = "INFO",
     log_file: LogFile = None,
     log_format: LogFormat = "auto",
@@ -110,8 +125,8 @@ def api(
 
     process.run(
         ApiSettings(
-            kafka=kafka, embedded=embedded, prefix=prefix, listen=listen, log_level=log_level, log_file=log_file,
-            log_format=log_format, directory=directory,
+            kafka=kafka, embedded=embedded, prefix=prefix, listen=listen, alerting=alerting,
+            log_level=log_level, log_file=log_file, log_format=log_format, directory=directory,
         )
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ Config = Annotated[
 
 
 @_group.command("test")
-def test(
+def show(
     labels: Annotated[list[str] | None, typer.Argument(metavar="LABEL=VALUE", help="The labels of an alert.")] = None,
     config: Config = None,
     expected: Annotated[

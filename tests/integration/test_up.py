@@ -15,6 +15,7 @@ import marked
 import msgspec
 import psutil
 import pytest
+import stamina
 
 from sciagents import health, reach
 from sciagents.tail import Tail
@@ -124,6 +125,28 @@ def test_each_process_has_a_log_in_the_folder(running):
     names = ("broker", "worker-1", "alerting", "api", "collect")
     assert {path.name for path in (running.folder / "logs").iterdir()} == {f"{name}.log" for name in names}
     assert [path.name for path in running.folder.parent.iterdir()] == ["var"]
+
+
+def test_silences_rules_and_alertmanagers_api_are_at_the_same_address(running):
+    """The API passes them on to the alerting process, which starts a little later."""
+    with httpx.Client(base_url=running.http, timeout=_TIMEOUT_S) as client:
+        for attempt in stamina.retry_context(on=AssertionError, timeout=_TIMEOUT_S, attempts=None, wait_max=0.5):
+            with attempt:
+                assert client.get("/v1/rules").status_code == 200
+        assert len(client.get("/v1/rules").json()["rules"]) > 20
+        new = {"matchers": ['alertname="Noise"'], "created_by": "ada", "duration": "1h"}
+        made = client.post("/v1/silences", json=new)
+        assert (made.status_code, made.json()["status"]) == (201, "active")
+        (shown,) = client.get("/api/v2/silences", params={"filter": 'alertname="Noise"'}).json()
+        assert shown["id"] == made.json()["id"]
+        ended = client.delete(f"/v1/silences/{shown['id']}")
+        assert (ended.status_code, ended.json()["status"]) == (200, "expired")
+        assert client.delete(f"/v1/silences/{shown['id']}").status_code == 409
+        assert client.post("/v1/silences", json=new | {"matchers": ["("]}).status_code == 400
+        alerts = [{"labels": {"alertname": "Passed", "severity": "info"}}]
+        assert client.post("/api/v2/alerts", json=alerts).status_code == 200
+        (found,) = client.get("/api/v2/alerts", params={"filter": "alertname=Passed"}).json()
+        assert found["receivers"] == [{"name": "team"}]
 
 
 def test_node_metrics_are_collected(running):

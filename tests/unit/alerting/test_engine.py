@@ -7,7 +7,7 @@ from alerting import instants
 from alerting.effects import Notify, Publish
 from alerting.engine import Engine
 from alerting.outbox import DELIVERED, Outcome
-from streams.contracts import Command, Incident, Silence
+from streams.contracts import Command, Incident, OpsEvent, Silence
 
 CONFIG = """
 route: {receiver: team, group_by: [alertname], group_wait: 0s, group_interval: 1m, repeat_interval: 1h}
@@ -277,3 +277,66 @@ def test_what_joins_an_incident_is_not_muted(desk):
     made.push(10, make_alert(agent="pde", severity="P0"))
     made.tick(60)
     assert (made.last().severity, len(made.last().alerts)) == ("P1", 1)
+
+
+def test_a_reload_tells_nobody_again_what_they_know(desk, read):
+    made = desk()
+    made.push(0, make_alert())
+    made.perform(
+        made.engine.reconfigure(read(CONFIG.replace("repeat_interval: 1h", "repeat_interval: 2h")), NOW + 10), 10
+    )
+    made.tick(60, 120, 3700)
+    assert [told for told in made.told if told[1] == "team"] == [(0, "team", "first_notification")]
+    made.tick(7260)
+    assert made.told[-1] == (7260, "team", "repeat_interval_elapsed")
+
+
+def test_a_reload_brings_alerts_to_their_new_receivers(desk, read):
+    made = desk()
+    made.push(0, make_alert())
+    moved = CONFIG.replace("repeat_interval: 1h}", "repeat_interval: 1h, routes: [{receiver: log}]}")
+    made.perform(made.engine.reconfigure(read(moved), NOW + 10), 10)
+    made.tick(10, 70)
+    assert [told for told in made.told if told[1] == "log"] == [(10, "log", "first_notification")]
+    assert len({incident.id for incident in made.incidents}) == 1
+
+
+def test_a_reload_that_fails_is_an_alert_until_one_succeeds(desk, read):
+    made = desk()
+    made.perform(made.engine.trouble("ConfigReloadFailed", "line 3", NOW), 0)
+    made.tick(0)
+    assert (made.last().title, made.last().severity) == ("Config Reload Failed", "P2")
+    made.perform(made.engine.reconfigure(read(CONFIG), NOW + 60), 60)
+    assert made.last().status == "resolved"
+
+
+RULED = (
+    CONFIG
+    + """
+rules: [{name: Hot, expr: t > 1, window: 1m, by: [instance], for: FOR, severity: P2}]
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("after", "phase"),
+    [
+        pytest.param("30s", "firing", id="the same `for`: it fires on"),
+        pytest.param("10m", "pending", id="a longer one puts it back to pending"),
+    ],
+)
+def test_a_reload_keeps_the_state_of_rules(desk, read, after, phase):
+    made = desk(RULED.replace("FOR", "30s"))
+    for at in range(0, 100, 5):
+        made.engine.on_event(metric(at), NOW + at)
+        made.tick(at)
+    assert [state.phase for state in made.engine.states.values()] == ["firing"]
+    made.perform(made.engine.reconfigure(read(RULED.replace("FOR", after)), NOW + 100), 100)
+    made.engine.on_event(metric(115), NOW + 115)
+    made.tick(115)
+    (state,) = made.engine.states.values()
+    assert (state.phase, state.since) == (phase, NOW)
+
+
+def metric(at):
+    return OpsEvent(id=f"e{at}", time=instants.show(NOW + at), source="a", kind="metric", name="t", value=2.0)

@@ -1,0 +1,104 @@
+"""The routes of incidents."""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, get, post
+
+from sciagents.api.access import requires
+from sciagents.api.board import Board
+from sciagents.api.bodies import Limit, check_instant, decode
+from sciagents.api.gateway import Gateway
+from sciagents.api.problems import HttpProblem
+from streams import instants
+from streams.contracts import Action, Command, Incident, IncidentStatus, Phase, Severity
+
+
+@dataclass
+class Casebook:
+    """Where incidents are looked up, `board` giving them as they stand, and the way of commands."""
+
+    board: Callable[[], Board]
+    gateway: Gateway
+
+    def get(self, incident_id: str) -> Incident | None:
+        """An incident by its id."""
+        return self.board().get(incident_id)
+
+    def list(self, status: IncidentStatus | None, severity: Severity | None, limit: int) -> list[Incident]:
+        """At most `limit` incidents, the newest first."""
+        return self.board().list(status, severity, limit)
+
+    async def send(self, command: Command) -> None:
+        """Send a command; returns when the broker has it."""
+        await self.gateway.send("ops.commands", [(command.incident, msgspec.json.encode(command))], [])
+
+
+class NewCommand(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A command for an incident: a repeat with the same `id` changes nothing, `at` is now unless it is said."""
+
+    action: Action
+    by: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
+    at: str | None = None
+    text: Annotated[str, msgspec.Meta(max_length=10_000)] | None = None
+    target: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    phase: Phase | None = None
+    until: str | None = None
+    matchers: Annotated[list[str], msgspec.Meta(max_length=100)] = []
+
+
+class Incidents(msgspec.Struct, kw_only=True):
+    """Incidents, newest first."""
+
+    incidents: list[Incident]
+
+
+_command = msgspec.json.Decoder(NewCommand)
+
+
+@get("/v1/incidents", guards=[requires("read")], summary="List incidents", tags=["incidents"])
+async def list_incidents(
+    casebook: Casebook, status: IncidentStatus | None = None, severity: Severity | None = None, limit: Limit = 100
+) -> Incidents:
+    """List incidents in their latest versions, newest first."""
+    return Incidents(incidents=casebook.list(status, severity, limit))
+
+
+@get("/v1/incidents/{incident_id:str}", guards=[requires("read")], summary="Get an incident", tags=["incidents"])
+async def show_incident(incident_id: str, casebook: Casebook) -> Incident:
+    """Give one incident in its latest version."""
+    return _incident(casebook, incident_id)
+
+
+@post(
+    "/v1/incidents/{incident_id:str}/commands", status_code=202, guards=[requires("operate")],
+    summary="Act on an incident", tags=["incidents"],
+)  # fmt: skip
+async def command_incident(incident_id: str, request: Request[Any, Any, Any], casebook: Casebook) -> Command:
+    """Acknowledge, resolve, escalate, assign, note …; answers once the broker has the command."""
+    incident = _incident(casebook, incident_id)
+    new: NewCommand = decode(_command, await request.body())
+    for field in ("at", "until"):
+        check_instant(getattr(new, field), field)
+    command = Command(
+        incident=incident.id, action=new.action, by=new.by, at=new.at or instants.to_text(time.time()),
+        id=new.id or uuid.uuid4().hex, text=new.text, target=new.target, phase=new.phase, until=new.until,
+        matchers=new.matchers,
+    )  # fmt: skip
+    await casebook.send(command)
+    return command
+
+
+def _incident(casebook: Casebook, incident_id: str) -> Incident:
+    found = casebook.get(incident_id)
+    if found is None:
+        raise HttpProblem(404, "not_found", f"there is no incident {incident_id[:128]!r}", field="id")
+    return found
+
+
+ROUTES = (list_incidents, show_incident, command_incident)

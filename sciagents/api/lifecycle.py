@@ -1,0 +1,38 @@
+"""`/-/healthy`, `/-/ready` and `/-/reload`, as the programs of Prometheus's house have them."""
+
+from litestar import MediaType, Response, get, post
+
+from alerting.documents import ConfigError
+from sciagents.api.access import requires
+from sciagents.api.desk import Desk
+
+
+@get("/-/healthy", media_type=MediaType.TEXT, summary="Whether the process runs", tags=["health"])
+async def healthy() -> str:
+    """Answer as long as the process can."""
+    return "OK"
+
+
+@get("/-/ready", media_type=MediaType.TEXT, summary="Whether alerts are taken", tags=["health"])
+async def ready(desk: Desk) -> Response[str]:
+    """Answer 200 once everything that is kept has been read, until then 503."""
+    if desk.stream.live:
+        return Response("OK", media_type=MediaType.TEXT)
+    return Response("reading what is kept", status_code=503, media_type=MediaType.TEXT)
+
+
+@post(
+    "/-/reload", status_code=200, media_type=MediaType.TEXT, guards=[requires("operate")],
+    summary="Load the configuration again", tags=["health"],
+)  # fmt: skip
+async def reload(desk: Desk) -> Response[str]:
+    """Load the configuration again; one that is wrong is not taken, and told with file, line and what would do."""
+    try:
+        await desk.stream.reload(desk.load)
+    except ConfigError as error:
+        message = f"failed to reload config: {error}"
+        return Response(message, status_code=500, media_type=MediaType.TEXT)
+    return Response("", media_type=MediaType.TEXT)
+
+
+ROUTES = (healthy, ready, reload)

@@ -1,0 +1,116 @@
+"""The alerting process as people start it in the place of an Alertmanager, and endpoints that take what it sends."""
+
+import contextlib
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import msgspec
+
+WITHIN_S = 60.0
+
+
+@dataclass
+class Process:
+    """A running alerting process."""
+
+    url: str
+    config: object
+    child: subprocess.Popen
+
+
+@contextlib.contextmanager
+def alerting(folder, text, *arguments, flag="--config") -> Iterator[Process]:
+    """Run `sci-agents alerting --embedded` with a configuration until the end of the block."""
+    file = folder / "alerting.yml"
+    file.write_text(text)
+    command = [sys.executable, "-m", "sciagents", "alerting", "--embedded", flag, str(file)]
+    command += ["--listen", "127.0.0.1:0", "--dir", str(folder), *arguments]
+    with (folder / "log").open("wb") as log:
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+        )
+    try:
+        said = [child.stdout.readline().strip() for _ in range(2)]
+        assert said[1:] == ["ready"], (said, (folder / "log").read_text()[-2000:])
+        yield Process(said[0].removeprefix("http "), file, child)
+    finally:
+        child.terminate()
+        child.wait(WITHIN_S)
+        child.stdout.close()
+
+
+@dataclass
+class Webhooks:
+    """An HTTP server: each path is a receiver; `hangs` says for how long one does not answer, by path and time."""
+
+    url: str = ""
+    hangs: dict = field(default_factory=dict)
+    seen: list = field(default_factory=list)
+    _got: queue.Queue = field(default_factory=queue.Queue)
+
+    def put(self, path, body):
+        self._got.put((time.time(), path, body))
+
+    def first(self, wanted):
+        """The body of the first delivery that is wanted, waited for."""
+        for _, path, body in self.seen:
+            if wanted(path, body):
+                return body
+        deadline = time.monotonic() + WITHIN_S
+        while True:
+            found = self._got.get(timeout=max(0.01, deadline - time.monotonic()))
+            self.seen.append(found)
+            if wanted(*found[1:]):
+                return found[2]
+
+    def all(self):
+        """Everything that has come so far: when, where, what."""
+        while True:
+            try:
+                self.seen.append(self._got.get_nowait())
+            except queue.Empty:
+                return self.seen
+
+
+@contextlib.contextmanager
+def webhooks() -> Iterator[Webhooks]:
+    """Take webhooks on a free port until the end of the block."""
+    state = Webhooks()
+    done = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            path = self.path.strip("/")
+            body = msgspec.json.decode(self.rfile.read(int(self.headers["content-length"])))
+            hang_for = state.hangs.get(path, lambda _: 0.0)(time.time())
+            if hang_for:
+                done.wait(hang_for)
+            else:
+                state.put(path, body)
+            with contextlib.suppress(OSError):
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield state
+    finally:
+        done.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
