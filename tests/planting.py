@@ -71,3 +71,15 @@ def planted(result, path):
         inside = inside[part]
     inside[path[-1]] += 0.01 * (1 + abs(inside[path[-1]]))
     return changed
+
+
+def rightly_judged(agent, task, inputs, options=None, seed=1, places=3):
+    """Whether the second road finds the result right, and wrong once a number is planted in some of its places."""
+    request, result = answered(agent, task, inputs, options, seed)
+    assert result["status"] == "succeeded", result["error"]
+    found = looked(request, result, seed)
+    assert found
+    assert all(one.passed for one in found), [one for one in found if not one.passed]
+    every = list(numbers_in(result["outputs"]))
+    for path in [every[i * len(every) // places] for i in range(places)]:
+        assert not all(one.passed for one in looked(request, planted(result, path), seed)), path

@@ -44,29 +44,26 @@ class _Network:
         )
         self.size = float(np.abs(self.coefficients).sum())
 
-    def derivative(self, points: Array, order: Sequence[int]) -> Array:
-        """A derivative of u at points (d, n)."""
+    def derivatives(self, points: Array, orders: Sequence[Sequence[int]]) -> list[Array]:
+        """Derivatives of u at points (d, n), one for each multi-index."""
         scale = 2.0 / (self.high - self.low)
         inner = ((points.T - self.low) * scale - 1.0) @ self.weights.T + self.biases
-        k = sum(order)
-        factor = np.prod((self.weights * scale) ** np.asarray(order), axis=1)
-        if k == 0:
-            made: Array = np.tanh(inner) @ self.coefficients
-            return made
-        total = np.zeros(inner.shape)
-        for turn in range(_TURNS):
-            angle = 2.0 * np.pi * (turn + 0.5) / _TURNS
-            total += (np.tanh(inner + _RADIUS * np.exp(1j * angle)) * np.exp(-1j * k * angle)).real
-        total *= math.factorial(k) / (_TURNS * _RADIUS**k)
-        whole: Array = total @ (self.coefficients * factor)
-        return whole
+        wanted = {sum(order) for order in orders}
+        totals = {k: np.zeros(inner.shape) for k in wanted if k}
+        totals[0] = np.tanh(inner)
+        for turn in range(_TURNS // 2) if wanted > {0} or 0 not in wanted else ():
+            angle = 2.0 * np.pi * (turn + 0.5) / _TURNS  # the other half is conjugate
+            values = np.tanh(inner + _RADIUS * np.exp(1j * angle))
+            for k in totals.keys() - {0}:
+                totals[k] += (values * np.exp(-1j * k * angle)).real * (2 * math.factorial(k) / (_TURNS * _RADIUS**k))
+        factors = [np.prod((self.weights * scale) ** np.asarray(order), axis=1) for order in orders]
+        return [totals[sum(order)] @ (self.coefficients * one) for order, one in zip(orders, factors, strict=True)]
 
 
 def _residual(network: _Network, equation: Equation, points: Array, free: Array, inside: Array) -> tuple[float, float]:
     """The root mean square of an equation at points, in the size of its terms; and what rounding may add to it."""
-    parts = [network.derivative(points, order) for order in equation.orders]
-    value, slopes = equation.evaluate(points, parts, free)
-    sizes = [float(np.sqrt(np.mean(network.derivative(inside, order) ** 2))) for order in equation.orders]
+    value, slopes = equation.evaluate(points, network.derivatives(points, equation.orders), free)
+    sizes = [float(np.sqrt(np.mean(one**2))) for one in network.derivatives(inside, equation.orders)]
     terms = np.sum([np.abs(one) * size for one, size in zip(slopes, sizes, strict=False)], axis=0)
     scale = float(np.sqrt(np.mean(terms**2)))
     size = float(np.sqrt(np.mean(value**2)))
@@ -105,7 +102,7 @@ def _shown(claim: Claim, network: _Network, box: Box, wanted: Any) -> None:
         points = np.stack([arrays.gate(wanted[name], "inputs.predict_at", ndim=1) for name in box.names])
         for name, row in zip(box.names, points, strict=True):
             claim.agree(f"points.{name}", row, 0.0, "as the request has it")
-    made = network.derivative(points, (0,) * len(box.names))
+    made = network.derivatives(points, [(0,) * len(box.names)])[0]
     size = float(np.abs(made).max(initial=0.0))
     claim.agree("u", made, _EXACT * size + 1e-14 * network.size, "the network put together again")
     claim.agree("network.low", box.low, 0.0, "the domain's")
@@ -141,7 +138,7 @@ def inverse(claim: Claim, watch: Watch) -> None:
     _satisfied(claim, network, box, everything, free, rtol, watch)
     points = np.stack([arrays.gate(given["data"][name], "inputs.data", ndim=1) for name in box.names])
     values = arrays.gate(given["data"]["u"], "inputs.data.u", ndim=1)
-    rest = network.derivative(points, (0,) * len(box.names)) - values
+    rest = network.derivatives(points, [(0,) * len(box.names)])[0] - values
     misfit = float(np.sqrt(np.mean(rest**2)))
     fuzz = 1e-6 * misfit + 1e-14 * (network.size + float(np.abs(values).max()))
     claim.agree("misfit", misfit, fuzz, "the network at the data")
@@ -162,7 +159,7 @@ def inverse(claim: Claim, watch: Watch) -> None:
 def _told(claim: Claim, network: _Network, box: Box, equation: Equation, free: Array, names: list[str]) -> None:
     """The step of Gauss and Newton that the equation alone asks of the parameters, with the network's derivatives."""
     points = box.points(4 * _POINTS, claim.inner.seed, _FRESH)
-    parts = [network.derivative(points, order) for order in equation.orders]
+    parts = network.derivatives(points, equation.orders)
     value, _ = equation.evaluate(points, parts, free)
     columns = []
     for i in range(free.size):

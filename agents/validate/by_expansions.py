@@ -77,9 +77,10 @@ def polynomial_chaos(claim: Claim, watch: Watch) -> None:
     for j in range(y.shape[1]):
         some = coefficients[:, j] != 0.0
         part = columns[:, some]
-        fitted[some, j], _, _, singular = linalg.lstsq(part, y[:, j], lapack_driver="gelsd")
+        factors: Any = linalg.svd(part, full_matrices=False)
+        u, singular, right = factors
+        fitted[some, j] = right.T @ ((u.T @ y[:, j]) / singular)
         rest = y[:, j] - part @ fitted[some, j]
-        u: Any = linalg.svd(part, full_matrices=False)[0]
         left = rest / np.maximum(1.0 - (u * u).sum(axis=1), 1e-10)
         n, k = len(x), int(some.sum())
         factor = n / (n - k) * (1.0 + float((singular**-2.0).sum())) if n > k else math.inf

@@ -23,15 +23,15 @@ def conservation_of(claim: Claim, given: ConservationInputs, data: Data) -> None
         return data.evaluate(program, used, constants, field)
 
     density = values(given.density, "inputs.density")
-    integral = density
-    for axis in range(density.ndim - 1, 0, -1):
-        integral = _along(integral, data.axes[axis], axis, periodic=data.periodic)
+    integral = _over(density, data, 1)
+    halves = data.periodic or all(axis.size % 2 and axis.size >= 9 for axis in data.axes[1:])
+    own = float(np.abs(_over(density, data, 2) - integral).max()) if halves else 0.01 * float(np.abs(integral).max())
     found, balance, t = (claim.numbers(name) for name in ("integral", "balance", "t"))
     scale = float(np.abs(found).max())
     claim.agree("t", data.axes[0], 0.0, "as the request has it")
     allowed = _ROUNDING * float(np.abs(density).max()) * max(1.0, _volume(data))
     if density.ndim > 1 and not data.periodic:
-        allowed += 2.0 * (claim.error or 0.0) if claim.error is not None else 0.05 * scale
+        allowed += 2.0 * (claim.error or 0.0) + own
     claim.agree("integral", integral, allowed, "of the cubic spline through the density")
     gained = np.zeros_like(integral)
     for i, name in enumerate(given.axes):
@@ -44,9 +44,7 @@ def conservation_of(claim: Claim, given: ConservationInputs, data: Data) -> None
             gained -= net
     if given.source is not None:
         made = values(given.source, "inputs.source")
-        for axis in range(made.ndim - 1, 0, -1):
-            made = _along(made, data.axes[axis], axis, periodic=data.periodic)
-        gained += made
+        gained += _over(made, data, 1)
     numerical = float(claim.numbers("numerical_error"))
     flows = bool(gained.any())
     moved = CubicSpline(t, gained).antiderivative()(t) if flows and t.size > 2 else np.zeros_like(t)
@@ -62,6 +60,14 @@ def conservation_of(claim: Claim, given: ConservationInputs, data: Data) -> None
     rtol = float(claim.inner.options.get("rtol", 1e-6))
     kept = drift <= max(rtol * scale, numerical)
     claim.add("conserved", float(kept != claim.outputs.words.get("conserved")), 0.0, "the drift beside what it may be")
+
+
+def _over(values: Array, data: Data, every: int) -> Array:
+    """Integrals over all axes but time, of every so many points."""
+    for axis in range(values.ndim - 1, 0, -1):
+        some = range(0, values.shape[axis], every)
+        values = _along(np.take(values, some, axis=axis), data.axes[axis][::every], axis, periodic=data.periodic)
+    return values
 
 
 def _volume(data: Data) -> float:

@@ -27,8 +27,8 @@ _LARGE = 1200
 _EPS = float(np.finfo(float).eps)
 _FLOOR = 2e-5
 """Parts of the amplitude below which the noise is what keeps rounding away."""
-_BLIND = 1e13
-"""Condition of the system from which on rounding leaves nothing to compare."""
+_BLIND = 1e14
+"""Condition of the system, in the 1-norm, from which on rounding leaves nothing to compare."""
 
 
 def _matern(order: float) -> Callable[[Array, float], Array]:
@@ -112,17 +112,22 @@ def solve(model: KernelModel, jitter: float) -> Solved | None:
     terms = _terms(model, model.x)
     q = terms.shape[1]
     whole = np.block([[gram, terms], [terms.T, np.zeros((q, q))]])
-    condition = float(np.linalg.cond(whole))
-    if n > _LARGE or not condition < _BLIND:
+    if n > _LARGE:
         return None
-    inverse = linalg.inv(whole)
+    try:
+        inverse = linalg.inv(whole)
+    except linalg.LinAlgError:
+        return None
+    condition = float(linalg.norm(whole, 1) * linalg.norm(inverse, 1))
+    if not condition < _BLIND:
+        return None
     centred = (model.y - model.offset) / model.scale
     weights = linalg.solve(whole, np.concatenate([centred, np.zeros((q, centred.shape[1]))]))
     logarithm = float(np.log(np.abs(linalg.eigvalsh(gram))).sum()) if not q else math.nan
     spread = model.scale
     if model.kind == "rbf":
         spread = np.sqrt(np.maximum(np.einsum("ij,ij->j", weights[:n], centred), 0.0) / max(1, n - q)) * model.scale
-    return Solved(model, inverse, weights, centred, 1e-12 + 8.0 * _EPS * condition, logarithm, spread)
+    return Solved(model, inverse, weights, centred, 1e-12 + 4.0 * _EPS * condition, logarithm, spread)
 
 
 def _read(claim: Claim) -> tuple[Array, Array, bool]:
@@ -230,6 +235,10 @@ def gaussian_process(claim: Claim, watch: Watch) -> None:
     claim.agree("log_marginal_likelihood", here, fuzz, how)
     watch(0.7, "beside the hyperparameters")
     held = claim.inner.inputs.get("hyperparameters", {})
+    for name, value in held.items():
+        made = np.broadcast_to(np.asarray(value, dtype=float), claim.numbers(name).shape)
+        if name in {"length_scales", "alpha"} or flat:
+            claim.agree(name, made, 1e-6 * float(np.abs(made).max()) + 1e-9 * amplitude, "as the request has it")
     gain = 0.0
     names = ("amplitude", "length_scales", "noise", "alpha")
     for i, name in enumerate(names):

@@ -19,6 +19,8 @@ from agents.validate.values import Numbers, leaves
 
 _CHEAP = 2.0
 """How many times the request's own cost a finer grid may take."""
+_ANYWAY = 1e9
+"""Operations that another grid may take however cheap the request is: about half a second."""
 _LEAST = 16
 _RATIOS = ((2, 1), (3, 2), (3, 4), (2, 3), (1, 2))
 _SMOOTH = 0.5
@@ -92,7 +94,7 @@ def _solved(claim: Claim, cells: list[int], periodic: list[bool], watch: Watch) 
     """Solve with so many cells and compare; gives whether that could be done."""
     shape = [one if wrapped else one + 1 for one, wrapped in zip(cells, periodic, strict=True)]
     road = _changed(claim.inner, shape)
-    if road is None or road.cost > _CHEAP * claim.inner.cost + 1e8:
+    if road is None or road.cost > _CHEAP * claim.inner.cost + _ANYWAY:
         return False
     watch(0.2, "another grid")
     outcome = road.compute(lambda fraction, stage: watch(0.2 + 0.7 * fraction, stage), claim.kept)

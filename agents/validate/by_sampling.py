@@ -24,6 +24,8 @@ _RESAMPLES = 4000
 _STREAM = 2**45
 _MOST = 4e6
 """Most values that are resampled, and most evaluations of a model."""
+_JACKKNIFE = 1500
+"""Most values of which each is left out once."""
 _SURE = 5.0
 """Standard errors that two estimates may be apart, of both together."""
 
@@ -79,7 +81,7 @@ def confidence(claim: Claim, watch: Watch) -> None:
     spread = _SURE * error * both * math.sqrt(max(kurtosis - 1.0, 2.0)) * 0.5
     claim.agree("standard_error", error, spread + 1e-13 * size, f"{count} resamples of another generator")
     claim.agree("bias", bias, _SURE * error * both + 1e-13 * size, f"{count} resamples of another generator")
-    _interval(claim, given, data, value, (of, np.sort(made)), error)
+    _interval(claim, given, data, value, np.sort(made), error)
 
 
 def _statistics(name: str, quantile: float, samples: Array) -> Array:
@@ -106,22 +108,21 @@ def _histogram(claim: Claim, n: int) -> None:
     claim.add("histogram.counts", abs(middle - mean), 0.5 * width + 1e-12 * abs(mean), how)
 
 
-def _interval(
-    claim: Claim, given: Mapping[str, Any], data: Array, value: float, other: tuple[Callable[[Array], float], Array],
-    error: float,
-) -> None:  # fmt: skip
+def _interval(claim: Claim, given: Mapping[str, Any], data: Array, value: float, made: Array, error: float) -> None:
     """The interval from the other resamples, acceleration by a jackknife that leaves each value really out."""
-    of, made = other
     level = float(given.get("confidence_level", 0.95))
     levels = [0.5 - 0.5 * level, 0.5 + 0.5 * level]
     method = given.get("method") or claim.inner.options.get("method", "auto")
     if method in {"bca", "auto"}:
-        some = np.unique(np.linspace(0, data.size - 1, min(data.size, 2000)).astype(int))
-        left = np.array([of(np.delete(data, i)) for i in some]) if data.size <= 2000 else np.zeros(1)
+        if data.size > _JACKKNIFE:
+            return
+        n = data.size
+        rest = np.broadcast_to(data, (n, n))[~np.eye(n, dtype=bool)].reshape(n, n - 1)
+        left = _statistics(given.get("statistic", "mean"), float(given.get("quantile") or 0.0), rest)
         away = left.mean() - left
         squares = float((away**2).sum())
         below = (float((made < value).sum()) + 0.5 * float((made == value).sum())) / made.size
-        if data.size > 2000 or not squares > 0.0 or not 0.0 < below < 1.0:
+        if not squares > 0.0 or not 0.0 < below < 1.0:
             return
         acceleration, bias = float((away**3).sum()) / (6.0 * squares**1.5), float(special.ndtri(below))
         z = [bias + float(special.ndtri(one)) for one in levels]
@@ -187,7 +188,7 @@ def _indices(claim: Claim, read: Model, watch: Watch) -> None:
         first = 1.0 - 0.5 * (f_b - f_ab) ** 2 / variance
         total = 1.0 - ((f_a - mean) * (f_ab - mean)) / variance
         for kind, terms in (("first_order", first), ("total_order", total)):
-            spread = float(terms.std()) / math.sqrt(n) + 2.0 * fourth / variance / math.sqrt(both.size)
+            spread = math.hypot(float(terms.std()) / math.sqrt(n), fourth / variance / math.sqrt(both.size))
             how = f"{'Jansen' if kind == 'first_order' else 'Homma and Saltelli'}'s estimator from {n} random points"
             claim.agree(f"{kind}.{name}", float(terms.mean()), _SURE * spread + (claim.error or 0.0), how)
             if kind == "first_order":
@@ -201,11 +202,11 @@ def _indices(claim: Claim, read: Model, watch: Watch) -> None:
             mixed = points_a.copy()
             mixed[[i, j]] = points_b[[i, j]]
             terms = 1.0 - 0.5 * (f_b - read.evaluate(mixed)) ** 2 / variance
-            spread = float(terms.std()) / math.sqrt(n) + firsts[i][1] + firsts[j][1]
+            spread = math.hypot(float(terms.std()) / math.sqrt(n), firsts[i][1], firsts[j][1])
             low, high = claim.numbers(path.replace("second_order", "second_order_confidence", 1))
             value = float(terms.mean()) - firsts[i][0] - firsts[j][0]
             how = f"Jansen's estimator of the pair from {n} random points, less those of each"
-            claim.agree(path, value, _SURE * spread + 2.0 * (high - low), how)
+            claim.agree(path, value, _SURE * spread + (high - low), how)
             off = abs(0.5 * (low + high) - float(claim.numbers(path)))
             claim.add(path.replace("r.", "r_confidence.", 1), off, 1e-9, "the interval lies about the estimate")
 

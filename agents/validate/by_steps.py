@@ -58,7 +58,7 @@ def _may_be(node: Node, entry: Mapping[str, Any], sources: Mapping[str, Any]) ->
     status = entry["status"]
     lacks = any(sources[name].get("outputs") is None for name in node.needs)
     if lacks:
-        return bool(status == "skipped") or any(not sources[name].get("outputs") for name in node.needs)
+        return bool(status == "skipped")
     if node.when is not None and node.step.foreach is None:
         holds = node.when.holds(sources)
         return bool((status == "skipped") != holds)
