@@ -1,6 +1,7 @@
 """How far a solution of linear equations can be trusted: refinement, condition and forward error bound."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +39,20 @@ class Solution(NamedTuple):
 def roundoff(dtype: np.dtype[Any]) -> float:
     """Unit roundoff of a product: complex ones take four real ones and two sums (Higham, 2002, 3.6)."""
     return UNIT * (2 * 2**0.5 if dtype.kind == "c" else 1.0)
+
+
+def largest(values: Any2D) -> float:
+    """The largest number, or one that is none: in half the time that `max` takes for few."""
+    found: float = values.item(values.argmax())
+    return found
+
+
+@lru_cache(maxsize=128)
+def ones(n: int) -> Any2D:
+    """As many ones, not to be written to: a matrix times these are the sums of its rows, sooner than by `sum`."""
+    made = np.ones(n)
+    made.flags.writeable = False
+    return made
 
 
 def norm_1(apply: Callable[[Any2D], Any2D], adjoint: Callable[[Any2D], Any2D], n: int, dtype: np.dtype[Any]) -> float:

@@ -8,7 +8,7 @@ from scipy import linalg
 from scipy.linalg import lapack
 from scipy.sparse import block_array, csr_array, diags_array, eye_array
 
-from native.judgement import UNIT, Any2D, Factors, inverse_norms, roundoff
+from native.judgement import UNIT, Any2D, Factors, inverse_norms, largest, roundoff
 from native.sparse import superlu
 
 _EPS = 2 * UNIT
@@ -19,7 +19,10 @@ _CERTAIN = 1e-11
 """Largest bound of the relative error for which refinement has nothing to mend."""
 _NEAR = 1e-8
 _SMALLEST, _LARGEST = 1e-100, 1e100
-_ROUTINES = {"d": ("geqrf", "orgqr", "trtri", "gesdd"), "z": ("geqrf", "ungqr", "trtri", "gesdd")}
+_ROUTINES = {
+    "d": (lapack.dgeqrf, lapack.dorgqr, lapack.dtrtri, lapack.dgesdd),
+    "z": (lapack.zgeqrf, lapack.zungqr, lapack.ztrtri, lapack.zgesdd),
+}
 _EXTENDED = 1_000_000
 """Most numbers of a matrix whose residuals are computed in extended precision."""
 
@@ -72,8 +75,9 @@ def _tame(a: Any2D, b: Any2D, cut: float) -> Fit | None:
     have a condition at most √n times that of any others (van der Sluis, 1969): these columns are independent as well.
     """
     m, n = a.shape
+    b = b if b.shape[1] > 1 else b[:, 0]
     kind = "z" if a.dtype.kind == "c" else "d"
-    factorize, gather, invert, values_of = (getattr(lapack, kind + name) for name in _ROUTINES[kind])
+    factorize, gather, invert, values_of = _ROUTINES[kind]
     compact, tau, _, _ = factorize(a)
     r = np.where(_upper(n), compact[:n], 0.0)
     values = values_of(r, compute_uv=0)[1]
@@ -91,11 +95,11 @@ def _tame(a: Any2D, b: Any2D, cut: float) -> Fit | None:
     slope = np.abs(gradient)
     of_g = slope + (m + 4) * unit * (weights.T @ left)
     errors = np.abs(inverse) @ of_f + np.abs(back @ back.conj().T) @ of_g
-    bound = float(errors.max()) / (1.0 - 20.0 * n * UNIT * most / least) + _SMALLEST
-    if not bound <= _CERTAIN * float(sizes.max()):
+    bound = largest(errors) / (1.0 - 20.0 * n * UNIT * most / least) + _SMALLEST
+    if not bound <= _CERTAIN * largest(sizes):
         return None
-    norms = np.sqrt((left * left).sum(axis=0))
-    return Fit(x, norms, n, most / least, bound, float(slope.max()), "qr", values)
+    norms = np.atleast_1d(np.sqrt((left * left).sum(axis=0)))
+    return Fit(x.reshape(n, -1), norms, n, most / least, bound, largest(slope), "qr", values)
 
 
 def _by_qr(a: Any2D, b: Any2D, q: Any2D, r: Any2D, scaled: float, values: Any2D) -> Fit:

@@ -8,7 +8,7 @@ from scipy import linalg
 from scipy.linalg import lapack
 from scipy.sparse import coo_array, csgraph
 
-from native.judgement import UNIT, Any2D, roundoff
+from native.judgement import UNIT, Any2D, largest, ones, roundoff
 
 _EPS = 2 * UNIT
 _TINY = 1e-290
@@ -73,13 +73,21 @@ def symmetric(matrix: Any2D, *, vectors: bool) -> Eigen:
     if not vectors:
         values = linalg.eigvalsh(matrix, check_finite=False)
         return Eigen(values, None, _growth(n) * float(np.abs(values).max()) + _TINY, None)
-    values, basis = np.linalg.eigh(matrix) if n <= _SMALL else linalg.eigh(matrix, check_finite=False)
+    small = n <= _SMALL and matrix.dtype.kind == "f"
+    values, basis = _small_eigh(matrix) if small else linalg.eigh(matrix, check_finite=False)
     difference = matrix @ basis - basis * values
     size = frobenius(difference)
     size += product_rounding(n, basis.dtype, frobenius(matrix) * n**0.5, frobenius(values))
     loss = defect(basis)
     bound = 2**0.5 * size / (1 - loss) ** 0.5 if loss < 1 else float("inf")
-    return Eigen(values, basis, bound, float(np.abs(difference).max()))
+    return Eigen(values, basis, bound, largest(np.abs(difference)))
+
+
+def _small_eigh(matrix: Any2D) -> tuple[Any2D, Any2D]:
+    values, basis, info = lapack.dsyevd(matrix, lower=1)
+    if info > 0:
+        raise np.linalg.LinAlgError("eigenvalues did not converge")
+    return values, basis
 
 
 def general(matrix: Any2D) -> Eigen:
@@ -98,7 +106,7 @@ def general(matrix: Any2D) -> Eigen:
     backward = _growth(n) * norm
     elsner = 4.0 * (2 * norm + backward) ** (1 - 1 / n) * backward ** (1 / n)
     bound = min(elsner, _gershgorin(matrix, values, basis, difference))
-    residual = float(np.abs(difference).max())
+    residual = largest(np.abs(difference))
     if not values.imag.any():
         values = values.real.copy()
         basis = basis.real.copy() if not basis.imag.any() else basis
@@ -116,12 +124,12 @@ def _gershgorin(matrix: Any2D, values: Any2D, basis: Any2D, difference: Any2D) -
     turned = inverse @ basis
     turned.flat[:: n + 1] -= 1.0
     unit = roundoff(basis.dtype)
-    loss = float(np.abs(turned).sum(axis=1).max()) + n * n * unit * float((weights @ sizes).max())
+    loss = largest(np.abs(turned) @ ones(n)) + n * n * unit * largest(weights @ sizes)
     if not loss < 0.5:
         return float("inf")
     rounding = (n + 3) * unit * (np.abs(matrix) @ sizes + sizes * np.abs(values))
-    radii = (weights @ (np.abs(difference) + rounding).sum(axis=1)) / (1 - loss)
-    if not np.isfinite(radii).all():
+    radii = (weights @ ((np.abs(difference) + rounding) @ ones(n))) / (1 - loss)
+    if not math.isfinite(largest(radii)):
         return float("inf")
     return _reach(values, radii)
 
@@ -130,7 +138,7 @@ def _reach(values: Any2D, radii: Any2D) -> float:
     """Give the farthest that an eigenvalue may be from its centre, when circles that touch are one set."""
     near = np.abs(values[:, None] - values) <= radii[:, None] + radii
     if np.count_nonzero(near) == len(values):
-        return float(radii.max())
+        return largest(radii)
     alone = near.sum(axis=1) == 1
     from_, to = np.nonzero(near)
     groups = _components(from_, to, len(values))
@@ -164,8 +172,8 @@ def svd(matrix: Any2D, *, vectors: bool, full: bool) -> Svd:
     left, right = u[:, :few], vt[:few]
     difference = matrix - (left * s) @ right
     size = frobenius(difference) + product_rounding(few, u.dtype, frobenius(s) * few**0.5, frobenius(matrix))
-    bound = size + float(s.max()) * (defect(left) + defect(right.conj().T))
-    return Svd(u, s, vt, bound, float(np.abs(difference).max()))
+    bound = size + float(s[0]) * (defect(left) + defect(right.conj().T))
+    return Svd(u, s, vt, bound, largest(np.abs(difference)))
 
 
 def _small_svd(matrix: Any2D, *, full: bool) -> tuple[Any2D, Any2D, Any2D]:

@@ -1,5 +1,6 @@
 """The task `linalg.factorize`: LU, QR, Cholesky, LDLᵀ and Schur factors."""
 
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -12,13 +13,15 @@ from agents.matrices import Dense, Matrix
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.task import TaskOptions, Watch
 from native.dense import Unfit
-from native.judgement import roundoff
+from native.judgement import largest, roundoff
 from native.structure import is_symmetric
 
 Method = Literal["lu", "qr", "cholesky", "ldl", "schur"]
 _COST_LIMIT = 1e12
 _COSTS = {"lu": 2.0, "qr": 8.0, "cholesky": 2.0, "ldl": 4.0, "schur": 60.0}
 _SYMMETRIC = {"cholesky", "ldl"}
+_SMALL = 4096
+"""Most numbers of a matrix whose triangle is kept as a mask."""
 
 
 class FactorizeInputs(msgspec.Struct, forbid_unknown_fields=True):
@@ -81,10 +84,10 @@ def _work(a: Matrix, method: str, full: bool, watch: Watch) -> Outcome:
     product, weight = factors[0], np.abs(factors[0])
     for one in factors[1:]:
         product, weight = product @ one, weight @ np.abs(one)
-    residual = float(np.abs(whole - product).max())
-    rounding = (max(whole.shape) + 3) * (len(factors) - 1) * roundoff(whole.dtype) * float(weight.max())
+    residual, most = largest(np.abs(whole - product)), largest(weight)
+    rounding = (max(whole.shape) + 3) * (len(factors) - 1) * roundoff(whole.dtype) * most
     outputs["residual_norm"] = residual
-    scale = max(whole.shape) * float(weight.max())
+    scale = max(whole.shape) * most
     told = Diagnostics(
         error_estimate=residual + rounding, residual=residual, method=method,
         checks=[Check("residual", passed=residual <= 10 * 2.3e-16 * scale + 1e-300)],
@@ -95,10 +98,12 @@ def _work(a: Matrix, method: str, full: bool, watch: Watch) -> Outcome:
 def _factors(a: Dense, method: str, full: bool) -> tuple[dict[str, Any], list[Any]]:
     """Give the outputs, and the matrices whose product is `a`."""
     if method == "lu":
-        rows, lower, upper = linalg.lu(a, p_indices=True, check_finite=False)
-        p = np.zeros((len(rows), len(rows)))
-        p[np.arange(len(rows)), rows] = 1.0
-        return {"p": p, "l": lower, "u": upper}, [lower[rows], upper]
+        order, lower, upper = _lu(a)
+        p = np.zeros((len(order), len(order)))
+        p[order, range(len(order))] = 1.0
+        moved = np.empty_like(lower)
+        moved[order] = lower
+        return {"p": p, "l": lower, "u": upper}, [moved, upper]
     if method == "qr":
         q, r = linalg.qr(a, mode="full" if full else "economic", check_finite=False)
         return {"q": q, "r": r}, [q, r]
@@ -111,6 +116,29 @@ def _factors(a: Dense, method: str, full: bool) -> tuple[dict[str, Any], list[An
         return {"l": outer, "d": d, "permutation": permutation.tolist()}, factors
     t, z = linalg.schur(a, output="complex" if a.dtype.kind == "c" else "real", check_finite=False)
     return {"t": t, "z": z}, [z, t, z.conj().T]
+
+
+def _lu(a: Dense) -> tuple[list[int], Any, Any]:
+    """LU with partial pivoting (getrf): the rows' order, unit lower and upper factor, a[order] = lower upper."""
+    routine = linalg.lapack.zgetrf if a.dtype.kind == "c" else linalg.lapack.dgetrf
+    packed, pivots, _ = routine(a)
+    order = list(range(len(a)))
+    for i, j in enumerate(pivots.tolist()):
+        order[i], order[j] = order[j], order[i]
+    below = _below(*a.shape)
+    few = len(pivots)
+    lower = np.where(below[:, :few], packed[:, :few], 0.0)
+    lower.flat[: few * few : few + 1] = 1.0
+    return order, lower, np.where(below[:few], 0.0, packed[:few])
+
+
+def _below(m: int, n: int) -> Any:
+    return _below_small(m, n) if m * n <= _SMALL else np.tri(m, n, -1, dtype=np.bool_)
+
+
+@lru_cache(maxsize=64)
+def _below_small(m: int, n: int) -> Any:
+    return np.tri(m, n, -1, dtype=np.bool_)
 
 
 def _cholesky(a: Dense) -> Any:

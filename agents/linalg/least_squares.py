@@ -14,6 +14,7 @@ from agents.task import TaskOptions, Watch
 from native import least_squares as native_least_squares
 from native import sparse as native_sparse
 from native.dense import Singular
+from native.judgement import largest
 
 _COST_LIMIT = 1e12
 _DENSE_BELOW = 250_000
@@ -132,7 +133,7 @@ def _outcome(found: native_least_squares.Fit, shape: tuple[int, int], b: Any, ke
     if bound is None:
         warnings.append("the error could not be bounded: no digit of x is certain")
     told = Diagnostics(
-        error_estimate=bound, residual=float(found.residuals.max()), method=found.method,
+        error_estimate=bound, residual=largest(found.residuals), method=found.method,
         checks=[Check("gradient", passed=found.gradient <= _small(found, shape))],
     )  # fmt: skip
     return Outcome(outputs, kernel, True, told, warnings)
@@ -141,7 +142,7 @@ def _outcome(found: native_least_squares.Fit, shape: tuple[int, int], b: Any, ke
 def _small(found: native_least_squares.Fit, shape: tuple[int, int]) -> float:
     """How large the gradient may be by rounding alone."""
     norm = 1.0 if found.values is None else float(found.values[0])
-    size = norm * (float(np.abs(found.x).max()) * norm * shape[1] + float(found.residuals.max()))
+    size = norm * (largest(np.abs(found.x)) * norm * shape[1] + largest(found.residuals))
     return 1e3 * max(shape) * 2.3e-16 * size + 1e-300
 
 
