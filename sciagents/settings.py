@@ -32,11 +32,12 @@ _QUOTED = re.compile(r"""(?P<mark>["'])(?P<text>.*)(?P=mark)(?:\s+#.*)?""")
 
 
 class Orchestration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a worker computes; `timeout` is in seconds. `threads` is an older word for `processes`."""
+    """How a worker computes; `timeout` and `stuck_after` are in seconds. `threads` is an older word for `processes`."""
 
     max_workers: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 2
     timeout: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 3600.0
     parallel_mode: Literal["processes", "serial", "threads"] = "processes"
+    stuck_after: Annotated[float, msgspec.Meta(ge=5, le=86_400)] = 60.0
 
 
 class Logging(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

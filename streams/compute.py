@@ -16,15 +16,16 @@ from confluent_kafka import Message
 from agents.outcome import Outcome, Problem
 from agents.workflow.document import Workflow
 from streams import letters, telemetry
-from streams.admit import PLAIN, Defaults, Job, Origin, admit, carried
+from streams.admit import PLAIN, Defaults, Job, Origin, Partition, admit, carried
 from streams.artifacts import Shelf
 from streams.cancels import Cancels
 from streams.codec import Refusal
 from streams.emit import Headers
+from streams.flight import Record
 from streams.groups import compute_group
 from streams.heavy import forward
 from streams.heavy.forward import Reason
-from streams.intake import BATCH_LIMIT, Partition, Record, RecordBatch
+from streams.intake import BATCH_LIMIT, RecordBatch
 from streams.replies import Desk, Replies
 from streams.watch import Demoted, Slice
 

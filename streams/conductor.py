@@ -24,12 +24,11 @@ from agents.workflow.answers import refusal
 from agents.workflow.machine import Answered, Cancel, Cancelled, Command, Finish, State, Submit, Tick
 from agents.workflow.run import finished
 from streams import instants, journal
-from streams.admit import Defaults, Job, Origin, admit
+from streams.admit import Defaults, Job, Origin, Partition, admit
 from streams.cancels import Cancels
 from streams.codec import Refusal
 from streams.contracts import Control, Progress
 from streams.emit import Outgoing
-from streams.intake import Partition
 from streams.journal import Entry
 from streams.membership import Membership, explained, reader
 from streams.replies import Desk, Replies

@@ -54,6 +54,8 @@ class Emitter:
                 "message.max.bytes": DLQ_MESSAGE_LIMIT,
                 "message.timeout.ms": 0,  # a broker that is away is waited for: to give up would lose the answer
                 "queue.buffering.max.messages": 500_000,
+                "queue.buffering.max.kbytes": 256 * 1024,
+                "reconnect.backoff.max.ms": 2_000,
                 "compression.type": "none",
                 "partitioner": "murmur2_random",
             },
@@ -83,6 +85,14 @@ class Emitter:
                 except KafkaException as error:  # refused before it was queued (its size, its topic's name)
                     receipt(error.args[0], None)
                     break
+
+    def cluster_id(self, topic: str, timeout_s: float = 5.0) -> str:
+        """Ask for the cluster's id, with the metadata of one topic; raises `KafkaException` when no broker answers."""
+        return str(self._producer.list_topics(topic, timeout=timeout_s).cluster_id)
+
+    def __len__(self) -> int:
+        """How many messages wait for their confirmation."""
+        return len(self._producer)
 
     def close(self, timeout_s: float = 10.0) -> int:
         """Wait for what is queued; returns how many messages are still not confirmed."""

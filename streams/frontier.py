@@ -35,6 +35,24 @@ class Frontier:
             done.discard(waiting.popleft())
         if not waiting:
             done.clear()
+        elif len(done) > len(waiting):  # some were never received, or are behind
+            done.intersection_update(waiting)
+
+    def retracted(self, offset: int) -> None:
+        """Take back what was received from `offset` on: it was handed out to nobody, and may be received again."""
+        while self._waiting and self._waiting[-1] >= offset:
+            self._done.discard(self._waiting.pop())
+        if self._next is not None:
+            self._next = min(self._next, offset)
+
+    def skipped(self, offset: int) -> None:
+        """Take note that nothing more comes before `offset`: the log begins there."""
+        self._next = offset if self._next is None else max(self._next, offset)
+
+    @property
+    def following(self) -> int | None:
+        """The offset after the last that was received, or None before any was."""
+        return self._next
 
     @property
     def position(self) -> int | None:

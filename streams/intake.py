@@ -4,10 +4,10 @@ Offsets are received into a frontier per partition before a batch is handed out,
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -19,26 +19,22 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from mode import Service
 
 from streams import statistics, telemetry
+from streams.admit import Partition
 from streams.answered import Answered
-from streams.frontier import Frontier
+from streams.flight import Flight, Record
+from streams.liveness import Pulse
 from streams.membership import Membership, explained, reader
+from streams.resume import Resumption, resume
 
 _log = structlog.get_logger(__name__)
 
-Partition = tuple[str, int]
-
 BATCH_LIMIT = 2_000
 """Most records in one batch: about 20 ms of small requests, so that a batch is never long work by itself."""
-_LARGE = 16 * 1024
-"""Records above this are counted in bytes too; the others are bounded by their number."""
 _GATHER_S = 0.005
 _COMMIT_EVERY_S = 0.2
 _PAUSE_AFTER_S = 1.0
-_REVOKE_BUDGET_S = 5.0
-
-
-Record = tuple[Message, Partition, int]
-"""A record as librdkafka gave it, with its partition and its offset."""
+_ASK_S = 5.0
+_ASK_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +44,16 @@ class RecordBatch:
     records: Sequence[Record]
 
 
+OnLoss = Callable[[Partition, Resumption], None]
+
+
 class Intake(Service):
     """Feeds `channel`, a bounded one, with record batches of `topics`.
 
-    Stops reading while `in_flight_limit` records, or `bytes_limit` bytes of large ones, are unfinished. What is
-    `answered` already when a partition is taken over is done.
-    `release`, where there is one, is told which partitions go (None: all), and says how many of their records are
-    still worked on: only those are waited for.
+    Stops reading while `in_flight_limit` records, or `bytes_limit` bytes of large ones, are unfinished. When partitions
+    go to another worker, or the process ends, what was handed out has `budget_s` to finish; the rest is dropped.
+    `release`, where there is one, is told which partitions go (None: all), and says how many of their records it gives
+    back unfinished: those are not waited for. What is `answered` already when a partition is taken over is done.
     """
 
     def __init__(
@@ -67,31 +66,35 @@ class Intake(Service):
         membership: Membership,
         in_flight_limit: int = 20_000,
         bytes_limit: int = 256 * 1024 * 1024,
-        answered: Answered | None = None,
         batch_limit: int = BATCH_LIMIT,
+        budget_s: float = 5.0,
         release: Callable[[Collection[Partition] | None], int] | None = None,
+        answered: Answered | None = None,
         embedded: bool = False,
+        on_loss: OnLoss = lambda *_: None,
     ) -> None:
         super().__init__()
         self._channel = channel
         self._topics = list(topics)
         self._group_id = group_id
-        self._limit = in_flight_limit
-        self._bytes_limit = bytes_limit
-        self._answered = answered
+        self._budget_s = budget_s
         self._batch_limit = batch_limit
         self._release = release
+        self._answered = answered
+        self._on_loss = on_loss
         self._config = {
             **reader(bootstrap, group_id, membership, embedded=embedded),
-            "auto.offset.reset": "earliest",
+            "auto.offset.reset": "error",  # where to begin is decided here, and a loss is told
             "statistics.interval.ms": statistics.INTERVAL_MS,
             "stats_cb": self._look,
+            "on_commit": self._confirmed,
         }
-        self._lock = threading.Lock()
-        self._frontiers: dict[Partition, Frontier] = {}
-        self._committed: dict[Partition, int] = {}
-        self._large: dict[tuple[Partition, int], int] = {}
+        self._flight = Flight(in_flight_limit, bytes_limit, time.monotonic)
         self._pending: list[Record] = []
+        self._astray: dict[Partition, float] = {}
+        self._behind: set[Partition] = set()
+        self._brokers_up: int | None = None
+        self._looked_at = time.monotonic()
         self._handed: Future[Any] | None = None
         self._handed_at = 0.0
         self._failure: Exception | None = None
@@ -101,49 +104,45 @@ class Intake(Service):
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    def done(self, finished: Iterable[tuple[Partition, int]]) -> None:
+        """Mark (partition, offset) pairs done; those of a partition that is no longer ours change nothing."""
+        self._flight.done(finished)
+
+    def owns(self, partition: Partition) -> bool:
+        """Whether an answer to a record of this partition is still ours to give."""
+        return self._flight.owns(partition)
+
+    def may_start(self, partition: Partition) -> bool:
+        """Whether work on a record of this partition may begin: not once it is on its way to another worker."""
+        return self._flight.may_start(partition)
+
     @property
     def in_flight(self) -> int:
         """How many records are handed out and not done."""
-        with self._lock:
-            return sum(frontier.in_flight for frontier in self._frontiers.values())
+        return self._flight.count()
 
-    def done(self, finished: Iterable[tuple[Partition, int]]) -> None:
-        """Mark (partition, offset) pairs done; those of a partition that is no longer ours change nothing."""
-        by_partition: defaultdict[Partition, list[int]] = defaultdict(list)
-        for partition, offset in finished:
-            by_partition[partition].append(offset)
-        with self._lock:
-            for partition, offsets in by_partition.items():
-                frontier = self._frontiers.get(partition)
-                if frontier is not None:
-                    frontier.done(offsets)
-                if self._large:
-                    for offset in offsets:
-                        self._large.pop((partition, offset), None)
+    @property
+    def pulse(self) -> Pulse:
+        """How it does, for whoever judges whether the process lives."""
+        standings = self._flight.standings()
+        waiting = [
+            standing.moved_at for partition, standing in standings.items()
+            if standing.in_flight or partition in self._behind
+        ]  # fmt: skip
+        return Pulse(self._thread is not None, self._brokers_up, self._looked_at, min(waiting, default=None))
 
-    def owns(self, partition: Partition) -> bool:
-        """Whether a partition that was read from is still this worker's."""
-        return partition in self._frontiers
-
-    def begin(self) -> None:
-        """Join the group and read ahead; nothing is handed out before the service has started."""
+    async def on_start(self) -> None:
+        """Join the group: not before, for what is assigned to a process that is still starting waits for it."""
+        self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self._thread.start()
 
-    async def on_start(self) -> None:
-        """Hand out from now on."""
-        self._loop = asyncio.get_running_loop()
-        if self._thread is None:
-            self.begin()
-        if self._failure is not None:
-            raise self._failure
-
     async def on_stop(self) -> None:
-        """Read no more, let what is in flight finish within a budget, commit the frontier, leave the group."""
+        """Read no more, let what was handed out finish within the budget, commit the frontier, leave the group."""
         self._stopping.set()
         thread = self._thread
         if thread is not None:
-            await asyncio.get_running_loop().run_in_executor(None, thread.join, 30.0)
+            await asyncio.get_running_loop().run_in_executor(None, thread.join, 30.0 + self._budget_s)
 
     def _run(self) -> None:
         try:
@@ -174,34 +173,36 @@ class Intake(Service):
                     # consume(n, timeout) would wait its whole timeout for n: only what is here already
                     self._receive([first, *consumer.consume(self._batch_limit - 1, 0)])
                 self._hand_out()
-                if time.monotonic() >= commit_at:
+                self._looked_at = now = time.monotonic()
+                if now >= commit_at:
                     self._commit(consumer)
-                    commit_at = time.monotonic() + _COMMIT_EVERY_S
-            self._drain(consumer)
+                    commit_at = now + _COMMIT_EVERY_S
+                if self._astray:
+                    self._bring_back(consumer, now)
+            self._finish(consumer, None)
         finally:
+            self._flight.drop(list(self._flight.standings()))
             consumer.close()
 
     def _receive(self, messages: Sequence[Message]) -> None:
         records: list[Record] = []
-        offsets: defaultdict[Partition, list[int]] = defaultdict(list)
-        large: dict[tuple[Partition, int], int] = {}
         for message in messages:
             error = message.error()
-            if error is not None:
-                _check(error)
-                continue
             partition = cast("Partition", (message.topic(), message.partition()))
-            offset = cast("int", message.offset())
-            records.append((message, partition, offset))
-            offsets[partition].append(offset)
-            if len(message) > _LARGE:
-                large[partition, offset] = len(message)
+            if error is None:
+                records.append((message, partition, cast("int", message.offset())))
+            elif _is_fatal(error):
+                raise explained(error)
+            elif error.code() in _NO_OFFSET:
+                self._astray.setdefault(partition, 0.0)
+            else:
+                _log.warning("consume_error", group=self._group_id, error=str(error))
+        owned = {partition for _, partition, _ in records if self._flight.owns(partition)}
+        # what was read in the moment in which its partition was taken away is another's
+        records = [record for record in records if record[1] in owned]
         if not records:
             return
-        with self._lock:
-            self._large.update(large)
-            for partition, seen in offsets.items():
-                self._frontiers.setdefault(partition, Frontier()).received(seen)
+        self._flight.received(records)
         if self._answered is not None and (repeats := self._answered.among(records)):
             _log.info("answered_already", group=self._group_id, records=len(repeats))
             self.done(repeats)
@@ -228,11 +229,7 @@ class Intake(Service):
         A pause discards what librdkafka has fetched ahead, so it is for long waits alone; without one, a consumer that
         does not poll is put out of its group in the end.
         """
-        with self._lock:
-            load = max(
-                sum(frontier.in_flight for frontier in self._frontiers.values()) / self._limit,
-                sum(self._large.values()) / self._bytes_limit,
-            )
+        load = self._flight.load()
         if load < 1.0:
             self._full_since = None
             if self._paused and load <= 0.5:
@@ -252,50 +249,58 @@ class Intake(Service):
         consumer.resume(consumer.assignment())
         self._paused = False
 
-    def _commit(self, consumer: Consumer, partitions: Iterable[Partition] | None = None) -> None:
-        with self._lock:
-            positions = {
-                partition: position
-                for partition, frontier in self._frontiers.items()
-                if (partitions is None or partition in partitions)
-                and (position := frontier.position) is not None
-                and position != self._committed.get(partition)
-            }
-        if not positions:
-            return
-        offsets = [TopicPartition(topic, number, position) for (topic, number), position in positions.items()]
-        try:
-            consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:
-            _log.warning("commit_failed", error=str(error))  # the next round says the same or more
+    def _commit(self, consumer: Consumer) -> None:
+        """Ask for the frontier to be committed; what fails is in the next round again, or more."""
+        if positions := self._flight.to_commit():
+            consumer.commit(offsets=_places(positions.items()), asynchronous=True)
+
+    def _confirmed(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
+        failed = error or next((place.error for place in places if place.error is not None), None)
+        if failed is not None:
+            _log.warning("commit_failed", group=self._group_id, error=str(failed))
             telemetry.COMMIT_FAILURES.labels(self._group_id).inc()
         else:
-            self._committed.update(positions)
+            self._flight.committed(((place.topic, place.partition), place.offset) for place in places)
 
-    def _drain(self, consumer: Consumer, partitions: Iterable[Partition] | None = None) -> None:
-        deadline = time.monotonic() + _REVOKE_BUDGET_S
-        wanted = None if partitions is None else set(partitions)
+    def _finish(self, consumer: Consumer, partitions: Collection[Partition] | None) -> None:
+        """Take back what was not handed out, let the rest finish within the budget, and commit."""
+        deadline = time.monotonic() + self._budget_s
+        mine = [record for record in self._pending if partitions is None or record[1] in partitions]
+        self._pending = [record for record in self._pending if not (partitions is None or record[1] in partitions)]
+        self._flight.retracted(mine)
+        given_back = 0
         while time.monotonic() < deadline:
-            if self._release is None:
-                self._hand_out()
-                with self._lock:
-                    left = sum(f.in_flight for p, f in self._frontiers.items() if wanted is None or p in wanted)
-            else:
-                left = self._release(wanted)
-            if left == 0:
+            if self._release is not None:
+                given_back += self._release(partitions)
+            if self._flight.count(partitions) <= given_back:
                 break
+            self._hand_out()  # of the others
+            self._looked_at = time.monotonic()
             time.sleep(0.005)
-        self._commit(consumer, wanted)
+        while positions := self._flight.to_commit(partitions):
+            try:
+                consumer.commit(offsets=_places(positions.items()), asynchronous=False)
+            except KafkaException as error:
+                self._confirmed(error.args[0], [])
+                if time.monotonic() > deadline or not error.args[0].retriable():
+                    break  # whoever reads these next repeats some of them
+                time.sleep(0.1)
+            else:
+                self._flight.committed(positions.items())
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        taken = [(place.topic, place.partition) for place in partitions]
+        self._flight.take(taken)
         if self._answered is not None:
-            self._answered.taken_over([(place.topic, place.partition) for place in partitions])
+            self._answered.taken_over(taken)
         consumer.incremental_assign(partitions)
         self._resume(consumer)  # all of them: the next round pauses them again where that is still due
         self._tell("assigned", partitions)
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._drain(consumer, [(p.topic, p.partition) for p in partitions])
+        leaving = {(place.topic, place.partition) for place in partitions}
+        self._flight.leave(leaving)
+        self._finish(consumer, leaving)
         self._drop(consumer, partitions)
         self._tell("revoked", partitions)
 
@@ -303,37 +308,80 @@ class Intake(Service):
         self._drop(consumer, partitions)  # already another worker's: nothing may be committed
         self._tell("lost", partitions)
 
+    def _drop(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        gone = {(place.topic, place.partition) for place in partitions}
+        self._flight.drop(gone)
+        self._pending = [record for record in self._pending if record[1] not in gone]
+        for partition in gone:
+            self._astray.pop(partition, None)
+            self._behind.discard(partition)
+            for gauge in (telemetry.LAG, telemetry.FRONTIER_GAP):
+                with contextlib.suppress(KeyError):
+                    gauge.remove(partition[0], str(partition[1]))
+        consumer.incremental_unassign(partitions)
+
     def _tell(self, change: str, partitions: list[TopicPartition]) -> None:
         telemetry.REBALANCES.labels(self._group_id, change).inc()
         log = _log.warning if change == "lost" else _log.info
         log(f"partitions_{change}", group=self._group_id, partitions=[f"{p.topic}/{p.partition}" for p in partitions])
 
+    def _bring_back(self, consumer: Consumer, now: float) -> None:
+        """Find out where to read on for partitions whose offset is not in the log; one without a leader waits."""
+        for partition in [place for place, again_at in self._astray.items() if again_at <= now]:
+            if not self._flight.owns(partition):
+                del self._astray[partition]
+                continue
+            place = TopicPartition(*partition)
+            try:
+                wanted = self._flight.following(partition)
+                if wanted is None:
+                    found = consumer.committed([place], timeout=_ASK_S)[0].offset
+                    wanted = found if found >= 0 else None
+                low, high = consumer.get_watermark_offsets(place, timeout=_ASK_S)
+            except KafkaException as error:
+                _log.info("offset_unknown", topic=place.topic, partition=place.partition, error=str(error))
+                self._astray[partition] = time.monotonic() + _ASK_AGAIN_S
+                continue
+            del self._astray[partition]
+            found_at = resume(wanted, low, high)
+            if wanted is not None and found_at.lost:
+                _log.critical(
+                    "records_lost", topic=place.topic, partition=place.partition, wanted=wanted, low=low, high=high,
+                    lost=found_at.lost, reason=found_at.reason,
+                )  # fmt: skip
+                telemetry.RECORDS_LOST.labels(place.topic, str(place.partition)).inc(found_at.lost)
+                self._on_loss(partition, found_at)
+                self._flight.skipped(partition, found_at.offset)
+            place.offset = found_at.offset
+            # a seek is refused where nothing is fetched
+            consumer.incremental_unassign([TopicPartition(*partition)])
+            consumer.incremental_assign([place])
+
     def _look(self, text: str) -> None:
         """Take what librdkafka says of itself, once a second."""
         found = statistics.read(text)
+        self._brokers_up = found.brokers_up
         telemetry.BROKERS_UP.labels(self._group_id).set(found.brokers_up)
-        with self._lock:
-            for place, end, begin in found.ends():
-                frontier = self._frontiers.get(place)
-                if frontier is not None:
-                    position = begin if frontier.position is None else frontier.position
-                    telemetry.LAG.labels(place[0], str(place[1])).set(
-                        max(0, end - (end if position is None else position))
-                    )
-                    telemetry.FRONTIER_GAP.labels(place[0], str(place[1])).set(frontier.gap)
-
-    def _drop(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        with self._lock:
-            for partition in partitions:
-                self._frontiers.pop((partition.topic, partition.partition), None)
-                self._committed.pop((partition.topic, partition.partition), None)
-            self._pending = [record for record in self._pending if record[1] in self._frontiers]
-            self._large = {place: size for place, size in self._large.items() if place[0] in self._frontiers}
-        consumer.incremental_unassign(partitions)
+        standings = self._flight.standings()
+        for partition, end, begin in found.ends():
+            if (standing := standings.get(partition)) is not None:
+                position = standing.position if standing.position is not None else begin
+                lag = 0 if position is None else max(0, end - position)
+                telemetry.LAG.labels(partition[0], str(partition[1])).set(lag)
+                telemetry.FRONTIER_GAP.labels(partition[0], str(partition[1])).set(standing.gap)
+                if lag:
+                    self._behind.add(partition)
+                else:
+                    self._behind.discard(partition)
+                    self._flight.idle(partition)
 
 
-def _check(error: KafkaError) -> None:
-    if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - its public name
-        raise explained(error)
-    if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-        _log.warning("consume_error", error=str(error))
+_NO_OFFSET = {KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}  # noqa: SLF001 - their public names
+
+
+def _is_fatal(error: KafkaError) -> bool:
+    return error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001 - its public name
+
+
+def _places(positions: Iterable[tuple[Partition, int]]) -> list[TopicPartition]:
+    return [TopicPartition(topic, number, position) for (topic, number), position in positions]

@@ -17,11 +17,10 @@ from typing import Any
 import faust
 import msgspec
 import structlog
-from prometheus_client import start_http_server
 from threadpoolctl import threadpool_limits
 
 from agents import catalogue
-from streams import artifacts, declare, logs, process, telemetry
+from streams import artifacts, declare, faults, logs, process, status
 from streams.answered import Answered, KafkaResults
 from streams.artifacts import Shelf
 from streams.cancels import Cancels
@@ -36,6 +35,7 @@ from streams.membership import Membership, Protocol, choose
 from streams.recall import Recall, obey
 from streams.replies import Desk
 from streams.topics import names
+from streams.vitals import Vitals
 
 _log = structlog.get_logger(__name__)
 
@@ -66,6 +66,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     directory: str = "var"
     plugins: tuple[str, ...] = ()
     """Modules that add tasks to the catalogue, for whoever starts a worker from Python; no setting names them."""
+    stuck_after_s: float = 60.0
 
 
 def run(settings: WorkerSettings) -> None:
@@ -74,18 +75,14 @@ def run(settings: WorkerSettings) -> None:
     logs.configure(settings.log_level, log_file, settings.log_format)
     catalogue.plug_in(settings.plugins)
     declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)
-    if settings.metrics_listen:
-        host, _, port = settings.metrics_listen.rpartition(":")
-        start_http_server(int(port), host or "127.0.0.1")
     threadpool_limits(1, "blas")  # requests run side by side; and a result does not depend on the number of cores
-    app, intakes = make_app(settings)
-    for intake in intakes:
-        intake.begin()  # its group is joined while Faust starts and joins its own
-    process.run(app, settings.log_level)
+    app, vitals = make_app(settings)
+    with status.serving(settings.metrics_listen, vitals.look):
+        process.run(app, settings.log_level)
 
 
-def make_app(settings: WorkerSettings) -> tuple[faust.App, tuple[Intake, ...]]:
-    """Wire the Faust app: the intakes as services, the agents `compute`, `heavy` and `control`."""
+def make_app(settings: WorkerSettings) -> tuple[faust.App, Vitals]:  # noqa: PLR0915 - a list of what there is
+    """Wire the Faust app: intakes as services, the agents `compute`, `heavy` and `control`; and watch its vitals."""
     Path(settings.directory).mkdir(parents=True, exist_ok=True)
     name = f"{socket.gethostname()}/{os.getpid()}"
     app = faust.App(
@@ -107,11 +104,11 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, tuple[Intake, ...]]:
     membership = choose(
         Membership(settings.group_protocol, settings.instance_id), settings.kafka, group_id, embedded=settings.embedded
     )
+    on_loss = faults.loss_teller(emitter, topics["ops.events"], name)
     results = KafkaResults(settings.kafka, topics["compute.results"], embedded=settings.embedded)
     intake = Intake(
         batches, settings.kafka, [topics["compute.requests"]], group_id, membership=membership,
-        answered=Answered(results),
-        embedded=settings.embedded,
+        answered=Answered(results), on_loss=on_loss, embedded=settings.embedded,
     )  # fmt: skip
     desk = Desk(
         version=version("sci-agents"), worker=name, emitter=emitter, done=intake.done, give_up=intake.fail,
@@ -123,7 +120,7 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, tuple[Intake, ...]]:
     heavy_intake = Intake(
         heavy_batches, settings.kafka, [topics[forward.TOPIC]], f"{group_id}-heavy", membership=membership,
         in_flight_limit=_READ_AHEAD, bytes_limit=_READ_AHEAD_BYTES, batch_limit=_HEAVY_BATCH,
-        answered=Answered(results),
+        answered=Answered(results), on_loss=on_loss,
         release=lambda partitions: heavy.release(partitions), embedded=settings.embedded,  # noqa: PLW0108 - made below
     )  # fmt: skip
     heavy = Heavy(
@@ -139,7 +136,9 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, tuple[Intake, ...]]:
         defaults=settings.defaults,
     )  # fmt: skip
     recall = Recall(cancels, settings.kafka, topics["compute.control"], embedded=settings.embedded)
-    telemetry.IN_FLIGHT.set_function(lambda: intake.in_flight)
+    vitals = Vitals(
+        [intake, heavy_intake], emitter, topics["compute.requests"], settings.stuck_after_s, lambda: heavy.busy_until
+    )
 
     async def compute_batches(stream: Any) -> None:
         async for batch in stream:
@@ -159,6 +158,7 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, tuple[Intake, ...]]:
     app.agent(controls, name="control")(obey_controls)
 
     async def start(_app: object) -> None:
+        vitals.begin()
         recall.begin()
         conductor.begin()
         heavy.begin()
@@ -174,12 +174,14 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, tuple[Intake, ...]]:
         await heavy_intake.stop()  # what waits is left to others, what runs may finish within the same budget
         await loop.run_in_executor(None, heavy.close)
         await loop.run_in_executor(None, recall.close)
+        vitals.close()
         await loop.run_in_executor(None, emitter.close)
         compute.close()
 
     app.task(start)
+    app.task(vitals.measure)
     app.on_before_shutdown.connect(stop, weak=False)
-    return app, (intake, heavy_intake)
+    return app, vitals
 
 
 def _loop() -> asyncio.AbstractEventLoop:

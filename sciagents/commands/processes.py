@@ -42,6 +42,9 @@ def worker(
     instance_id: Annotated[str, typer.Option(envvar="SCI_AGENTS_INSTANCE_ID", help="Makes it a static member.")] = "",
     max_workers: Annotated[int, typer.Option(envvar="SCI_AGENTS_MAX_WORKERS", min=1)] = 2,
     timeout: Annotated[float, typer.Option(envvar="SCI_AGENTS_TIMEOUT", help="Seconds a request may run.")] = 3600.0,
+    stuck_after: Annotated[
+        float, typer.Option(envvar="SCI_AGENTS_STUCK_AFTER", help="Seconds without progress until it counts as dead.")
+    ] = 60.0,
     metrics_listen: MetricsListen = None,
     log_level: LogLevel = "INFO",
     log_file: LogFile = None,
@@ -61,7 +64,7 @@ def worker(
             kafka=kafka, embedded=embedded, prefix=prefix, group_id=group,
             group_protocol=group_protocol, instance_id=instance_id or None, max_workers=max_workers, timeout_s=timeout,
             defaults=defaults.resolve(settings.agents), metrics_listen=metrics_listen, log_level=log_level,
-            log_file=log_file, log_format=log_format, directory=directory,
+            log_file=log_file, log_format=log_format, directory=directory, stuck_after_s=stuck_after,
         )
     )  # fmt: skip
 

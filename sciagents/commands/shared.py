@@ -15,7 +15,7 @@ GroupProtocol = Annotated[
 LogLevel = Annotated[str, typer.Option(envvar="SCI_AGENTS_LOG_LEVEL")]
 LogFile = Annotated[str | None, typer.Option(envvar="SCI_AGENTS_LOG_FILE")]
 LogFormat = Annotated[str, typer.Option(envvar="SCI_AGENTS_LOG_FORMAT", help="text, json, or auto.")]
-MetricsListen = Annotated[str | None, typer.Option(help="HOST:PORT of Prometheus metrics.")]
+MetricsListen = Annotated[str | None, typer.Option(help="HOST:PORT of /metrics, and of a worker /health too.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs, one value a line.")]
 
 

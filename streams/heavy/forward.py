@@ -5,9 +5,8 @@ from typing import Literal, NamedTuple, cast
 
 from confluent_kafka import Message
 
-from streams.admit import Origin, carried
+from streams.admit import Origin, Partition, carried
 from streams.emit import Headers, Outgoing
-from streams.intake import Partition
 
 TOPIC = "compute.heavy"
 Reason = Literal["cost", "slice", "artifacts", "suspect"]

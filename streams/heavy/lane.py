@@ -14,6 +14,7 @@ import structlog
 
 from agents.outcome import Problem
 from streams import instants, telemetry
+from streams.admit import Partition
 from streams.artifacts import Shelf
 from streams.cancels import Cancels
 from streams.codec import Received, Refusal, receive
@@ -22,7 +23,7 @@ from streams.heavy import forward
 from streams.heavy.forward import Forwarded
 from streams.heavy.frames import Setup, Work
 from streams.heavy.slot import Died, Ending, Find, Order, Slot, Stopped, warm
-from streams.intake import Partition, RecordBatch
+from streams.intake import RecordBatch
 from streams.letters import Letter
 from streams.replies import Desk, Replies, Written, deliver
 from streams.turns import Turns
@@ -46,6 +47,8 @@ class Task:
     request: Received
     timeout_s: float
     expires_at: float
+    until: float = 0.0
+    """When its time is over, once it runs (monotonic seconds)."""
 
 
 class Heavy:
@@ -86,15 +89,22 @@ class Heavy:
         self._batches.put(batch)
 
     def release(self, partitions: Collection[Partition] | None) -> int:
-        """Begin none of these partitions' requests (None: of all) any more; says how many of them run."""
+        """Begin none of these partitions' requests (None: of all) any more; says how many are given back now."""
 
         def given_back(task: Task) -> bool:
             return partitions is None or task.record.origin.partition in partitions
 
         with self._changed:
-            for task in self._waiting.remove(given_back):
+            gone = self._waiting.remove(given_back)
+            for task in gone:
                 self._sources.pop(task.record.source, None)
-            return sum(map(given_back, self._running))
+        return len(gone)
+
+    @property
+    def busy_until(self) -> float | None:
+        """The latest deadline of what runs (monotonic seconds); None while nothing does."""
+        with self._changed:
+            return max((task.until for task in self._running), default=None)
 
     def close(self) -> None:
         """Take no more work; what runs is killed, and repeated by whoever reads it next."""
@@ -179,6 +189,7 @@ class Heavy:
             while not self._closed:
                 task = self._waiting.take()
                 if task is not None:
+                    task.until = time.monotonic() + task.timeout_s
                     self._running.add(task)
                     return task
                 self._changed.wait()

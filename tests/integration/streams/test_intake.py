@@ -1,13 +1,15 @@
-"""The intake hands out what is on the topic, in order, and no more than its bounds while nothing is done."""
+"""The intake hands out what is on the topic, in order, and no more than its bounds; what is gone it tells."""
 
 import asyncio
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from streams import declare
 from streams.intake import Intake
 from streams.membership import Membership
+from streams.telemetry import RECORDS_LOST
 
 
 class Channel:
@@ -83,4 +85,80 @@ async def test_a_channel_that_fails_ends_the_intake(embedded_kafka, topic):
     async with asyncio.timeout(30):
         await intake.wait_until_stopped()
     assert intake.crashed
-    assert intake.in_flight > 0
+    reader = Consumer({"bootstrap.servers": embedded_kafka, "group.id": f"{topic}.group"})
+    [committed] = reader.committed([TopicPartition(topic, 0)], timeout=20)
+    reader.close()
+    assert committed.offset < 0
+
+
+@pytest.mark.parametrize("protocol", ["consumer", "classic"])
+async def test_records_that_retention_took_before_they_were_read_are_told(kafka, topic_prefix, protocol):
+    """Ten are done; of forty more, 25 are deleted while nobody reads: the others are read, and the loss is told."""
+    declare.ensure(kafka, topic_prefix)
+    topic = f"{topic_prefix}compute.requests"
+    told = []
+
+    def intake():
+        return Intake(
+            channel, kafka, [topic], f"{topic}.group", membership=Membership(protocol),
+            on_loss=lambda partition, found: told.append((partition, found.offset, found.lost)),
+        )  # fmt: skip
+
+    channel = Channel()
+    _publish(kafka, topic, 10, 10)
+    async with intake() as first:
+        await channel.wait(10)
+        first.done([(partition, offset) for _, partition, offset in channel.records])
+    assert told == []  # a group that begins has lost nothing
+    _publish(kafka, topic, 40, 10)
+    admin = AdminClient({"bootstrap.servers": kafka})
+    [deleted] = admin.delete_records([TopicPartition(topic, 0, 35)]).values()
+    deleted.result(20)
+    async with intake() as second:
+        await channel.wait(25)
+        second.done([(partition, offset) for _, partition, offset in channel.records])
+    assert told == [((topic, 0), 35, 25)]
+    assert [offset for _, _, offset in channel.records] == [*range(10), *range(35, 50)]
+    assert RECORDS_LOST.labels(topic, "0")._value.get() == 25
+
+
+async def _until(holds):
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - threads of two intakes change it
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("protocol", ["consumer", "classic"])
+async def test_partitions_that_go_to_another_are_finished_first(kafka, topic_prefix, protocol):
+    """A second member joins while one record of each partition is worked on: none of them is read twice."""
+    declare.ensure(kafka, topic_prefix)
+    topic = f"{topic_prefix}compute.requests"
+    producer = Producer({"bootstrap.servers": kafka})
+    ours, theirs = Channel(), Channel()
+
+    def intake(channel):
+        return Intake(channel, kafka, [topic], f"{topic}.group", membership=Membership(protocol), budget_s=30.0)
+
+    def publish(count):
+        for number in range(count):
+            producer.produce(topic, str(number).encode(), partition=number % 4)
+        assert producer.flush(30) == 0
+
+    async with intake(ours) as first:
+        publish(40)
+        await ours.wait(40)
+        places = [(partition, offset) for _, partition, offset in ours.records]
+        first.done([place for place in places if place[1] < 9])
+        partitions = {partition for partition, _ in places}
+        async with intake(theirs) as second:
+            await _until(lambda: not all(first.may_start(partition) for partition in partitions))
+            assert all(first.owns(partition) for partition in partitions)
+            first.done([place for place in places if place[1] == 9])
+            await _until(lambda: any(second.owns(partition) for partition in partitions))
+            publish(40)
+            await _until(lambda: len(ours.records) + len(theirs.records) == 80)
+            for each, read in ((first, ours), (second, theirs)):
+                each.done([(partition, offset) for _, partition, offset in read.records])
+    both = [(partition, offset) for _, partition, offset in ours.records + theirs.records]
+    assert len(set(both)) == 80
+    assert theirs.records

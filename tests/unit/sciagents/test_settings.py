@@ -45,6 +45,7 @@ def test_the_file_that_comes_with_the_program_names_every_key_and_its_variable(p
         ("group_protocol: classic", ("group_protocol",), "classic"),
         ("instance_id: worker-1", ("instance_id",), "worker-1"),
         ("orchestration: {max_workers: 8}", ("orchestration", "max_workers"), 8),
+        ("orchestration: {stuck_after: 600}", ("orchestration", "stuck_after"), 600.0),
         ("orchestration: {timeout: 30}", ("orchestration", "timeout"), 30.0),
         ("orchestration: {parallel_mode: serial}", ("orchestration", "parallel_mode"), "serial"),
         ("logging: {level: DEBUG, format: json, file: /var/log/x.log}", ("logging", "file"), "/var/log/x.log"),

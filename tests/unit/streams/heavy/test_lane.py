@@ -236,6 +236,7 @@ def test_what_is_released_is_not_begun_and_what_is_no_longer_owned_is_not_answer
     one = lane()
     one.take(request("running", "watched", seconds=60.0), request("waiting"))
     one.begun("running")
+    one.emitter.wait(lambda _: len(one.heavy._waiting) == 1)
     assert one.heavy.release([PARTITION]) == 1
     assert one.heavy.release([("compute.heavy", 9)]) == 0
     one.owned = False

@@ -1,0 +1,30 @@
+"""Where to read on when the offset to read is not in the log: a new group, or records that are gone.
+
+Apache Kafka's client would go on by itself (`auto.offset.reset`), and nobody would learn that requests were lost.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """Read on at `offset`; `lost` records were never read, or were and are gone."""
+
+    offset: int
+    lost: int
+    reason: str
+
+
+def resume(wanted: int | None, low: int, high: int) -> Resumption:
+    """Decide from the offset wanted (None: nothing was ever committed) and the log's first and next offset.
+
+    A log that ends before what was read has been cut, and nobody can say what was written anew since: all of it is read
+    again, for an answer twice is better than none.
+    """
+    if wanted is None:
+        return Resumption(low, 0, "a new group begins at the log's start")
+    if wanted < low:
+        return Resumption(low, low - wanted, "retention deleted records before they were read")
+    if wanted > high:
+        return Resumption(low, wanted - high, "the log ends before what was read of it")
+    return Resumption(wanted, 0, "the offset is there")
