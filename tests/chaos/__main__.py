@@ -4,6 +4,7 @@ Each option has its environment variable, `CHAOS_ROUNDS` for `--rounds`. One see
 """
 
 import os
+import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter
@@ -18,6 +19,7 @@ _SHOWN = 20
 
 def main() -> int:
     """Run the rounds that the command line asks for."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is removed then too
     asked = _arguments()
     kinds = [kind for kind in (*OF_WORKERS, *OF_BROKERS) if asked.only in kind]
     scale = Scale(asked.requests // asked.rounds, asked.seconds, asked.workers, asked.settle)
@@ -35,7 +37,7 @@ def _print_round(number: int, of: int, done: Round) -> None:
     report = done.report
     print(
         f"round {number}/{of} seed {done.seed}: {report.requests} requests, {report.results} results "
-        f"({report.repeats} repeats), {report.dead} dead letters, {len(report.violations)} violations; "
+        f"({report.repeats} repeats), {report.dead} dead letters, {len(report.violations)} violations, {done.restarts} restarts; "
         f"settled {done.settled_s:.1f} s after the last fault, took {done.took_s:.0f} s\n"
         f"    {'; '.join(map(str, done.faults))}",
         flush=True,
@@ -60,6 +62,7 @@ def _print_summary(rounds: list[Round]) -> None:
         ("dead letters", sum(one.report.dead for one in rounds)),
         ("faults", sum(faults.values())),
         *((f"  {kind}", count) for kind, count in faults.most_common()),
+        ("workers that ended by themselves", sum(one.restarts for one in rounds)),
         ("settled after, median s", round(settled[len(settled) // 2], 1)),
         ("settled after, longest s", round(settled[-1], 1)),
         ("violations", sum(broken.values())),

@@ -31,11 +31,16 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What came of a round: `settled_s` from when all was made good until all was answered and committed."""
+    """What came of a round.
+
+    `settled_s` is from when all was made good until all was answered and committed, `restarts` how often a worker ended
+    by itself.
+    """
 
     seed: int
     faults: Sequence[Fault]
     report: Report
+    restarts: int
     settled_s: float
     took_s: float
 
@@ -105,12 +110,13 @@ def run(seed: int, cluster: Cluster, kinds: Sequence[str], scale: Scale, logs: P
         settled = time.monotonic() - healed
         reader.read_to_end()
         report = verify(sender.confirmed, reader.records, reader.lag())
+        restarts = workers.restarts
         if trouble:
             report = replace(report, violations=(Violation("it settles", f"seed {seed}", trouble), *report.violations))
         if report.violations:
             workers.write_logs(logs / f"seed-{seed}")
             cluster.write_logs(logs / f"seed-{seed}")
-    return Round(seed, faults, report, settled, time.monotonic() - began)
+    return Round(seed, faults, report, restarts, settled, time.monotonic() - began)
 
 
 def _suffer(items: Sequence[Item], sender: Sender, faults: Sequence[Fault], hurt: Hurt, duration_s: float) -> None:

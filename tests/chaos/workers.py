@@ -1,7 +1,10 @@
-"""Workers in containers: this checkout, mounted, on a Debian with libfaketime; each has a clock that can be stepped."""
+"""Workers in containers: this checkout, mounted, each with a wall clock that can be stepped (`clock.c`)."""
 
 import contextlib
+import mmap
 import site
+import struct
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +14,7 @@ from images import build
 
 from chaos.cluster import Cluster
 
-_FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+_HERE = Path(__file__).parent
 _SITE = Path(site.getsitepackages()[0])
 
 
@@ -27,40 +30,41 @@ class Workers:
         self._count = count
         self._environment = environment
         self._containers: list[Any] = []
-        self._clocks: list[Path] = []
+        self._clocks: list[mmap.mmap] = []
         self._leave = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as leave:
             folder = Path(leave.enter_context(tempfile.TemporaryDirectory()))
-            image = build.python_with_faketime()
+            image = build.python()
+            compiler = ["cc", "-shared", "-fPIC", "-O1", "-o", str(folder / "clock.so"), str(_HERE / "clock.c"), "-ldl"]
+            subprocess.run(compiler, check=True)
             for number in range(self._count):
-                clock = folder / f"clock{number}"
-                clock.mkdir()
-                self._clocks.append(clock / "offset")
-                self._clocks[-1].write_text("+0\n")
-                self._containers.append(self._start_one(number, image, clock, leave))
+                step = folder / f"step{number}"
+                step.write_bytes(struct.pack("=q", 0))
+                with step.open("r+b") as file:
+                    self._clocks.append(mmap.mmap(file.fileno(), 0))
+                self._containers.append(self._start_one(number, image, folder, leave))
             self._leave = leave.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._leave.close()
 
-    def _start_one(self, number: int, image: str, clock: Path, leave: contextlib.ExitStack) -> Any:
+    def _start_one(self, number: int, image: str, folder: Path, leave: contextlib.ExitStack) -> Any:
         command = [
             "python3", "-m", "sciagents", "worker", "--kafka", self._cluster.inside, "--topic-prefix", self._prefix,
             "--dir", "/var/lib/sci-agents", "--max-workers", "1", "--log-format", "json",
         ]  # fmt: skip
         environment = {
             "PYTHONPATH": f"{build.ROOT}:{_SITE}", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1",
-            "LD_PRELOAD": _FAKETIME, "FAKETIME_TIMESTAMP_FILE": "/clock/offset", "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
+            "LD_PRELOAD": "/chaos/clock.so", "CLOCK_STEP_FILE": f"/chaos/step{number}", "OPENBLAS_NUM_THREADS": "1",
         }  # fmt: skip
-        shared = {str(place): {"bind": str(place), "mode": "ro"} for place in (build.ROOT, _SITE.resolve())}
+        mounts = {str(place): {"bind": str(place), "mode": "ro"} for place in (build.ROOT, _SITE.resolve())}
         return self._cluster.run(
             leave, image, f"worker{number}", command=command, environment=environment | self._environment,
-            volumes=shared | {str(clock): {"bind": "/clock", "mode": "ro"}}, working_dir="/",
-            restart_policy={"Name": "unless-stopped"}, init=False,
+            volumes=mounts | {str(folder): {"bind": "/chaos", "mode": "ro"}}, working_dir="/",
+            restart_policy={"Name": "unless-stopped"},
         )  # fmt: skip
 
     def kill(self, number: int) -> None:
@@ -108,7 +112,14 @@ class Workers:
 
     def step_clock(self, number: int, seconds: float) -> None:
         """Let a worker's wall clock differ from now on by this much; its monotonic clock goes on as it did."""
-        self._clocks[number].write_text(f"{seconds:+.3f}\n")
+        struct.pack_into("=q", self._clocks[number], 0, round(seconds * 1e9))
+
+    @property
+    def restarts(self) -> int:
+        """How often one has ended by itself and was started again."""
+        for worker in self._containers:
+            worker.reload()
+        return sum(worker.attrs["RestartCount"] for worker in self._containers)
 
     def write_logs(self, folder: Path) -> None:
         """Keep what the workers wrote."""

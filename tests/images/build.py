@@ -88,22 +88,21 @@ def application() -> str:
     installed = sorted(f"{found.name}=={found.version}" for found in distributions() if found.name != "sci-agents")
     tag = f"sci-agents-test:{_digest(sources, *installed)}"
     if not _present(tag):
-        base = f"python:{_PYTHON}-slim"
-        if not _upstream(base, instead=None):
-            if _PYTHON != _SUITE_PYTHON:
-                raise SystemExit(f"{base} cannot be pulled, and Debian {_SUITE} has Python {_SUITE_PYTHON} only")
-            base = _debian("python", ["python3", "python3-venv", "ca-certificates"])
+        base = python()
         with _context([ROOT / "Dockerfile"], ROOT) as folder:
             _wheels(folder / "wheels", installed)
             _build(folder, tag, base)
     return tag
 
 
-def python_with_faketime() -> str:
-    """Return the name of an image with this Python and libfaketime, for a checkout that is mounted into it."""
+def python() -> str:
+    """Return the name of an image with the version of Python that runs here: `python3` is it."""
+    upstream = f"python:{_PYTHON}-slim"
+    if _upstream(upstream, instead=None):
+        return upstream
     if _PYTHON != _SUITE_PYTHON:
-        raise SystemExit(f"Debian {_SUITE} has Python {_SUITE_PYTHON}, this environment has {_PYTHON}")
-    return _debian("python-faketime", ["python3", "ca-certificates", "libfaketime"])
+        raise SystemExit(f"{upstream} cannot be pulled, and Debian {_SUITE} has Python {_SUITE_PYTHON} only")
+    return _debian("python", ["python3", "python3-venv", "ca-certificates"])
 
 
 def _wheels(folder: Path, versions: list[str]) -> None:
@@ -233,7 +232,6 @@ if __name__ == "__main__":
         "redis": redis,
         "postgres": postgres,
         "application": application,
-        "faketime": python_with_faketime,
     }
     for kind in sys.argv[1:] or kinds:
         print(kinds[kind]())  # noqa: T201 - its output
