@@ -37,8 +37,9 @@ def _print_round(number: int, of: int, done: Round) -> None:
     report = done.report
     print(
         f"round {number}/{of} seed {done.seed}: {report.requests} requests, {report.results} results "
-        f"({report.repeats} repeats), {report.dead} dead letters, {len(report.violations)} violations, {done.restarts} restarts; "
-        f"settled {done.settled_s:.1f} s after the last fault, took {done.took_s:.0f} s\n"
+        f"({report.repeats} repeats), {report.dead} dead letters, {done.restarts} restarts, "
+        f"{len(report.violations)} violations; settled {done.settled_s:.1f} s after the last fault, "
+        f"took {done.took_s:.0f} s\n"
         f"    {'; '.join(map(str, done.faults))}",
         flush=True,
     )

@@ -79,8 +79,9 @@ class Reader:
         while any(self._next[place] < end for place, end in ends.items()):
             self.read(1.0)
 
-    def has(self, sent: list[Sent]) -> bool:
-        """Whether each of these has an answer, or is a dead letter."""
+    def has(self, sent: list[Sent], timeout_s: float) -> bool:
+        """Whether each of these has an answer, or is a dead letter; first takes what comes within this time."""
+        self.read(timeout_s)
         return all(one.value in self.dead if one.id is None else one.id in self.answered for one in sent)
 
     def lag(self) -> Lag:

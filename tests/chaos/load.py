@@ -36,6 +36,11 @@ def draw(seed: int, count: int, now: datetime) -> list[Item]:
     return sorted(items, key=lambda item: item.at)
 
 
+def probe(seed: int) -> Item:
+    """Return a request that is answered as soon as there is a worker."""
+    return _request(f"{seed}-first", 0.0, "linalg", "solve", {"a": [[2, 1], [1, 3]], "b": [3, 5]})
+
+
 def _request(
     name: str, at: float, agent: str, task: str, inputs: dict[str, Any], statuses: frozenset[str] = _SUCCEEDED,
     key: str | None = None, order: str | None = None, **more: object,

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chaos.cluster import Cluster
+from chaos.cluster import Cluster, wait_until
 from chaos.faults import OF_BROKERS, Fault, plan
 from chaos.ledger import Reader, Sender
-from chaos.load import Item, draw
+from chaos.load import Item, draw, probe
 from chaos.verifier import Report, Violation, verify
 from chaos.workers import Workers
 from streams import declare
+
+_BEGIN_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ def run(seed: int, cluster: Cluster, kinds: Sequence[str], scale: Scale, logs: P
         reader = Reader(cluster.bootstrap, prefix)
         leave.callback(reader.close)
         sender = Sender(cluster.bootstrap, prefix)
+        _begin(probe(seed), sender, reader, workers, logs / f"seed-{seed}")
         _suffer(draw(seed, scale.requests, datetime.now(UTC)), sender, faults, Hurt(cluster, workers), scale.duration_s)
         healed = time.monotonic()
         trouble = _settle(sender, reader, scale.settle_s)
@@ -117,6 +120,17 @@ def run(seed: int, cluster: Cluster, kinds: Sequence[str], scale: Scale, logs: P
             workers.write_logs(logs / f"seed-{seed}")
             cluster.write_logs(logs / f"seed-{seed}")
     return Round(seed, faults, report, restarts, settled, time.monotonic() - began)
+
+
+def _begin(item: Item, sender: Sender, reader: Reader, workers: Workers, logs: Path) -> None:
+    """Wait for a first answer, so that there is something to hurt; raises `TimeoutError`."""
+    sender.send(item)
+    sender.flush(_BEGIN_S)
+    try:
+        wait_until(lambda: reader.has(sender.confirmed, 0.1), _BEGIN_S, "a worker answers")
+    except TimeoutError:
+        workers.write_logs(logs)
+        raise
 
 
 def _suffer(items: Sequence[Item], sender: Sender, faults: Sequence[Fault], hurt: Hurt, duration_s: float) -> None:
@@ -137,10 +151,9 @@ def _settle(sender: Sender, reader: Reader, timeout_s: float) -> str | None:
     if left := sender.flush(timeout_s):
         return f"{left} requests not confirmed after {timeout_s:g} s"
     sent = sender.confirmed
-    while not reader.has(sent):
+    while not reader.has(sent, 0.5):
         if time.monotonic() > until:
             return f"not all of {len(sent)} requests answered {timeout_s:g} s after the last fault"
-        reader.read(0.5)
     while any(lag := reader.lag().values()):
         if time.monotonic() > until:
             return f"{sum(lag)} records not committed {timeout_s:g} s after the last fault"
