@@ -5,7 +5,7 @@ SciPy's gets its arrays made and gives the answer alone. Add a row to `CASES` fo
 """
 
 import math
-import statistics
+import time
 import timeit
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -231,13 +231,15 @@ def _theirs(case: Small) -> Callable[[], object]:
 
 
 def _seconds(calls: list[Callable[[], object]]) -> list[float]:
-    """Median seconds of each call; they take turns, so that a busy machine is busy for all of them."""
-    counts = [max(1, int(_ROUND_S / max(timeit.timeit(call, number=1), 1e-7))) for call in calls]
+    """Seconds of the processor of each call, the best of rounds in turns: others on the machine count least so."""
+    counts = [
+        max(1, int(_ROUND_S / max(timeit.timeit(call, number=1, timer=time.process_time), 1e-6))) for call in calls
+    ]
     found: list[list[float]] = [[] for _ in calls]
     for _ in range(_ROUNDS):
         for times, call, count in zip(found, calls, counts, strict=True):
-            times.append(timeit.timeit(call, number=count) / count)
-    return [statistics.median(times) for times in found]
+            times.append(timeit.timeit(call, number=count, timer=time.process_time) / count)
+    return [min(times) for times in found]
 
 
 def measure() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 from agents.arrays import Array
 
@@ -23,6 +23,8 @@ _FACTOR = 100.0
 _NEAR = 0.1
 """How close to the radius, relative, a step has to end."""
 _DAMPINGS = 10
+_norm = blas.dnrm2
+"""The length, also where its square would overflow or vanish."""
 
 
 class Function(Protocol):
@@ -53,7 +55,7 @@ class _Linear:
         squares = self.s * self.s + damping
         c = self.s * self.g / squares
         length = _norm(c)
-        return c, length, float(((c / (length or 1.0)) ** 2 / squares).sum())
+        return c, length, float((1.0 / squares) @ (c / (length or 1.0)) ** 2)
 
     def within(self, radius: float, damping: float) -> tuple[Array, float, float]:
         """Return the step whose length is the radius, to a tenth, or the whole step if that is shorter; its damping."""
@@ -144,26 +146,19 @@ def _search(function: Function, start: Array, limit: int) -> Array:
                 return p
 
 
-def _norm(v: Array) -> float:
-    """The length; where its square overflows or vanishes, by way of the largest."""
-    square = float(v @ v)
-    if 1e-280 < square < 1e280:
-        return math.sqrt(square)
-    most = float(np.abs(v).max(initial=0.0))
-    return most * math.sqrt(float((v / most) @ (v / most))) if 0.0 < most < math.inf else most
-
-
 def _norms(b: Array) -> Array:
     """The columns' lengths."""
     found: Array = np.sqrt(np.einsum("ij,ij->j", b, b))
-    return found if found.max(initial=0.0) < math.inf else np.array([_norm(column) for column in b.T])
+    return found if found.max(initial=0.0) < math.inf else np.array([_norm(column.copy()) for column in b.T])
 
 
 def _linear(r: Array, b: Array) -> _Linear:
     m, n = b.shape
-    both = np.empty((m, n + 1), order="F")
-    both[:, :n] = b
-    both[:, n] = r
-    triangle = np.triu(lapack.dgeqrf(both, overwrite_a=1)[0][: n + 1])
-    u, s, vt, _ = lapack.dgesdd(triangle[:n, :n])
-    return _Linear(s, triangle[:n, n] @ u, vt, bool(s[-1] > 0.0))
+    if m > 2 * n:  # r at the side of B, so that no Q is formed
+        both = np.empty((m, n + 1), order="F")
+        both[:, :n] = b
+        both[:, n] = r
+        triangle = np.triu(lapack.dgeqrf(both, overwrite_a=1)[0][:n])
+        b, r = triangle[:, :n], triangle[:, n]
+    u, s, vt, _ = lapack.dgesdd(b, full_matrices=0)
+    return _Linear(s, r @ u, vt, bool(s[-1] > 0.0))
