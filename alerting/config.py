@@ -90,6 +90,15 @@ def load(path: Path | str, environment: Mapping[str, str] | None = None) -> Conf
     return read(documents.load(path), environment or {})
 
 
+def load_rules(path: Path | str, environment: Mapping[str, str] | None = None) -> Config:
+    """Read a configuration, or a file that has rules alone; raises `ConfigError`."""
+    document = documents.load(path)
+    if isinstance(document.value, dict) and "rules" in document.value and "route" not in document.value:
+        nobody = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
+        document = Document(document.file, nobody | document.value, document.lines)
+    return read(document, environment or {})
+
+
 def read(document: Document, environment: Mapping[str, str]) -> Config:
     """Make a configuration of a document; raises `ConfigError`."""
     kept, notices = accepted(document)

@@ -7,7 +7,7 @@ again from the oldest new sample on, so that `for` counts from when a rule becam
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from alerting import rules
+from alerting import durations, rules
 from alerting.alerts import Alert, Labels, label_set, worst
 from alerting.expressions import Signal
 from alerting.rules import Rule, State
@@ -17,6 +17,12 @@ from alerting.text import Template
 _MAX_PASSES = 240
 STOPPED = "DataStopped"
 FAILING = "RuleEvaluationFailed"
+LAGGING = "EvaluatorLagging"
+"""Alert: rules were not looked at in time; whatever they say comes late."""
+LAG_S = 15.0
+"""So much later than it was due, and later by as much as the interval, an evaluation lags."""
+LAG_KEPT_S = 300.0
+"""So long after the last one that lagged, all is well again."""
 
 Key = tuple[str, Labels]
 
@@ -30,6 +36,7 @@ class Evaluator:
         self._states: dict[Key, State] = {}
         self._active: dict[Labels, Alert] = {}
         self._evaluated: float | None = None
+        self._lagged: tuple[float, float] | None = None
         self.reconfigure(ruleset, interval)
 
     def reconfigure(self, ruleset: Iterable[Rule], interval: float) -> None:
@@ -47,6 +54,11 @@ class Evaluator:
         """Where each rule stands, by rule and label set."""
         return self._states
 
+    @property
+    def active(self) -> Iterable[Alert]:
+        """The alerts that fire."""
+        return self._active.values()
+
     def due(self, now: float) -> float:
         """When to evaluate next."""
         if self._evaluated is None:
@@ -58,6 +70,11 @@ class Evaluator:
     def evaluate(self, now: float) -> list[Alert]:
         """Run every rule at `now`; returns the alerts that began or ended, and those that changed hands between."""
         self._signals.forget(now)
+        late = now - self.due(now)
+        if self._rules and late > max(LAG_S, self._interval):
+            self._lagged = now, late
+        elif self._lagged is not None and now >= self._lagged[0] + LAG_KEPT_S:
+            self._lagged = None
         firing = {key for key, state in self._states.items() if state.phase == "firing"}
         for instant in self._missed(now):
             self._pass(instant, skip=firing)
@@ -70,7 +87,7 @@ class Evaluator:
         labels = dict(alert.labels)
         rule = self._rules.get(labels.get("alertname", ""))
         if rule is None:
-            if labels.get("alertname") not in {STOPPED, FAILING}:
+            if labels.get("alertname") not in {STOPPED, FAILING, LAGGING}:
                 return None
             self._active[alert.labels] = alert
             return alert
@@ -120,6 +137,8 @@ class Evaluator:
             signal: self._signals.read(signal, rule.by, rule.window, now, rule.min_count) for signal in signals
         }
         known = {labels for name, labels in self._states if name == rule.name}
+        if not signals:  # a comparison of numbers, such as a watchdog's
+            known.add(())
         judged = []
         for labels in sorted(known.union(*readings.values())):
 
@@ -145,6 +164,10 @@ class Evaluator:
                 current[labels] = self._active.get(labels) or Alert(
                     labels, now, {"title": "Data Stopped", "summary": "No data arrives any more"}
                 )
+        if self._lagged is not None:
+            labels = label_set({"alertname": LAGGING, "severity": "P2"})
+            summary = f"Rules were evaluated {durations.show(self._lagged[1])} late"
+            current[labels] = self._active.get(labels) or Alert(labels, now, {"summary": summary})
         for name, clash in failing.items():
             labels = label_set({"alertname": FAILING, "rule": name, "severity": "P3"})
             summary = f"Rule {name} gives the label set {dict(clash)} more than once: add to its `by`"

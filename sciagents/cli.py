@@ -22,6 +22,8 @@ from sciagents.commands import (
     processes,
     requests,
     routes,
+    rules,
+    silences,
     topics,
 )
 from sciagents.commands.shared import printable
@@ -73,7 +75,9 @@ def _defaults(command: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return {flag.name: values[flag.envvar] for flag in command.params if flag.envvar in values}
 
 
-for _kind in (processes, requests, catalogue, topics, events, incidents, routes, configuration, benchmark):
+for _kind in (
+    processes, requests, catalogue, topics, events, incidents, silences, rules, routes, configuration, benchmark,
+):  # fmt: skip
     app.add_typer(_kind.app)
 
 

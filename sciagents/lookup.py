@@ -13,12 +13,13 @@ from sciagents.client import decode_progress, decode_result
 from sciagents.errors import BrokerError, NoAnswerError
 from sciagents.reach import answering
 from sciagents.tail import Start, Tail
-from streams.contracts import Incident, Progress, Result
+from streams.contracts import Incident, Progress, Result, Silence
 from streams.topics import names
 
 _WAITING = 1_000
 """Most updates that wait to be taken; reading stops while they do."""
 _incident = msgspec.json.Decoder(Incident)
+_silence = msgspec.json.Decoder(Silence)
 
 
 def last_result(bootstrap: str, prefix: str, request_id: str, timeout_s: float) -> Result | None:
@@ -55,6 +56,28 @@ def incident_of(record: Message) -> Incident | None:
     """Read a record of `ops.incidents`; None when it is none."""
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _incident.decode(record.value() or b"")
+    return None
+
+
+def silences(bootstrap: str, prefix: str, timeout_s: float = 30.0) -> dict[str, Silence]:
+    """Return the latest version of each silence, by its id; raises as `last_result`."""
+    found: dict[str, Silence] = {}
+
+    def keep(record: Message) -> None:
+        silence = silence_of(record)
+        if silence is not None:
+            found[silence.id] = silence
+        elif record.value() is None and (key := record.key()) is not None:
+            found.pop(key.decode("utf-8", "replace"), None)
+
+    _read_all(bootstrap, prefix, "ops.silences", keep, timeout_s)
+    return found
+
+
+def silence_of(record: Message) -> Silence | None:
+    """Read a record of `ops.silences`; None when it is none."""
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _silence.decode(record.value() or b"")
     return None
 
 

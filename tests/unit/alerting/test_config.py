@@ -78,7 +78,7 @@ def test_the_default_rules_are_the_runbooks(name, severity, after):
     ],
 )  # fmt: skip
 def test_the_default_thresholds_are_the_runbooks(signal, value, names):
-    rules = [rule for rule in config.load(DEFAULT).rules if rule.expr.signals[0].name == signal]
+    rules = [rule for rule in config.load(DEFAULT).rules if [one.name for one in rule.expr.signals[:1]] == [signal]]
     assert [rule.name for rule in rules if rule.expr.evaluate(lambda _: value).truth] == names
     cleared = [rule.name for rule in rules if rule.clear is not None and rule.clear.evaluate(lambda _: value).truth]
     assert not set(names) & set(cleared)

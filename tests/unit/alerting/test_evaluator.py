@@ -111,3 +111,39 @@ def test_due_is_the_interval_or_when_for_is_over(made):
     assert evaluator.due(NOW) == NOW + 4
     evaluator.evaluate(NOW + 4)
     assert evaluator.due(NOW + 4) == NOW + 14
+
+
+def test_a_comparison_of_numbers_fires_for_the_empty_label_set(made):
+    evaluator, _ = made(rule(name="Watchdog", expr=expressions.parse("1 == 1"), by=None))
+    (alert,) = evaluator.evaluate(NOW)
+    assert dict(alert.labels) == {"alertname": "Watchdog", "severity": "P3"}
+    assert evaluator.evaluate(NOW + 10) == []
+
+
+def test_an_evaluator_that_lags_says_so_until_it_has_kept_up_for_a_while(made):
+    evaluator, _ = made(rule())
+    evaluator.evaluate(NOW)
+    assert evaluator.evaluate(NOW + 10 + 15) == [], "a little late"
+    (began,) = evaluator.evaluate(NOW + 35 + 20)
+    assert dict(began.labels)["alertname"] == "EvaluatorLagging"
+    assert began.annotations == {"summary": "Rules were evaluated 20s late"}
+    for at in range(65, 355, 10):
+        assert evaluator.evaluate(NOW + at) == []
+    (over,) = evaluator.evaluate(NOW + 355)
+    assert (over.labels, over.ends_at) == (began.labels, NOW + 355)
+
+
+def test_without_rules_nothing_lags(made):
+    evaluator, _ = made()
+    evaluator.evaluate(NOW)
+    assert evaluator.evaluate(NOW + 1000) == []
+
+
+def test_one_lost_source_is_one_alert_whatever_the_number_of_rules(made):
+    rules = [rule(name=name, wait=0.0, no_data="alert", no_data_for=60.0, window=30.0) for name in ("A", "B", "C")]
+    evaluator, signals = made(*rules)
+    assert len(run(evaluator, signals, 90.0, range(0, 30, 10))) == 3
+    began = [alert for at in range(30, 200, 10) for alert in evaluator.evaluate(NOW + at)]
+    assert [(dict(alert.labels)["alertname"], dict(alert.labels)["instance"]) for alert in began] == [
+        ("DataStopped", "host-1")
+    ]
