@@ -1,7 +1,6 @@
 """Child processes, kept alive: each with a log of its own, started again when it dies, stopped in order."""
 
 import asyncio
-import ctypes
 import os
 import signal
 import sys
@@ -11,13 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
+from streams.lifeline import die_with
+
 _BACKOFF_S = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 _FORGIVEN_S = 60.0
 """A death this long ago does not count any more."""
 _TAIL_BYTES = 4096
-
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, **self.command.environment},
                 start_new_session=True,  # an interrupt from the terminal is for us alone: we stop them in order
-                preexec_fn=lambda: _die_with(parent),
+                preexec_fn=lambda: die_with(parent),
             )  # fmt: skip
 
     async def _keep(self) -> None:
@@ -123,14 +121,6 @@ class Child:
             await asyncio.sleep(wait)
             await self._spawn()
             self._again()
-
-
-def _die_with(parent: int) -> None:
-    """In the child, before it becomes the program: end when the parent does, however that ends."""
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _ended(code: int) -> str:

@@ -6,7 +6,7 @@ costs much, is forwarded to the heavy lane. Nothing raises out of here: a failur
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from queue import SimpleQueue
 from typing import Any, cast
 
@@ -19,13 +19,14 @@ from streams import letters, telemetry
 from streams.admit import PLAIN, Defaults, Job, Origin, Partition, admit, carried
 from streams.artifacts import Shelf
 from streams.cancels import Cancels
-from streams.codec import Refusal
+from streams.codec import Refusal, id_of
 from streams.emit import Headers
 from streams.flight import Record
 from streams.groups import compute_group
 from streams.heavy import forward
 from streams.heavy.forward import Reason
 from streams.intake import BATCH_LIMIT, RecordBatch
+from streams.note import Note, Place
 from streams.replies import Desk, Replies
 from streams.watch import Demoted, Slice
 
@@ -43,13 +44,15 @@ class Compute:
 
     def __init__(
         self, desk: Desk, cancels: Cancels, *, timeout_s: float = 3600.0, defaults: Defaults | None = None,
-        shelf: Shelf | None = None,
+        shelf: Shelf | None = None, note: Note | None = None, suspects: Collection[Place] = (),
     ) -> None:  # fmt: skip
         self._desk = desk
         self._defaults = defaults or {}
         self._cancels = cancels
         self._shelf = shelf
         self._timeout_s = timeout_s
+        self._note = note
+        self._suspects = frozenset(suspects)
         self._waiting: SimpleQueue[RecordBatch | None] = SimpleQueue()
         # one thread: decoding and encoding hold the interpreter's lock, so a second one would only take turns
         self._fast = threading.Thread(target=self._run, name="compute", daemon=True)
@@ -86,21 +89,28 @@ class Compute:
         groups: dict[Any, list[Admitted]] = {}
         replies = Replies(self._desk, len(records))
         now = time.time()
+        if self._note is not None:
+            self._note.write([(partition[1], offset) for _, partition, offset in records])
         for record, partition, offset in records:
+            if self._suspects and (partition[1], offset) in self._suspects:
+                self._delegate(record, _origin_of(record, partition, offset), "suspect", replies, attempt=2)
+                continue
             job = self._admit(record, _origin_of(record, partition, offset), now, replies)
             if job is None:
                 continue
             if isinstance(job.plan, Workflow):
                 replies.forward(job, record.value() or b"")
             elif job.needs:
-                self._delegate(job, record, "artifacts", replies)
+                self._delegate(record, job.origin, "artifacts", replies)
             elif job.plan.cost > LONG_COST:
-                self._delegate(job, record, "cost", replies)
+                self._delegate(record, job.origin, "cost", replies)
             else:
                 groups.setdefault(job.group, []).append((job, record))
         replies.send()
         for group in sorted(groups.values(), key=lambda group: group[0][0].plan.cost * len(group)):
             self._run_group(group)
+        if self._note is not None:
+            self._note.clear()
 
     def _admit(self, record: Message, origin: Origin, now: float, replies: Replies) -> Job | None:
         try:
@@ -126,20 +136,22 @@ class Compute:
         else:
             replies.refuse(refusal, origin)
 
-    def _delegate(self, job: Job, record: Message, reason: Reason, replies: Replies, attempt: int = 1) -> None:
-        topic = self._desk.topics[forward.TOPIC]
-        message = forward.forward(topic, record, job.origin, job.request.id, reason, attempt)
-        replies.delegate(message, job.origin)
+    def _delegate(self, record: Message, origin: Origin, reason: Reason, replies: Replies, attempt: int = 1) -> None:
+        """Forward a request; what it is, but for its id, is looked at where it is computed."""
+        topic, key = self._desk.topics[forward.TOPIC], id_of(record.value(), origin.content_type) or ""
+        replies.delegate(forward.forward(topic, record, origin, key, reason, attempt), origin)
 
     def _run_group(self, group: list[Admitted]) -> None:
         jobs = [job for job, _ in group]
+        if self._note is not None:
+            self._note.write([(job.origin.partition[1], job.origin.offset) for job in jobs])
         started = time.perf_counter()
         try:
             outcomes = compute_group(jobs, Slice(min(SLICE_S, *(job.timeout_s for job in jobs))))
         except (Demoted, MemoryError):
             replies = Replies(self._desk, len(jobs))
             for job, record in group:
-                self._delegate(job, record, "slice", replies)
+                self._delegate(record, job.origin, "slice", replies)
             replies.send()
             return
         self._answer(jobs, outcomes, time.perf_counter() - started)

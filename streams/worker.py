@@ -9,6 +9,7 @@ import asyncio
 import os
 import socket
 import uuid
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +21,7 @@ import structlog
 from threadpoolctl import threadpool_limits
 
 from agents import catalogue
-from streams import artifacts, declare, faults, logs, process, status
+from streams import artifacts, declare, faults, logs, process, status, supervisor
 from streams.answered import Answered, KafkaResults
 from streams.artifacts import Shelf
 from streams.cancels import Cancels
@@ -32,6 +33,7 @@ from streams.heavy.frames import Setup
 from streams.heavy.lane import Heavy
 from streams.intake import Intake
 from streams.membership import Membership, Protocol, choose
+from streams.note import Note, Place
 from streams.recall import Recall, obey
 from streams.replies import Desk
 from streams.topics import names
@@ -69,19 +71,39 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     stuck_after_s: float = 60.0
 
 
-def run(settings: WorkerSettings) -> None:
-    """Run until SIGTERM or SIGINT; then drain: what is in flight is answered and committed."""
-    log_file = Path(settings.log_file) if settings.log_file else None
-    logs.configure(settings.log_level, log_file, settings.log_format)
+def supervise(
+    settings: WorkerSettings, complete: Callable[[WorkerSettings], WorkerSettings] = lambda settings: settings
+) -> None:
+    """Run a worker in a child process, and another one when a request has killed it.
+
+    `complete` is called in the child, for what has to ask the broker.
+    """
+    _log_as(settings)
+    supervisor.run(lambda note, suspects: run(complete(settings), note, suspects))
+
+
+def run(settings: WorkerSettings, note: Note | None = None, suspects: Collection[Place] = ()) -> None:
+    """Run until SIGTERM or SIGINT; then drain: what is in flight is answered and committed.
+
+    What is computed is noted in `note`; `suspects` are forwarded to the heavy lane, whatever they are.
+    """
+    _log_as(settings)
     catalogue.plug_in(settings.plugins)
     declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)
     threadpool_limits(1, "blas")  # requests run side by side; and a result does not depend on the number of cores
-    app, vitals = make_app(settings)
+    app, vitals = make_app(settings, note, suspects)
     with status.serving(settings.metrics_listen, vitals.look):
         process.run(app, settings.log_level)
 
 
-def make_app(settings: WorkerSettings) -> tuple[faust.App, Vitals]:  # noqa: PLR0915 - a list of what there is
+def _log_as(settings: WorkerSettings) -> None:
+    log_file = Path(settings.log_file) if settings.log_file else None
+    logs.configure(settings.log_level, log_file, settings.log_format)
+
+
+def make_app(  # noqa: PLR0915 - a list of what there is
+    settings: WorkerSettings, note: Note | None = None, suspects: Collection[Place] = ()
+) -> tuple[faust.App, Vitals]:
     """Wire the Faust app: intakes as services, the agents `compute`, `heavy` and `control`; and watch its vitals."""
     Path(settings.directory).mkdir(parents=True, exist_ok=True)
     name = f"{socket.gethostname()}/{os.getpid()}"
@@ -115,7 +137,10 @@ def make_app(settings: WorkerSettings) -> tuple[faust.App, Vitals]:  # noqa: PLR
         topics=topics, inline_limit=settings.inline_limit,
     )  # fmt: skip
     shelf = Shelf(settings.kafka, topics[artifacts.TOPIC])
-    compute = Compute(desk, cancels, timeout_s=settings.timeout_s, defaults=settings.defaults, shelf=shelf)
+    compute = Compute(
+        desk, cancels, timeout_s=settings.timeout_s, defaults=settings.defaults, shelf=shelf, note=note,
+        suspects=suspects,
+    )  # fmt: skip
     heavy_batches = app.channel(maxsize=1)
     heavy_intake = Intake(
         heavy_batches, settings.kafka, [topics[forward.TOPIC]], f"{group_id}-heavy", membership=membership,

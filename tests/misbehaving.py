@@ -94,7 +94,7 @@ if __name__ == "__main__":
     from streams import worker
 
     kafka, prefix, directory, *embedded = sys.argv[1:]
-    worker.run(
+    worker.supervise(
         worker.WorkerSettings(
             kafka=kafka, prefix=prefix, directory=directory, embedded=bool(embedded), plugins=("misbehaving",)
         )

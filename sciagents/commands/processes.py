@@ -1,5 +1,6 @@
 """Commands that run a process until it is stopped, and those that look at the whole of them."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -51,21 +52,27 @@ def worker(
     log_format: LogFormat = "auto",
     directory: Directory = "var",
 ) -> None:
-    """Run one worker process until it is stopped; what is in flight is answered first."""
-    from sciagents import defaults  # noqa: PLC0415 - Faust and the kernels are slow to import
+    """Run one worker until it is stopped; what is in flight is answered first.
+
+    Its process is watched by another one, which starts it again when a request has killed it.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported, and so before the fork
+    import msgspec  # noqa: PLC0415 - Faust and the kernels are slow to import
+
+    from sciagents import defaults  # noqa: PLC0415
     from streams import worker as process  # noqa: PLC0415
 
     settings: Settings = context.obj
     if settings.orchestration.parallel_mode == "serial":
         max_workers = 1
-    embedded = _is_embedded(kafka, embedded)
-    process.run(
+    process.supervise(
         process.WorkerSettings(
             kafka=kafka, embedded=embedded, prefix=prefix, group_id=group,
             group_protocol=group_protocol, instance_id=instance_id or None, max_workers=max_workers, timeout_s=timeout,
             defaults=defaults.resolve(settings.agents), metrics_listen=metrics_listen, log_level=log_level,
             log_file=log_file, log_format=log_format, directory=directory, stuck_after_s=stuck_after,
-        )
+        ),
+        lambda found: msgspec.structs.replace(found, embedded=_is_embedded(found.kafka, found.embedded)),
     )  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """A process of the heavy lane: computes one request after the other, until its pipe ends or it is killed."""
 
-import ctypes
 import os
 import resource
 import select
@@ -24,12 +23,12 @@ from streams.contracts import Progress
 from streams.groups import compute_group
 from streams.heavy import frames
 from streams.heavy.frames import Setup, Work
+from streams.lifeline import die_with
 from streams.replies import Draft, Letterhead, Written, out_of_memory
 from streams.watch import Vigil
 
 _log = structlog.get_logger(__name__)
 
-_PR_SET_PDEATHSIG = 1
 _LOOK_EVERY_S = 0.005
 """How often the pipe is looked at for a cancellation: a task may call its watch far more often."""
 
@@ -150,8 +149,7 @@ def _failed(job: Job, problem: Problem) -> Outcome:
 
 def _confine(memory_bytes: int | None) -> None:
     """One BLAS thread; die with the worker; fail to allocate, rather than be killed, above the limit."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's interrupt is for the worker
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ["OPENBLAS_NUM_THREADS"] = "1"

@@ -1,4 +1,4 @@
-"""A bounded part of `make chaos`: three brokers, three workers, one round of faults of each kind, every promise kept."""
+"""A bounded part of `make chaos`: three brokers and workers, one round of faults of each kind, every promise kept."""
 
 import pytest
 

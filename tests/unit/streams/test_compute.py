@@ -13,6 +13,7 @@ from agents.outcome import Outcome
 from streams import compute as stage
 from streams.cancels import Cancels
 from streams.compute import Compute
+from streams.note import Note
 from streams.replies import Desk
 from streams.topics import names
 
@@ -60,14 +61,14 @@ class Confirming:
 class Stage:
     """A compute stage with what it wrote and what it marked done."""
 
-    def __init__(self, *, shelf=None, **changes):
+    def __init__(self, *, shelf=None, note=None, suspects=(), **changes):
         self.emitter, self.done, self.given_up = Confirming(), [], []
         desk = Desk(
             version="0", worker="w", emitter=self.emitter, done=self.done.extend, give_up=self.given_up.append,
             topics=names(), **changes,
         )  # fmt: skip
         self.cancels = Cancels()
-        self.compute = Compute(desk, self.cancels, shelf=shelf)
+        self.compute = Compute(desk, self.cancels, shelf=shelf, note=note, suspects=suspects)
 
     def take(self, *values, wait=True):
         """Process a batch; every one of its records is answered, sooner or later."""
@@ -277,3 +278,30 @@ def test_a_plan_that_needs_artifacts_is_forwarded(monkeypatch):
     one.take(_solve("a"))
     (message,) = one.emitter.sent
     assert (message.topic, dict(message.headers)["lane-reason"]) == ("compute.heavy", "artifacts")
+
+
+def test_a_suspect_is_forwarded_and_not_looked_at():
+    """Whatever it is; its neighbours are computed."""
+    one = Stage(suspects={(3, 1)})
+    one.take(_solve("a"), _solve("suspect"), _solve("b"))
+    assert set(one.results(2)) == {"a", "b"}
+    (message,) = [message for message in one.emitter.sent if message.topic == "compute.heavy"]
+    headers = dict(message.headers)
+    assert (message.key, headers["lane-reason"], headers["lane-attempt"]) == (b"suspect", "suspect", "2")
+
+
+def test_what_is_in_the_native_call_is_noted(monkeypatch):
+    """First the whole batch, then what of it is in the call; nothing once it is done."""
+    note, seen = Note(), []
+
+    def compute(plans, watch):
+        seen.append(note.read())
+        return [Outcome({}, "k", compiled=False) for _ in plans]
+
+    _task(monkeypatch, compute)
+    one = Stage(note=note)
+    one.take(_solve("a"), b"hello", _solve("b"))
+    assert seen == [{(3, 0), (3, 2)}]
+    one.compute.close()
+    one.compute._fast.join(30)
+    assert note.read() == frozenset()
