@@ -69,6 +69,7 @@ class OnGrid:
         self._diffusivity: list[Array | float] = [0.0] * len(equation.names)
         self._velocity: list[Array] = [np.zeros(0)] * len(equation.velocity)
         self._given: list[dict[tuple[int, bool], Array]] = [{} for _ in equation.names]
+        self._exchange = [self._exchanges(i) for i in range(len(equation.names))]
         self._fixed: Array | None = None
         self._prepare(start, everything=True)
 
@@ -100,10 +101,10 @@ class OnGrid:
     def impose(self, t: float, u: Array) -> None:
         """Set the values that are given at t."""
         for i, grid in enumerate(self.grids):
-            for (axis, high), function in self.equation.sides[i].items():
+            for (axis, high), side in self.equation.sides[i].items():
                 if grid.axes[axis].ends[high] == VALUE:
                     index = grid.side(axis, high)
-                    u[i][index] = self._side(i, axis, high, function, t)
+                    u[i][index] = self._side(i, axis, high, side.value, t)
 
     def clear(self, u: Array) -> None:
         """Set to 0 where values are given."""
@@ -123,6 +124,15 @@ class OnGrid:
             self._given[i][axis, high] = kept
         return kept
 
+    def _exchanges(self, i: int) -> dict[tuple[int, bool], Array]:
+        """The coefficients of field i's Robin sides, in the shape of each side."""
+        grid, found = self.grids[i], {}
+        for (axis, high), side in self.equation.sides[i].items():
+            values = side.exchange_at(grid.side_points(axis, high))
+            if values is not None:
+                found[axis, high] = values.reshape(np.zeros(grid.shape)[grid.side(axis, high)].shape)
+        return found
+
     @cached_property
     def _timed(self) -> bool:
         functions_ = (*self.equation.diffusivity, *self.equation.velocity)
@@ -137,16 +147,21 @@ class OnGrid:
             for axis, velocity in enumerate(self._velocity):
                 operators.advect(u[i], velocity, grid, axis, out[i])
         self.add_source(t, u, out)
-        for i, grid in enumerate(self.grids):
-            self.add_slopes(t, i, grid, out[i])
+        for i in range(len(self.grids)):
+            self.add_slopes(t, i, u[i], out[i])
         self.clear(out)
 
-    def add_slopes(self, t: float, i: int, grid: Grid, out: Array) -> None:
-        """Add what given slopes do to field i."""
-        for (axis, high), function in self.equation.sides[i].items():
-            if grid.axes[axis].ends[high] != SLOPE or (function.constant and function.value == 0.0):
+    def add_slopes(self, t: float, i: int, u: Array, out: Array) -> None:
+        """Add what given slopes, and exchange with the outside, do to field i."""
+        grid = self.grids[i]
+        for (axis, high), side in self.equation.sides[i].items():
+            function, exchange = side.value, self._exchange[i].get((axis, high))
+            still = exchange is None and function.constant and function.value == 0.0
+            if grid.axes[axis].ends[high] != SLOPE or still:
                 continue
             given = self._side(i, axis, high, function, t)
+            if exchange is not None:
+                given = given - exchange * u[grid.side(axis, high)]
             operators.add_slope(out, np.broadcast_to(given, out[grid.side(axis, high)].shape),
                                 self._diffusivity[i], grid, axis, high)  # fmt: skip
             if self._velocity:
@@ -180,7 +195,7 @@ class OnGrid:
         largest = max(
             d if isinstance(d, float) else float(d.max()) for d in self._diffusivity
         )  # fmt: skip
-        found = 4.0 * largest * float(self.grid.weights.sum())
+        found = 4.0 * largest * float(self.grid.weights.sum()) + largest * self.exchange_rate
         source = self.equation.source
         if source.nonlinear:
             n = len(u)
@@ -191,6 +206,14 @@ class OnGrid:
             found += float(rates[np.isfinite(rates)].max(initial=0.0))
         return found
 
+    @cached_property
+    def exchange_rate(self) -> float:
+        """A bound of what exchange at the sides adds to the eigenvalues, for a diffusivity of 1."""
+        return max(
+            sum(2.0 * float(one.max()) / self.grid.axes[axis].spacing for (axis, _), one in sides.items())
+            for sides in self._exchange
+        )
+
     def courant(self) -> float:
         """How often per unit of time the flow crosses a cell; a step is to be below 0.9 of its inverse."""
         return sum(
@@ -200,7 +223,7 @@ class OnGrid:
 
     @cached_property
     def _solver(self) -> Elliptic:
-        return Elliptic(self.grid, self._diffusivity[0])
+        return Elliptic(self.grid, self._diffusivity[0], exchange(self.grid, self._diffusivity[0], self._exchange[0]))
 
     def diffusivity(self, i: int) -> Array | float:
         """The diffusivity of field i."""
@@ -235,6 +258,17 @@ class OnGrid:
             field = self.equation.diffusivity[0].field
             raise Problem("not_converged", text, field=field, hint="method: explicit, or a smoother diffusivity")
         return solved.u
+
+
+def exchange(grid: Grid, diffusivity: Array | float, sides: Mapping[tuple[int, bool], Array]) -> Array | None:
+    """What Robin sides add to the diagonal of the equations, from their coefficients; None where there are none."""
+    if not sides:
+        return None
+    found = np.zeros(grid.shape)
+    for (axis, high), coefficient in sides.items():
+        operators.add_slope(found, coefficient, diffusivity, grid, axis, high)
+    grid.clear(found)
+    return found
 
 
 def read_source(

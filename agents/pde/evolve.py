@@ -81,7 +81,7 @@ def _implicit(plan: Plan, grids: list[Grid]) -> bool:
     system = OnGrid(equation, grids[0], float(plan.wanted.times[0]))
     span = float(plan.wanted.times[-1] - plan.wanted.times[0])
     radius = system.radius(0.0, np.zeros((1, *grids[0].shape))) * 16.0
-    multigrid = Elliptic(system.grid, system.diffusivity(0)).multigrid is not None
+    multigrid = Elliptic(system.grid, system.diffusivity(0)).multigrid is not None or system.exchange_rate > 0.0
     return stages_for(span / 200.0, radius, damped=False) > (150 if multigrid else 30)
 
 

@@ -57,7 +57,7 @@ class Leapfrog:
     def _accelerate(self, t: float) -> None:
         system, out = self.system, self.acceleration
         operators.diffuse(self.u[0], 1.0, system.grid, out[0])
-        system.add_slopes(t, 0, system.grid, out[0])
+        system.add_slopes(t, 0, self.u[0], out[0])
         out *= self.square
         system.add_source(t, self.u, out)
         system.clear(out)
@@ -66,6 +66,8 @@ class Leapfrog:
         """The largest stable step: 2 over the largest frequency."""
         radius = self.system.radius(self.t, self.u) - 4.0 * float(self.system.grid.weights.sum())
         radius += 4.0 * float(self.system.grid.weights.sum()) * float(np.max(self.square))
+        if self.system.exchange_rate > 0.0:
+            radius += self.system.exchange_rate * (float(np.max(self.square)) - 1.0)
         return SAFETY * 2.0 / float(np.sqrt(radius)) if radius > 0.0 else float("inf")
 
     def run(self, times: Array, counts: list[int], keep: Callable[[int, Array], None]) -> None:

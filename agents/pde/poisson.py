@@ -11,6 +11,7 @@ from agents.alone import Alone
 from agents.arrays import Array
 from agents.outcome import Check, Diagnostics, Outcome, Problem
 from agents.pde import coefficients, functions, judge, results, space
+from agents.pde.evolution import exchange
 from agents.pde.functions import AXES, Function
 from agents.task import Part, TaskOptions, Watch
 from native.pde import direct, operators
@@ -19,6 +20,8 @@ from native.pde.grid import SLOPE, VALUE, Grid
 
 _WHY = "the diffusivity must be positive for the problem to be well-posed"
 _KERNEL = "native.pde.elliptic"
+_STEPS = 15.0
+"""Solutions without exchange at the sides that one with it takes, about."""
 
 
 class PoissonInputs(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,13 +36,15 @@ class PoissonInputs(msgspec.Struct, forbid_unknown_fields=True):
     `boundary`: for all sides alike "dirichlet", "neumann", "periodic" or {"type", "value"}; or for each axis
     {"x": …, "y": …}, each again one of these or {"low": …, "high": …}. Dirichlet gives u; Neumann the derivative of u
     along the outward normal; a value left out is 0. Left out as a whole, u is 0 on all sides.
+    Robin, {"type": "robin", "coefficient": a, "value": g}, says that this derivative plus a u is g: exchange with the
+    outside, by a number or a formula of x, y, z that is nowhere negative.
 
     Outputs: `u` on the grid, `axes` {x: […]}, `statistics` (minimum, maximum, mean over all points). Larger results are
     thinned: every n-th point of each axis, said in a warning, or chosen with `options.thin`.
 
     Second-order differences on the grid and on two coarser ones: `error_estimate` bounds the error against the exact
     solution by what refinement changes (Richardson), where the order shown is that of convergence. Without any
-    Dirichlet side and reaction, u is determined up to a constant, and only when source and slopes balance.
+    Dirichlet or Robin side and reaction, u is determined up to a constant, and only when source and slopes balance.
     """
 
     domain: Any
@@ -52,6 +57,8 @@ class PoissonInputs(msgspec.Struct, forbid_unknown_fields=True):
 
 class PoissonOptions(TaskOptions, kw_only=True):
     """`auto` takes transforms (fft) for one diffusivity everywhere, else multigrid, or a banded system in 1-D.
+
+    With Robin sides they precondition conjugate gradients.
 
     `thin` is every how many points per axis are given. `tolerance` is where multigrid ends: the last correction, of
     the solution.
@@ -109,6 +116,7 @@ def prepare(inputs: PoissonInputs, options: PoissonOptions, seed: int) -> Alone:
     equation = _Equation(found["diffusivity"], reaction, source, sides, options.method, options.tolerance)
     factor = space.refinement(grid)
     each = 2000.0 if found["diffusivity"].constant and options.method != "multigrid" else 20_000.0
+    each *= _STEPS if any(side.exchange is not None for side in sides.values()) else 1.0
     cost = 2e6 + each * grid.size * factor**grid.ndim
 
     def work(watch: Watch, kept: Any) -> Outcome:  # noqa: ARG001
@@ -155,34 +163,39 @@ def _solve(equation: _Equation, grid: Grid, watch: Watch) -> _Solution:
     right = right.reshape(grid.shape)
     known = np.zeros(grid.shape)
     load = float(np.abs(right).mean())
-    for (axis, high), function in equation.sides.items():
+    exchanged: dict[tuple[int, bool], Array] = {}
+    for (axis, high), side in equation.sides.items():
         points = grid.side_points(axis, high)
-        values = function.at(points)
-        coefficients.check_finite(values, function.field, points)
+        values = side.value.at(points)
+        coefficients.check_finite(values, side.value.field, points)
+        coefficient = side.exchange_at(points)
+        if coefficient is not None:
+            exchanged[axis, high] = coefficient
         if grid.axes[axis].ends[high] == SLOPE:
             operators.add_slope(right, values, diffusivity, grid, axis, high)
             there = diffusivity if isinstance(diffusivity, float) else float(np.abs(diffusivity).max())
             load += float(np.abs(values).max()) * there / (grid.axes[axis].high - grid.axes[axis].low)
-    for (axis, high), function in equation.sides.items():
+    for (axis, high), side in equation.sides.items():
         if grid.axes[axis].ends[high] == VALUE:
             index = grid.side(axis, high)
-            known[index] = function.at(grid.side_points(axis, high)).reshape(known[index].shape)
+            known[index] = side.value.at(grid.side_points(axis, high)).reshape(known[index].shape)
     beside = np.empty(grid.shape)
     operators.diffuse(known, diffusivity, grid, beside)
     right += beside
     right -= equation.reaction * known
     grid.clear(right)
-    solver = Elliptic(grid, diffusivity if equation.method != "multigrid" else _spread(diffusivity, grid))
+    outside = exchange(grid, diffusivity, exchanged)
+    solver = Elliptic(grid, diffusivity if equation.method != "multigrid" else _spread(diffusivity, grid), outside)
     imbalance = None
     if solver.singular and equation.reaction == 0.0:
         imbalance = results.statistics(right, grid)[2]
         right -= imbalance
     solved = solver.solve(equation.reaction, right, watch, equation.tolerance)
     if not solved.converged:
-        text = f"multigrid does not converge: the last correction is {solved.correction:.2g}"
+        text = f"{solver.method} do not converge: the last correction is {solved.correction:.2g}"
         raise Problem("not_converged", text, field="inputs.coefficients.diffusivity", hint="a smoother diffusivity")
     operators.diffuse(solved.u, diffusivity, grid, beside)
-    beside -= equation.reaction * solved.u
+    beside -= (equation.reaction if outside is None else equation.reaction + outside) * solved.u
     beside += right
     grid.clear(beside)
     residual = float(np.abs(beside).max())

@@ -2,24 +2,46 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from agents import arrays, formulas
+from agents.arrays import Array
 from agents.outcome import Problem
-from agents.pde import functions
-from agents.pde.functions import AXES, Function
+from agents.pde import coefficients, functions
+from agents.pde.functions import AXES, TIME, Function
 from native.pde.grid import PERIODIC, SLOPE, VALUE, Axis, Grid
 
 SIZE_LIMIT = 20_000_000
 """Most nodes of a grid."""
 _AXIS_LIMIT = 1_000_000
-_TYPES = {"dirichlet": VALUE, "neumann": SLOPE, "periodic": PERIODIC}
+_TYPES = {"dirichlet": VALUE, "neumann": SLOPE, "robin": SLOPE, "periodic": PERIODIC}
 _LEAST_CELLS = (32, 24, 16)
 """A grid with fewer cells is refined within, for axes one to three: below that, refinement tells nothing."""
 
-Sides = dict[tuple[int, bool], Function]
-"""What is given at the side (axis, high): a value, or the derivative along the outward normal."""
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Side:
+    """What is known at a side: u is `value`, or its derivative along the outward normal is `value` - `exchange` u."""
+
+    value: Function
+    exchange: Function | None = None
+
+    def exchange_at(self, points: Array) -> Array | None:
+        """The exchange coefficient at points (ndim, k) of the side; raises `Problem` where it is negative."""
+        if self.exchange is None:
+            return None
+        found = self.exchange.at(points)
+        coefficients.check_finite(found, self.exchange.field, points)
+        if (found < 0.0).any():
+            text = f"it is {found.min():g} somewhere: what leaves would come back many times over"
+            raise Problem("infeasible", text, field=self.exchange.field, hint="a formula that is nowhere negative")
+        return found
+
+
+Sides = dict[tuple[int, bool], Side]
+"""The sides (axis, high) of a box that are not periodic."""
 
 
 def read_axes(domain: Any, shape: Any) -> tuple[tuple[float, float, int], ...]:
@@ -88,7 +110,8 @@ def read_boundary(
 
 
 _HINT = (
-    '"periodic", {"type": "dirichlet", "value": "sin(t)"}, {"low": …, "high": …}; types: dirichlet, neumann, periodic'
+    '"periodic", {"type": "dirichlet", "value": "sin(t)"}, {"low": …, "high": …}; '
+    "types: dirichlet, neumann, robin (with a coefficient), periodic"
 )
 
 
@@ -110,10 +133,10 @@ def _read_axis(
         fields = (f"{where}.low", f"{where}.high")
     kinds = []
     for end, (given, at) in enumerate(zip((low, high), fields, strict=True)):
-        kind, function = _read_side(given, at, variables, parameters)
+        kind, side = _read_side(given, at, variables, parameters)
         kinds.append(kind)
-        if function is not None:
-            sides[place, bool(end)] = function
+        if side is not None:
+            sides[place, bool(end)] = side
     if PERIODIC in kinds and kinds[0] != kinds[1]:
         raise Problem(
             "invalid_input", "one side is periodic, the other is not", field=where, hint='"periodic" for both'
@@ -123,12 +146,12 @@ def _read_axis(
 
 def _read_side(
     given: Any, field: str, variables: tuple[str, ...], parameters: Mapping[str, float]
-) -> tuple[int, Function | None]:
+) -> tuple[int, Side | None]:
     value: Any = 0.0
     kind = given
     if isinstance(given, Mapping):
         for key in given:
-            if key not in {"type", "value"}:
+            if key not in {"type", "value", "coefficient"} or (key == "coefficient" and given.get("type") != "robin"):
                 raise Problem(
                     "invalid_input", f"unknown key {str(key)[:80]!r}", field=f"{field}.{key[:80]}", hint=_HINT
                 )
@@ -142,7 +165,19 @@ def _read_side(
         if isinstance(given, Mapping) and "value" in given:
             raise Problem("invalid_input", "periodic takes no value", field=f"{field}.value", hint="leave it out")
         return PERIODIC, None
-    return _TYPES[kind], functions.read(value, f"{field}.value", variables, parameters)
+    known = functions.read(value, f"{field}.value", variables, parameters)
+    return _TYPES[kind], Side(known, _exchange(given, field, variables, parameters) if kind == "robin" else None)
+
+
+def _exchange(given: Any, field: str, variables: tuple[str, ...], parameters: Mapping[str, float]) -> Function:
+    """Read the coefficient of a Robin side: a number or a formula of the place, 0 or more."""
+    where, places = f"{field}.coefficient", tuple(name for name in variables if name != TIME)
+    if not isinstance(given, Mapping) or "coefficient" not in given:
+        text, hint = "'coefficient' is missing", '{"type": "robin", "coefficient": 2, "value": 0}'
+        raise Problem("invalid_input", text, field=where, hint=hint)
+    found = functions.read(given["coefficient"], where, places, parameters)
+    coefficients.check_sign(found, above=False, why="what leaves would come back many times over")
+    return found
 
 
 def refinement(grid: Grid) -> int:

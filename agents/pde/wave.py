@@ -33,6 +33,8 @@ class WaveInputs(msgspec.Struct, forbid_unknown_fields=True):
     {"x": …, "y": …}, each again one of these or {"low": …, "high": …}. A value is a number or a formula of x, y, z, t:
     Dirichlet gives u; Neumann the derivative of u along the outward normal; left out it is 0. `boundary` left out as a
     whole is u = 0 on all sides.
+    Robin, {"type": "robin", "coefficient": a, "value": g}, says that this derivative plus a u is g: exchange with the
+    outside, by a number or a formula of x, y, z that is nowhere negative.
     Times of the output: `t_eval` (rising), or `n_times` from start to end (11 if left out); the start is always one.
 
     Outputs: `u` (times × grid; with `output: "final"` the grid at the end), `axes` {x: […]}, `t`, `statistics`

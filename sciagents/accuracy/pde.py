@@ -58,6 +58,7 @@ def cases() -> Iterator[Case]:
     yield from _waves()
     yield from _advections()
     yield from _reactions()
+    yield from _exchanges()
 
 
 def _poissons() -> Iterator[Case]:
@@ -384,3 +385,102 @@ def _waves() -> Iterator[Case]:
         name="a source that blows up", agent="pde", task="wave", source="Keller 1957", problem="non_finite",
         inputs={**line, "initial": "30*sin(pi*x)", "source": "u**3", "t_span": [0, 10]},
     )  # fmt: skip
+
+
+def _robin(coefficient: Any, value: Any = 0) -> dict[str, Any]:
+    return {"type": "robin", "coefficient": coefficient, "value": value}
+
+
+_ROOT = 0.8603335890193797
+"""The least root of m tan m = 1: cos(m x) exchanges with the outside at x = 1, by a coefficient of 1."""
+
+
+def _exchanges() -> Iterator[Case]:
+    yield from _steady_exchanges()
+    cosine = {"low": "neumann", "high": _robin(1)}
+    cooling = "Carslaw & Jaeger 1959, 3.10"
+    for method in ("explicit", "implicit"):
+        for d, (names, n, end) in enumerate((("x", 51, 1), ("xy", 31, 1), ("xyz", 18, 0.5)), start=1):
+            yield _evolving(
+                "heat", f"a body that cools, {d}-D ({method})",
+                {"domain": [[0, 1]] * d, "shape": [n] * d, "t_span": [0, end], "n_times": 3,
+                 "initial": "*".join(f"cos({_ROOT}*{name})" for name in names),
+                 "boundary": dict.fromkeys(names, cosine)},
+                lambda *at: np.prod([np.cos(_ROOT * one) for one in at[:-1]], axis=0)
+                * np.exp(-(len(at) - 1) * _ROOT**2 * at[-1]), cooling, method=method,
+            )  # fmt: skip
+        yield _evolving(
+            "heat", f"exchange of time with a diffusivity that varies, 1-D ({method})",
+            {"domain": [[0, 1]], "shape": [51], "initial": "exp(x)", "coefficients": "1 + x", "t_span": [0, 1],
+             "source": "-exp(x - t)*(3 + x)",
+             "boundary": {"x": {"low": _robin(2, "exp(-t)"), "high": _robin(3, "4*exp(1 - t)")}}},
+            lambda x, t: np.exp(x - t), _MANUFACTURED, method=method,
+        )  # fmt: skip
+    yield _evolving(
+        "wave", "a string with a spring at its end", {
+            "domain": [[0, 1]], "shape": [61], "initial": f"cos({_ROOT}*x)", "t_span": [0, 2], "n_times": 3,
+            "coefficients": {"speed": 3}, "boundary": {"x": cosine},
+        }, lambda x, t: np.cos(_ROOT * x) * np.cos(3 * _ROOT * t),
+    )  # fmt: skip
+    at = np.linspace(0, 1, 61)
+    yield Case(
+        name="decay with exchange at a side", agent="pde", task="reaction_diffusion", source="separation of variables",
+        inputs={"domain": [[0, 1]], "shape": [61], "initial": {"u": f"cos({_ROOT}*x)"}, "t_span": [0, 1], "n_times": 3,
+                "reaction": {"u": "-u"}, "diffusivity": {"u": 1}, "boundary": {"x": cosine}},
+        pick=lambda outputs: outputs["u"]["u"],
+        truth=np.stack([np.cos(_ROOT * at) * np.exp(-(1 + _ROOT**2) * t) for t in (0, 0.5, 1)]),
+    )  # fmt: skip
+    yield from _carried_exchanges()
+
+
+def _steady_exchanges() -> Iterator[Case]:
+    ends = {"low": _robin(2, 1), "high": _robin(3, "4*e")}
+    lines = {"one diffusivity": ("-exp(x)", 1), "diffusivity that varies": ("-exp(x)*(2 + x)", "1 + x")}
+    for name, (source, diffusivity) in lines.items():
+        inputs = {"domain": [[0, 1]], "shape": [41], "source": source, "coefficients": diffusivity}
+        yield _poisson(f"Robin, 1-D, {name}", {**inputs, "boundary": {"x": ends}}, np.exp)
+    sides = {
+        "x": {"low": _robin(2, "cos(y)"), "high": _robin("1 + y", "e*cos(y)*(2 + y)")},
+        "y": {"low": _robin(1, "exp(x)"), "high": _robin(1, "exp(x)*(cos(1) - sin(1))")},
+    }
+    varied: dict[str, Any] = {"source": "-exp(x)*(y*cos(y) - x*sin(y))", "coefficients": {"diffusivity": "1 + x*y"}}
+    for name, more in (("one diffusivity", {}), ("diffusivity that varies (multigrid)", varied)):
+        yield _poisson(
+            f"Robin, 2-D, {name}", {"domain": [[0, 1], [0, 1]], "shape": [33, 41], "boundary": sides, **more},
+            lambda x, y: np.exp(x) * np.cos(y),
+        )  # fmt: skip
+    strong = {"low": _robin(1e6, "1e6*cos(y) - cos(y)"), "high": _robin(1e-3, "1.001*e*cos(y)")}
+    yield _poisson(
+        "Robin, 2-D, strong and weak exchange",
+        {"domain": [[0, 1], [0, 1]], "shape": [65, 65], "boundary": {"x": strong, "y": sides["y"]}},
+        lambda x, y: np.exp(x) * np.cos(y),
+    )
+    yield _poisson(
+        "Robin, Neumann and Dirichlet, 3-D",
+        {"domain": [[0, 1]] * 3, "shape": [24, 22, 20], "source": "-exp(x + y)*sin(z)", "boundary": {
+            "x": {"low": _robin(2, "exp(y)*sin(z)"), "high": _robin(1, "2*exp(1 + y)*sin(z)")},
+            "y": {"low": {"type": "neumann", "value": "-exp(x)*sin(z)"},
+                  "high": {"type": "dirichlet", "value": "exp(x + 1)*sin(z)"}},
+            "z": {"low": "dirichlet", "high": _robin(5, "exp(x + y)*(cos(1) + 5*sin(1))")}}},
+        lambda x, y, z: np.exp(x + y) * np.sin(z),
+    )  # fmt: skip
+
+
+def _carried_exchanges() -> Iterator[Case]:
+    """The same product, carried along one to three axes; across z nothing changes but what the side lets through."""
+    source = "exp(-t)*(-0.9*sin(x + 1)*{c} + 0.5*cos(x + 1)*{c}{more})"
+    x = {"low": _robin(2, "exp(-t)*{c}*(2*sin(1) - cos(1))"), "high": _robin(1, "exp(-t)*{c}*(cos(2) + sin(2))")}
+    y = {"low": _robin(3, "3*exp(-t)*sin(x + 1)"), "high": _robin(1, "exp(-t)*sin(x + 1)*(cos(1) - sin(1))")}
+    z = {"low": "neumann", "high": _robin(1, "exp(-t)*sin(x + 1)*cos(y)")}
+    for d, n, end in ((1, 81, 1.0), (2, 41, 1.0), (3, 18, 0.2)):
+        factor = "1" if d == 1 else "cos(y)"
+        more = "" if d == 1 else " + 0.3*sin(x + 1)*sin(y) + 0.1*sin(x + 1)*cos(y)"
+        across = {key: {**one, "value": one["value"].format(c=factor)} for key, one in x.items()}
+        yield _evolving(
+            "advection_diffusion", f"Robin, {d}-D",
+            {"domain": [[0, 1]] * d, "shape": [n] * d, "initial": f"sin(x + 1)*{factor}", "t_span": [0, end],
+             "coefficients": {"velocity": [0.5, -0.3, 0.2][:d], "diffusivity": 0.1}, "n_times": 3,
+             "source": source.format(c=factor, more=more),
+             "boundary": dict(zip("xyz", [across, y, z][:d], strict=False))},
+            lambda *at: np.exp(-at[-1]) * np.sin(at[0] + 1) * (np.cos(at[1]) if len(at) > 2 else 1.0), _MANUFACTURED,
+        )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
+from scipy.integrate import simpson, solve_ivp
 
 from agents.outcome import Problem
 from agents.pde import heat
@@ -44,6 +44,18 @@ def test_both_methods_agree_in_three_dimensions_within_their_errors():
     apart = np.abs(one.outputs["u"] - other.outputs["u"]).max()
     assert apart <= one.diagnostics.error_estimate + other.diagnostics.error_estimate
     assert apart < 2e-3 * np.abs(one.outputs["u"]).max() + 1e-4
+
+
+@pytest.mark.parametrize("method", ["explicit", "implicit"])
+def test_what_is_lost_through_a_side_is_its_coefficient_times_what_is_there(method):
+    """d/dt of the integral is -a u at the side, the rest being insulated."""
+    outcome = solve({**LINE, "coefficients": 1, "initial": "1 + x", "t_span": [0, 1], "n_times": 201,
+                     "boundary": {"x": {"low": "neumann", "high": {"type": "robin", "coefficient": 2}}}},
+                    method=method, rtol=1e-6)  # fmt: skip
+    u, t = outcome.outputs["u"], outcome.outputs["t"]
+    lost = simpson(2 * u[20:, -1], x=t[20:])
+    mean = outcome.outputs["statistics"]["mean"]
+    assert abs(mean[20] - mean[-1] - lost) < 1e-5
 
 
 def test_insulated_heat_is_conserved():

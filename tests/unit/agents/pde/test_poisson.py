@@ -63,6 +63,17 @@ def test_a_rough_source_is_still_within_the_error_claimed():
     assert np.abs(outcome.outputs["u"] - exact).max() <= outcome.diagnostics.error_estimate < 0.02
 
 
+def test_strong_exchange_is_a_given_value_and_none_a_given_slope():
+    """u' + a u = a g is u = g for large a; without a it is Neumann's side."""
+    given = solve({**SQUARE, "source": "x", "boundary": {"type": "dirichlet", "value": "y"}})
+    strong = solve({**SQUARE, "source": "x", "boundary": {"type": "robin", "coefficient": 1e9, "value": "1e9*y"}})
+    np.testing.assert_allclose(strong.outputs["u"], given.outputs["u"], atol=1e-7)
+    side = {"y": "dirichlet", "x": {"type": "neumann", "value": 1}}
+    slope = solve({**SQUARE, "source": "x", "boundary": side})
+    none = solve({**SQUARE, "source": "x", "boundary": {**side, "x": {"type": "robin", "coefficient": 0, "value": 1}}})
+    np.testing.assert_allclose(none.outputs["u"], slope.outputs["u"], atol=1e-12)
+
+
 def test_a_large_result_is_thinned_and_says_so():
     outcome = solve({"domain": [[0, 1], [0, 1]], "shape": [1001, 1001], "source": 1})
     assert outcome.outputs["u"].size <= 500_000
@@ -95,6 +106,15 @@ def test_a_large_result_is_thinned_and_says_so():
         ({"boundary": {"x": "neumann", "w": "neumann"}}, {}, "invalid_input", "inputs.boundary.w", "an unknown axis"),
         ({"boundary": {"type": "dirichlet", "value": "x +"}}, {}, "invalid_formula", "inputs.boundary.value",
          "a formula"),
+        ({"boundary": {"type": "robin", "value": 1}}, {}, "invalid_input", "inputs.boundary.coefficient",
+         "no coefficient"),
+        ({"boundary": "robin"}, {}, "invalid_input", "inputs.boundary.coefficient", "no coefficient by name alone"),
+        ({"boundary": {"type": "robin", "coefficient": -1}}, {}, "invalid_input", "inputs.boundary.coefficient",
+         "exchange the wrong way"),
+        ({"boundary": {"type": "neumann", "coefficient": 1}}, {}, "invalid_input", "inputs.boundary.coefficient",
+         "a coefficient of another kind"),
+        ({"boundary": {"type": "robin", "coefficient": "1 + t"}}, {}, "invalid_formula", "inputs.boundary.coefficient",
+         "a coefficient of time"),
         ({"coefficients": {"diffusivity": -1}}, {}, "invalid_input", "inputs.coefficients.diffusivity", "ill-posed"),
         ({"coefficients": {"diffusivty": 1}}, {}, "invalid_input", "inputs.coefficients.diffusivty", "a misspelt name"),
         ({"coefficients": {"reaction": -1}}, {}, "invalid_input", "inputs.coefficients.reaction", "may be singular"),
@@ -119,6 +139,11 @@ def test_what_is_wrong_is_refused_with_its_place(change, options, code, field, r
         ({"coefficients": "x - 0.5"}, "infeasible", "inputs.coefficients.diffusivity", "negative somewhere"),
         ({"coefficients": "1/x"}, "non_finite", "inputs.coefficients.diffusivity", "infinite at a side"),
         ({"source": "log(x)"}, "non_finite", "inputs.source", "infinite at a side"),
+        ({"boundary": {"type": "robin", "coefficient": "x - 0.5"}}, "infeasible", "inputs.boundary.coefficient",
+         "exchange the wrong way somewhere"),
+        ({"boundary": {"type": "robin", "coefficient": "1/x"}}, "non_finite", "inputs.boundary.coefficient",
+         "infinite exchange"),
+        ({"boundary": {"type": "robin", "coefficient": 0}}, "infeasible", "inputs.source", "no exchange at all"),
         ({"boundary": {"type": "dirichlet", "value": "1/y"}}, "non_finite", "inputs.boundary.value", "in a corner"),
     ],
 )  # fmt: skip

@@ -62,6 +62,48 @@ def test_the_banded_solver_agrees_with_multigrid(pair):
         np.testing.assert_allclose(found, expected, atol=1e-10 * np.abs(expected).max())
 
 
+def exchanging(grid, rate):
+    """What sides with given slopes add to the diagonal when they exchange by this rate."""
+    found = np.zeros(grid.shape)
+    for place in range(grid.ndim):
+        for high in (False, True):
+            operators.add_slope(found, np.full(found[grid.side(place, high)].shape, rate), 1.0, grid, place, high)
+    grid.clear(found)
+    return found
+
+
+@pytest.mark.parametrize("rate", [1e-3, 1.0, 60.0, 1e6])
+@pytest.mark.parametrize("varies", [False, True])
+def test_equations_with_exchange_at_the_sides_are_solved(rate, varies):
+    for grid in [one for one in GRIDS[::3] if any(SLOPE in axis.ends for axis in one.axes)]:
+        exchange = exchanging(grid, rate)
+        diffusivity = 1.0 + np.random.default_rng(1).random(grid.shape) if varies else 1.0
+        right = np.random.default_rng(grid.size).standard_normal(grid.shape)
+        grid.clear(right)
+        solver = Elliptic(grid, diffusivity, exchange)
+        assert not solver.singular
+        for shift in (0.0, 3.0):
+            solved = solver.solve(shift, right, no_watch, 1e-12)
+            assert solved.converged, grid
+            out = np.empty(grid.shape)
+            operators.diffuse(solved.u, diffusivity, grid, out)
+            left = (shift + exchange) * solved.u - out
+            grid.clear(left)
+            np.testing.assert_allclose(left, right, atol=1e-6, err_msg=str(grid))
+
+
+def test_steps_hardly_grow_with_the_grid_or_with_the_exchange():
+    steps = []
+    for cells in (16, 64):
+        grid = Grid(tuple(Axis(0.0, 1.0, cells, (SLOPE, SLOPE)) for _ in range(2)))
+        right = np.random.default_rng(0).standard_normal(grid.shape)
+        for rate in (1e-3, 1.0, 1e3, 1e8):
+            solved = Elliptic(grid, 1.0, exchanging(grid, rate)).solve(0.0, right, no_watch, 1e-9)
+            assert solved.converged
+            steps.append(solved.cycles)
+    assert max(steps) <= 30, steps
+
+
 def test_multigrid_takes_the_same_number_of_cycles_on_every_grid():
     cycles = []
     for cells in (20, 40, 81):
