@@ -17,7 +17,7 @@ RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/sci-agents sc
 USER sci-agents
 WORKDIR /var/lib/sci-agents
 # HEALTH_URL is what the container's process answers at while it is well
-ENV PATH=/opt/sci-agents/bin:$PATH PYTHONUNBUFFERED=1 HEALTH_URL=http://127.0.0.1:9100/metrics
+ENV PATH=/opt/sci-agents/bin:$PATH PYTHONUNBUFFERED=1 HEALTH_URL=http://127.0.0.1:9100/health/live
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(os.environ['HEALTH_URL'], timeout=4)"]
 ENTRYPOINT ["sci-agents"]

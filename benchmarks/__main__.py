@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import ensemble, formula, fuzz, latency, roofline, small, stencils, throughput
+from benchmarks import ensemble, formula, fuzz, latency, rolling, roofline, small, stencils, throughput
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # where the container is made
 
@@ -29,7 +29,9 @@ def _kafka() -> Iterator[str]:
         yield container.bootstrap
 
 
-ON_KAFKA: dict[str, Callable[[str], object]] = {"throughput": throughput.measure, "latency": latency.measure}
+ON_KAFKA: dict[str, Callable[[str], object]] = {
+    "throughput": throughput.measure, "latency": latency.measure, "rolling": rolling.measure,
+}  # fmt: skip
 ALONE: dict[str, Callable[..., object]] = {
     "ensemble": ensemble.measure, "formula": formula.measure, "fuzz": fuzz.measure, "roofline": roofline.measure,
     "small": small.measure, "stencils": stencils.measure,

@@ -84,6 +84,9 @@ class Compute:
                 self._desk.give_up(error)
 
     def _process(self, records: Sequence[Record]) -> None:
+        # what went to another worker meanwhile is that one's to answer
+        owned = {partition for partition in {partition for _, partition, _ in records} if self._desk.owns(partition)}
+        records = [record for record in records if record[1] in owned]
         telemetry.RECORDS.inc(len(records))
         telemetry.BATCH_RECORDS.observe(len(records))
         groups: dict[Any, list[Admitted]] = {}

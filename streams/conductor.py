@@ -54,7 +54,7 @@ class Conductor:
         self, desk: Desk, cancels: Cancels, bootstrap: str, group_id: str, *, membership: Membership,
         embedded: bool = False, defaults: Defaults | None = None,
     ) -> None:  # fmt: skip
-        self._desk = replace(desk, done=self._answered)
+        self._desk = replace(desk, done=self._answered, owns=lambda _: True)
         self._cancels = cancels
         self._defaults = defaults or {}
         self._topic = desk.topics[journal.TOPIC]

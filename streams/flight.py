@@ -48,7 +48,6 @@ class Flight:
         self._clock = clock
         self._lock = threading.Lock()
         self._owned: dict[Partition, _Owned] = {}
-        self._leaving: frozenset[Partition] = frozenset()
         self._large: dict[tuple[Partition, int], int] = {}
 
     def take(self, partitions: Iterable[Partition]) -> None:
@@ -57,25 +56,16 @@ class Flight:
             for partition in partitions:
                 self._owned[partition] = _Owned(self._clock())
 
-    def leave(self, partitions: Iterable[Partition]) -> None:
-        """Begin to give these up: what has not started must not any more."""
-        self._leaving = frozenset(partitions)
-
     def drop(self, partitions: Iterable[Partition]) -> None:
         """Own these no longer: what still runs of them is not to be answered."""
         with self._lock:
             for partition in partitions:
                 self._owned.pop(partition, None)
             self._large = {place: size for place, size in self._large.items() if place[0] in self._owned}
-            self._leaving = frozenset()
 
     def owns(self, partition: Partition) -> bool:
         """Whether an answer to this partition's records is ours to give."""
         return partition in self._owned
-
-    def may_start(self, partition: Partition) -> bool:
-        """Whether work on this partition's records may begin."""
-        return partition in self._owned and partition not in self._leaving
 
     def received(self, records: Sequence[Record]) -> None:
         """Take note of records that were read, in the order of their offsets in each partition."""

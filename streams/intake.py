@@ -112,10 +112,6 @@ class Intake(Service):
         """Whether an answer to a record of this partition is still ours to give."""
         return self._flight.owns(partition)
 
-    def may_start(self, partition: Partition) -> bool:
-        """Whether work on a record of this partition may begin: not once it is on its way to another worker."""
-        return self._flight.may_start(partition)
-
     @property
     def in_flight(self) -> int:
         """How many records are handed out and not done."""
@@ -299,7 +295,6 @@ class Intake(Service):
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         leaving = {(place.topic, place.partition) for place in partitions}
-        self._flight.leave(leaving)
         self._finish(consumer, leaving)
         self._drop(consumer, partitions)
         self._tell("revoked", partitions)

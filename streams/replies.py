@@ -40,12 +40,14 @@ class Desk(Letterhead):
     """Where replies are sent from, and what is done with them.
 
     `done` takes the offsets whose replies the broker has confirmed; `give_up` ends the process when a reply cannot be
-    delivered, so that nothing is committed past it and whoever reads it next answers it.
+    delivered, so that nothing is committed past it and whoever reads it next answers it. `owns` says whether a
+    partition's records are still this worker's to answer.
     """
 
     emitter: Emitter
     done: Done
     give_up: GiveUp
+    owns: Callable[[Partition], bool] = lambda _: True
 
 
 class Written(msgspec.Struct, frozen=True, array_like=True):
@@ -203,7 +205,12 @@ class Replies(Draft):
 
 
 def deliver(desk: Desk, written: Written) -> None:
-    """Send what was written; confirmed by the broker, its offsets are done."""
+    """Send what was written; confirmed by the broker, its offsets are done.
+
+    All of it is one task's on records of a batch: where none of these is this worker's any more, nothing is sent.
+    """
+    if written.offsets and not any(desk.owns(partition) for partition in {place[0] for place in written.offsets}):
+        return
     if written.kernel:
         telemetry.KERNEL_SECONDS.labels(written.kernel).observe(written.run_s)
 

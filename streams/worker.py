@@ -134,6 +134,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     )  # fmt: skip
     desk = Desk(
         version=version("sci-agents"), worker=name, emitter=emitter, done=intake.done, give_up=intake.fail,
+        owns=intake.owns,
         topics=topics, inline_limit=settings.inline_limit,
     )  # fmt: skip
     shelf = Shelf(settings.kafka, topics[artifacts.TOPIC])
@@ -149,7 +150,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
         release=lambda partitions: heavy.release(partitions), embedded=settings.embedded,  # noqa: PLW0108 - made below
     )  # fmt: skip
     heavy = Heavy(
-        replace(desk, done=heavy_intake.done, give_up=heavy_intake.fail), cancels,
+        replace(desk, done=heavy_intake.done, give_up=heavy_intake.fail, owns=heavy_intake.owns), cancels,
         Setup(
             version=desk.version, worker=name, topics=topics, inline_limit=settings.inline_limit,
             timeout_s=settings.timeout_s, defaults=settings.defaults, plugins=settings.plugins,
@@ -194,9 +195,9 @@ def make_app(  # noqa: PLR0915 - a list of what there is
 
     async def stop(_app: Any, /, *_: Any, signal: Any, **__: Any) -> None:  # noqa: ARG001 - as mode calls it
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, conductor.close)  # its steps may be what the intake drains
-        await intake.stop()  # drains while agents and emitter still run
-        await heavy_intake.stop()  # what waits is left to others, what runs may finish within the same budget
+        # at once, while agents and emitter still run: each leaves its group, and others wait for its partitions. What
+        # waits in the heavy lane is left to them, what runs there may finish within the same budget
+        await asyncio.gather(loop.run_in_executor(None, conductor.close), intake.stop(), heavy_intake.stop())
         await loop.run_in_executor(None, heavy.close)
         await loop.run_in_executor(None, recall.close)
         vitals.close()

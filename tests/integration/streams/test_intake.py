@@ -1,6 +1,7 @@
 """The intake hands out what is on the topic, in order, and no more than its bounds; what is gone it tells."""
 
 import asyncio
+import time
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -122,6 +123,13 @@ async def test_records_that_retention_took_before_they_were_read_are_told(kafka,
     assert RECORDS_LOST.labels(topic, "0")._value.get() == 25
 
 
+def _two_members(bootstrap, group):
+    """Wait until the coordinator knows of both."""
+    admin, until = AdminClient({"bootstrap.servers": bootstrap}), time.monotonic() + 30
+    while len(admin.describe_consumer_groups([group])[group].result(20).members) < 2:
+        assert time.monotonic() < until
+
+
 async def _until(holds):
     async with asyncio.timeout(30):
         while not holds():  # noqa: ASYNC110 - threads of two intakes change it
@@ -151,7 +159,7 @@ async def test_partitions_that_go_to_another_are_finished_first(kafka, topic_pre
         first.done([place for place in places if place[1] < 9])
         partitions = {partition for partition, _ in places}
         async with intake(theirs) as second:
-            await _until(lambda: not all(first.may_start(partition) for partition in partitions))
+            await asyncio.to_thread(_two_members, kafka, f"{topic}.group")
             assert all(first.owns(partition) for partition in partitions)
             first.done([place for place in places if place[1] == 9])
             await _until(lambda: any(second.owns(partition) for partition in partitions))

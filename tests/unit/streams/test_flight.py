@@ -68,9 +68,8 @@ def test_what_was_taken_back_whole_leaves_the_position_where_it_was(flight):
     assert flight.to_commit([P]) == {P: 3}
 
 
-def test_a_partition_that_leaves_may_be_answered_but_not_begun(flight):
-    flight.leave([P])
-    assert (flight.owns(P), flight.may_start(P), flight.may_start(Q)) == (True, False, True)
+def test_what_is_dropped_is_another_workers_to_answer(flight):
+    assert (flight.owns(P), flight.owns(Q)) == (True, True)
     flight.drop([P])
     assert (flight.owns(P), flight.owns(Q)) == (False, True)
 
