@@ -3,7 +3,7 @@
 It takes up where the last process stopped: `ops.incidents`, `ops.notifications` and `ops.silences` are read whole, then
 the commands, then events and results from the lookback on. One such process at a time: two would both notify. With
 `listen` it has the routes of `sciagents.api.alerting`; `alone`, it brings its own embedded broker, in the place of an
-Alertmanager.
+Alertmanager, and a journal in a file in the place of the topics.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import faust
 import msgspec
@@ -32,24 +32,23 @@ from alerting.config import Config
 from alerting.documents import ConfigError
 from alerting.engine import Engine
 from alerting.stream import Batch, CaughtUp, Stream
-from sciagents import addresses, shipped
+from sciagents import addresses, past, shipped
 from sciagents.api import alerting as api
 from sciagents.api.access import Tokens, listen, read_tokens
 from sciagents.api.alerting import server
 from sciagents.api.desk import Desk
 from sciagents.api.gateway import Gateway
 from sciagents.broker import EmbeddedBroker
-from sciagents.tail import Tail, read_all
+from sciagents.journal import Journal
+from sciagents.tail import Tail
 from streams import declare, logs, process
-from streams.contracts import Command, Incident, Notification, Severity, Silence
+from streams.contracts import Severity
 from streams.emit import Emitter, Outgoing
 from streams.topics import names
 
 _log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
 _BATCHES_AHEAD = 8
-_READ_S = 120.0
 _HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", "application/json")]
 
 _OPEN = Gauge("sci_agents_incidents_open", "Incidents that are not resolved.", ["severity"])
@@ -99,20 +98,22 @@ def run(settings: AlertingSettings) -> None:
         _log.warning("config_notice", notice=notice)
     tokens = read_tokens(os.environ)
     listener = None if settings.listen is None else listen(settings.listen, tokens)
+    journal: Journal | None = None
     with ExitStack() as stack:
         if settings.alone:
+            journal = stack.enter_context(Journal(Path(settings.directory) / "alerting.journal"))
             broker = stack.enter_context(EmbeddedBroker())
             settings = msgspec.structs.replace(settings, kafka=broker.bootstrap, embedded=True)
         declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)
         if settings.metrics_listen:
             host, _, port = settings.metrics_listen.rpartition(":")
             start_http_server(int(port), host or "127.0.0.1")
-        process.run(make_app(settings, config, load, listener, tokens), settings.log_level)
+        process.run(make_app(settings, config, load, listener, tokens, journal), settings.log_level)
 
 
 def make_app(
     settings: AlertingSettings, config: Config, load: Callable[[], Config], listener: socket.socket | None,
-    tokens: Tokens,
+    tokens: Tokens, journal: Journal | None = None,
 ) -> faust.App:  # fmt: skip
     """Take up what the last process left, and wire the Faust app."""
     Path(settings.directory).mkdir(parents=True, exist_ok=True)
@@ -128,17 +129,11 @@ def make_app(
         consumer_auto_offset_reset="earliest",
     )
     now = time.time()
-    engine = Engine.restore(
-        config,
-        _all(settings.kafka, topics["ops.incidents"], Incident),
-        _all(settings.kafka, topics["ops.notifications"], Notification),
-        now,
-        _latest(settings.kafka, topics["ops.silences"]),
-    )
+    before = past.of_topics(settings.kafka, settings.prefix) if journal is None else past.of_journal(journal)
+    engine = Engine.restore(config, before.incidents, before.notifications, now, before.silences)
     emitter = Emitter(settings.kafka)
     batches = app.channel(maxsize=0)
-    alerting = Stream(engine, _sender(emitter), topics)
-    past = _all(settings.kafka, topics["ops.commands"], Command)
+    alerting = Stream(engine, _sender(emitter, journal, topics), topics)
     feed = _Feed(batches, app)
     tails = [
         Tail(
@@ -165,7 +160,7 @@ def make_app(
         )
         if door is not None:
             door.open()
-        for command in past:  # before any timer: an answer that came while nobody listened counts
+        for command in before.commands:  # before any timer: an answer that came while nobody listened counts
             await alerting.do(command)
         for tail in tails:
             await asyncio.to_thread(tail.__enter__)
@@ -242,7 +237,9 @@ class _Feed:
         self._closed.set()
 
 
-def _sender(emitter: Emitter) -> stream.Send:
+def _sender(emitter: Emitter, journal: Journal | None, topics: Mapping[str, str]) -> stream.Send:
+    own = {place: topic for topic, place in topics.items()}
+
     async def send(records: Sequence[stream.Outgoing]) -> None:
         loop = asyncio.get_running_loop()
         confirmed: asyncio.Future[None] = loop.create_future()
@@ -260,29 +257,10 @@ def _sender(emitter: Emitter) -> stream.Send:
 
         emitter.send([Outgoing(topic, key, value, _HEADERS) for topic, key, value in records], report)
         await confirmed
+        if journal is not None:
+            journal.append((own[topic], key, value) for topic, key, value in records)
 
     return send
-
-
-def _all(kafka: str, topic: str, kind: type[T]) -> list[T]:
-    """Everything that a topic holds; what cannot be read is logged and passed over."""
-    decoder = msgspec.json.Decoder(kind)
-    found = []
-    for record in read_all(kafka, topic, _READ_S):
-        if record.value() is None:
-            continue
-        try:
-            found.append(decoder.decode(record.value() or b""))
-        except msgspec.DecodeError as error:
-            _log.warning(
-                "record_ignored", topic=topic, partition=record.partition(), offset=record.offset(), error=str(error)
-            )
-    return found
-
-
-def _latest(kafka: str, topic: str) -> list[Silence]:
-    """The last version of each silence; one that was removed may come back, and is forgotten again."""
-    return list({silence.id: silence for silence in _all(kafka, topic, Silence)}.values())
 
 
 def _measure(engine: Engine, alerting: Stream) -> None:

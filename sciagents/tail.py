@@ -140,14 +140,14 @@ class Tail:
             self.caught_up.set()
 
 
-def read_all(bootstrap: str, topic: str, timeout_s: float = 30.0) -> Iterator[Message]:
-    """Read everything that a topic holds now, partition by partition in order; raises `TimeoutError`."""
+def read_all(bootstrap: str, *topics: str, timeout_s: float = 30.0) -> Iterator[Message]:
+    """Read everything that topics hold now, each partition in order; raises `TimeoutError`."""
     found: list[Message] = []
-    with Tail(bootstrap, [topic], found.extend, start="beginning") as tail:
+    with Tail(bootstrap, topics, found.extend, start="beginning") as tail:
         deadline = time.monotonic() + timeout_s
         while not tail.caught_up.wait(0.05):
             if tail.failure is not None:
                 raise tail.failure
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{topic} could not be read within {timeout_s:g} s")
+                raise TimeoutError(f"{', '.join(topics)} could not be read within {timeout_s:g} s")
     yield from found
