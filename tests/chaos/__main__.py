@@ -11,8 +11,9 @@ from collections import Counter
 from pathlib import Path
 
 from chaos.cluster import Cluster
-from chaos.faults import OF_BROKERS, OF_WORKERS
+from chaos.faults import OF_BROKERS, OF_STORES, OF_WORKERS
 from chaos.rounds import Round, Scale, run
+from chaos.stores import Stores
 
 _SHOWN = 20
 
@@ -21,12 +22,12 @@ def main() -> int:
     """Run the rounds that the command line asks for."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is removed then too
     asked = _arguments()
-    kinds = [kind for kind in (*OF_WORKERS, *OF_BROKERS) if asked.only in kind]
+    kinds = [kind for kind in (*OF_WORKERS, *OF_BROKERS, *OF_STORES) if asked.only in kind]
     scale = Scale(asked.requests // asked.rounds, asked.seconds, asked.workers, asked.settle)
     rounds = []
-    with Cluster() as cluster:
+    with Cluster() as cluster, Stores(cluster) as stores:
         for number in range(asked.rounds):
-            done = run(asked.seed + number, cluster, kinds, scale, asked.logs)
+            done = run(asked.seed + number, cluster, stores, kinds, scale, asked.logs)
             rounds.append(done)
             _print_round(number + 1, asked.rounds, done)
     _print_summary(rounds)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 OF_WORKERS = (
     "worker killed", "worker's child killed", "worker terminated", "worker frozen", "worker cut off", "clock stepped",
 )  # fmt: skip
+OF_STORES = ("redis killed", "redis frozen", "postgres killed")
 OF_BROKERS = ("broker stopped", "broker killed", "broker's disk full")
 _STEPS_S = (-600.0, -30.0, -2.0, 2.0, 30.0, 600.0)
 _A_ROUND = 8
@@ -35,7 +36,7 @@ class Fault:
         """What suffers it: of the brokers, any."""
         if self.kind in OF_BROKERS:
             return "brokers", 0
-        return ("worker", self.target) if self.kind in OF_WORKERS else (self.kind, 0)
+        return ("worker", self.target) if self.kind in OF_WORKERS else (self.kind.partition(" ")[0], 0)
 
     def __str__(self) -> str:
         step = f" by {self.step_s:+g} s" if self.step_s else ""

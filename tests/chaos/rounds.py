@@ -14,6 +14,7 @@ from chaos.cluster import Cluster, wait_until
 from chaos.faults import OF_BROKERS, Fault, plan
 from chaos.ledger import Reader, Sender
 from chaos.load import Item, draw, probe
+from chaos.stores import WORKERS_SEE, Stores
 from chaos.verifier import Report, Violation, verify
 from chaos.workers import Workers
 from streams import declare
@@ -62,7 +63,7 @@ class _Clock:
 class Hurt:
     """Does a fault and makes it good; what suffers one suffers no other meanwhile."""
 
-    def __init__(self, cluster: Cluster, workers: Workers) -> None:
+    def __init__(self, cluster: Cluster, workers: Workers, stores: Stores) -> None:
         one, its = workers, cluster
         self._deeds: dict[str, tuple[Callable[[int], None], Callable[[int], None]]] = {
             "worker killed": (one.kill, one.start),
@@ -73,6 +74,9 @@ class Hurt:
             "broker stopped": (its.stop, its.start),
             "broker killed": (its.kill, its.start),
             "broker's disk full": (its.fill_disk, its.free_disk),
+            "redis killed": (stores.kill_redis, stores.start_redis),
+            "redis frozen": (stores.freeze_redis, stores.thaw_redis),
+            "postgres killed": (stores.kill_postgres, stores.start_postgres),
         }
         self._workers = workers
         self._cluster = cluster
@@ -93,7 +97,7 @@ class Hurt:
                 self._cluster.wait_whole()
 
 
-def run(seed: int, cluster: Cluster, kinds: Sequence[str], scale: Scale, logs: Path) -> Round:
+def run(seed: int, cluster: Cluster, stores: Stores, kinds: Sequence[str], scale: Scale, logs: Path) -> Round:
     """Run one round; what the processes wrote is kept in `logs` when a promise was broken."""
     began = time.monotonic()
     faults = plan(seed, kinds, {"workers": scale.workers, "brokers": cluster.brokers}, scale.duration_s)
@@ -102,17 +106,24 @@ def run(seed: int, cluster: Cluster, kinds: Sequence[str], scale: Scale, logs: P
     declare.ensure(cluster.bootstrap, prefix)
     with contextlib.ExitStack() as leave:
         leave.callback(cluster.forget, prefix)
-        workers = leave.enter_context(Workers(cluster, prefix, scale.workers))
+        workers = leave.enter_context(Workers(cluster, prefix, scale.workers, WORKERS_SEE))
         reader = Reader(cluster.bootstrap, prefix)
         leave.callback(reader.close)
+        leave.enter_context(stores.recording(prefix))
         sender = Sender(cluster.bootstrap, prefix)
         _begin(probe(seed), sender, reader, workers, logs / f"seed-{seed}")
-        _suffer(draw(seed, scale.requests, datetime.now(UTC)), sender, faults, Hurt(cluster, workers), scale.duration_s)
+        _suffer(
+            draw(seed, scale.requests, datetime.now(UTC)),
+            sender,
+            faults,
+            Hurt(cluster, workers, stores),
+            scale.duration_s,
+        )
         healed = time.monotonic()
-        trouble = _settle(sender, reader, scale.settle_s)
+        trouble = _settle(sender, reader, lambda: stores.recorded(seed), scale.settle_s)
         settled = time.monotonic() - healed
         reader.read_to_end()
-        report = verify(sender.confirmed, reader.records, reader.lag())
+        report = verify(sender.confirmed, reader.records, reader.lag(), stores.recorded(seed))
         restarts = workers.restarts
         if trouble:
             report = replace(report, violations=(Violation("it settles", f"seed {seed}", trouble), *report.violations))
@@ -145,8 +156,8 @@ def _suffer(items: Sequence[Item], sender: Sender, faults: Sequence[Fault], hurt
             end.result()
 
 
-def _settle(sender: Sender, reader: Reader, timeout_s: float) -> str | None:
-    """Wait until all is sent, answered and committed; what is still missing at the end comes back in words."""
+def _settle(sender: Sender, reader: Reader, recorded: Callable[[], set[str]], timeout_s: float) -> str | None:
+    """Wait until all is sent, answered, committed and recorded; what is missing at the end comes back in words."""
     until = time.monotonic() + timeout_s
     if left := sender.flush(timeout_s):
         return f"{left} requests not confirmed after {timeout_s:g} s"
@@ -157,5 +168,9 @@ def _settle(sender: Sender, reader: Reader, timeout_s: float) -> str | None:
     while any(lag := reader.lag().values()):
         if time.monotonic() > until:
             return f"{sum(lag)} records not committed {timeout_s:g} s after the last fault"
+        reader.read(0.5)
+    while missing := reader.answered - recorded():
+        if time.monotonic() > until:
+            return f"{len(missing)} results not recorded {timeout_s:g} s after the last fault"
         reader.read(0.5)
     return None

@@ -4,9 +4,9 @@ from itertools import combinations
 
 import pytest
 
-from chaos.faults import OF_BROKERS, OF_WORKERS, plan
+from chaos.faults import OF_BROKERS, OF_STORES, OF_WORKERS, plan
 
-KINDS = (*OF_WORKERS, *OF_BROKERS)
+KINDS = (*OF_WORKERS, *OF_BROKERS, *OF_STORES)
 THERE = {"workers": 3, "brokers": 3}
 
 
@@ -30,7 +30,7 @@ def test_every_kind_comes_and_each_ends_within_its_round():
         assert 0 <= fault.target < 3
 
 
-@pytest.mark.parametrize("of", ["brokers", "worker"])
+@pytest.mark.parametrize("of", ["brokers", "worker", "redis"])
 def test_one_victim_suffers_one_fault_at_a_time(of):
     """Of three brokers one is away at a time; with two away nothing can be written."""
     for faults in _plans():

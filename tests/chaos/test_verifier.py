@@ -97,6 +97,13 @@ def test_a_planted_lag_is_found():
     assert _broken(GOOD, lag=lag) == {("lag back to 0", "sci-agents-heavy on compute.heavy/2")}
 
 
+def test_a_result_that_was_not_recorded_is_found():
+    """The history lags while its store is away, and then has them all."""
+    report = verify(SENT, GOOD, NO_LAG, ["a", "c"])
+    assert [(one.promise, one.who) for one in report.violations] == [("every result is recorded", "b")]
+    assert verify(SENT, GOOD, NO_LAG, ["a", "b", "c"]).violations == ()
+
+
 def test_only_what_is_promised_an_order_is_held_to_it():
     """Other partitions, other orders and the heavy lane may overtake."""
     late = _without("b")

@@ -8,11 +8,12 @@ Checked, for what lies in `compute.requests`, the steps of workflows among it:
 - the first results of requests of one key, task, shape and priority that the fast lane answered follow each other, in
   each partition of the results, as the requests do; between tasks, priorities or lanes no order is promised;
 - what was sent is there: a request that the broker confirmed is in the topic;
-- the groups have committed the end of every partition.
+- the groups have committed the end of every partition;
+- the history has every result.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -78,8 +79,11 @@ class Report:
     violations: tuple[Violation, ...] = ()
 
 
-def verify(sent: Iterable[Sent], records: Iterable[Record], lag: Lag) -> Report:
-    """Hold the records against what was sent; `records` are whole partitions, from where they began to their ends."""
+def verify(sent: Iterable[Sent], records: Iterable[Record], lag: Lag, history: Collection[str] | None = None) -> Report:
+    """Hold the records against what was sent; `records` are whole partitions, from where they began to their ends.
+
+    `history` are the ids of the results that were recorded, where somebody records them.
+    """
     sent = list(sent)
     topics: defaultdict[str, list[Record]] = defaultdict(list)
     for record in records:
@@ -94,6 +98,10 @@ def verify(sent: Iterable[Sent], records: Iterable[Record], lag: Lag) -> Report:
         Violation("lag back to 0", f"{group} on {topic}/{partition}", f"{behind} records behind")
         for (group, topic, partition), behind in sorted(lag.items())
         if behind
+    ]
+    violations += [
+        Violation("every result is recorded", name, "not in the history")
+        for name in ([] if history is None else sorted(results.keys() - set(history)))
     ]
     count = sum(map(len, results.values()))
     return Report(

@@ -6,6 +6,7 @@ import site
 import struct
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,11 +25,11 @@ class Workers:
     As under docker-compose, one that ends by itself is started again at once.
     """
 
-    def __init__(self, cluster: Cluster, prefix: str, count: int, **environment: str) -> None:
+    def __init__(self, cluster: Cluster, prefix: str, count: int, environment: Mapping[str, str]) -> None:
         self._cluster = cluster
         self._prefix = prefix
         self._count = count
-        self._environment = environment
+        self._environment = dict(environment)
         self._containers: list[Any] = []
         self._clocks: list[mmap.mmap] = []
         self._leave = contextlib.ExitStack()

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Self
 
 import yaml
+from docker.models.networks import Network
 from images import build
 from testcontainers.core.container import DockerContainer
 
@@ -60,6 +61,10 @@ class ServiceContainer(ABC):
     def resume(self) -> None:
         """Let a frozen server go on."""
         self._container.get_wrapped_container().unpause()
+
+    def join(self, network: Network, name: str) -> None:
+        """Be reached by `name` on another network too."""
+        network.connect(self._container.get_wrapped_container(), aliases=[name])
 
     def run(self, *command: str) -> str:
         """Run a command inside, and return what it prints; raises `AssertionError` when it fails."""
