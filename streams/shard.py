@@ -47,7 +47,8 @@ class Running:
     def request(self, submit: Submit, now: float) -> bytes:
         """Write a step as a request, in the form that the workflow came in."""
         asked = self.job.request
-        left = max(0.001, self.state.timed_out_at - now)
+        # no more than the whole is allowed: this worker's clock may be behind that of the one that began
+        left = min(max(0.001, self.state.timed_out_at - now), self.job.timeout_s)
         arrays: Mapping[str, Any] = {"arrays": asked.options["arrays"]} if "arrays" in asked.options else {}
         request: dict[str, Any] = {
             "id": submit.id, "agent": submit.agent, "task": submit.task, "inputs": submit.inputs,

@@ -3,12 +3,15 @@
 Each option has its environment variable, `CHAOS_ROUNDS` for `--rounds`. One seed draws the same requests and faults.
 """
 
+import logging
 import os
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from pathlib import Path
+
+import structlog
 
 from chaos.cluster import Cluster
 from chaos.faults import OF_BROKERS, OF_STORES, OF_WORKERS
@@ -22,6 +25,10 @@ def main() -> int:
     """Run the rounds that the command line asks for."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is removed then too
     asked = _arguments()
+    asked.logs.mkdir(parents=True, exist_ok=True)
+    notes = asked.logs / "suite.log"  # what the clients in this process say of the trouble that is made
+    logging.basicConfig(filename=notes)
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(notes.open("a")))
     kinds = [kind for kind in (*OF_WORKERS, *OF_BROKERS, *OF_STORES) if asked.only in kind]
     scale = Scale(asked.requests // asked.rounds, asked.seconds, asked.workers, asked.settle)
     rounds = []
