@@ -3,7 +3,7 @@
 import pytest
 
 from chaos.cluster import Cluster
-from chaos.faults import OF_BROKERS
+from chaos.faults import OF_BROKERS, OF_STORES, OF_WORKERS
 from chaos.rounds import Scale, run
 from chaos.stores import Stores
 
@@ -23,7 +23,13 @@ def stores(cluster):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("seed", "kinds"), [pytest.param(3, OF_BROKERS, id="brokers")])
+@pytest.mark.parametrize(
+    ("seed", "kinds"),
+    [
+        pytest.param(1157, OF_WORKERS, id="workers: each kind of fault"),
+        pytest.param(7, (*OF_BROKERS, *OF_STORES), id="brokers and stores: each but a clean stop"),
+    ],
+)
 def test_a_round_of_faults_breaks_no_promise(cluster, stores, seed, kinds, tmp_path):
     """Every id is answered as it may be, repeats are identical, the lag is back to 0, whatever was hurt meanwhile."""
     done = run(seed, cluster, stores, kinds, SCALE, tmp_path)
