@@ -7,7 +7,7 @@ import numpy as np
 from scipy import linalg
 
 from native import is_compiled
-from native.judgement import Any2D
+from native.judgement import Any2D, largest
 from native.kernels import exponential as kernel
 
 COMPILED = is_compiled(kernel)
@@ -44,7 +44,7 @@ def exponential(matrix: Any2D) -> tuple[Any2D, float]:
     found = linalg.expm(matrix)
     n, bound = len(matrix), math.inf
     with np.errstate(all="ignore"):
-        certain = _CERTAIN * float(np.abs(found).max())
+        certain = _CERTAIN * largest(np.abs(found))
         if n <= _FEW and matrix.dtype.kind == "f":
             bound = _compared(found, *kernel.exponential(matrix))  # type: ignore[no-untyped-call]
         if not bound <= certain and n <= _EXTENDED:
@@ -55,7 +55,7 @@ def exponential(matrix: Any2D) -> tuple[Any2D, float]:
 
 
 def _compared(found: Any2D, second: Any2D, error: float) -> float:
-    bound = float(np.abs(found - second).max()) + error
+    bound = largest(np.abs(found - second)) + error
     return bound if math.isfinite(bound) else math.inf
 
 

@@ -12,6 +12,7 @@ from agents.matrices import Matrix
 from agents.outcome import Diagnostics, Outcome, Problem
 from agents.task import TaskOptions, Watch
 from native.exponential import exponential
+from native.judgement import largest
 
 _COST_LIMIT = 1e12
 _LIMIT = 1000
@@ -42,8 +43,8 @@ def prepare(inputs: ExpmInputs, options: ExpmOptions, seed: int) -> Alone:  # no
     complex_ = a.dtype.kind == "c"
     n = a.shape[0]
     matrices.check_result(n * n * (2 if complex_ else 1), "a smaller matrix")
-    with np.errstate(all="ignore"):
-        size = abs(inputs.t) * float(np.abs(a.data if matrices.is_sparse(a) else a).max(initial=0.0)) * n
+    entries = a.data if matrices.is_sparse(a) else a
+    size = abs(inputs.t) * (largest(np.abs(entries)) if entries.size else 0.0) * n
     if not math.isfinite(size):
         raise Problem("invalid_input", "t a is too large", field="inputs.a", hint="entries far below 1e308")
     squarings = max(0.0, math.log2(max(size, 1.0)))
@@ -56,14 +57,14 @@ def prepare(inputs: ExpmInputs, options: ExpmOptions, seed: int) -> Alone:  # no
 def _work(a: Matrix, t: float, watch: Watch) -> Outcome:
     watch(0.0, "square")
     found, bound = exponential(matrices.as_dense(a) * t)
-    largest = float(np.abs(found).max())
-    if not math.isfinite(largest):
+    most = largest(np.abs(found))
+    if not math.isfinite(most):
         hint = "a smaller t, or a shifted by a multiple of the identity"
         raise Problem("non_finite", "the exponential overflows", field="inputs.a", hint=hint)
     if not math.isfinite(bound):
         text = "the rounding in the squarings cannot be bounded: no digit is certain"
         raise Problem("not_converged", text, field="inputs.a", hint="a smaller t, or a with a smaller norm")
-    warnings = [f"ill-conditioned: errors up to {bound:.1e}"] if bound > _ILL * largest else []
+    warnings = [f"ill-conditioned: errors up to {bound:.1e}"] if bound > _ILL * most else []
     told = Diagnostics(error_estimate=bound, method="pade")
     return Outcome({"expm": found}, "scipy.linalg.expm", True, told, warnings)
 
