@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import ensemble, formula, fuzz, latency, rolling, roofline, small, stencils, throughput
+from benchmarks import cache, ensemble, formula, fuzz, latency, rolling, roofline, small, stencils, throughput
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # where the container is made
 
@@ -29,6 +29,20 @@ def _kafka() -> Iterator[str]:
         yield container.bootstrap
 
 
+@contextlib.contextmanager
+def _redis() -> Iterator[str]:
+    if given := os.environ.get("SCI_AGENTS_REDIS_URL"):
+        yield given
+        return
+    os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+    os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
+    from containers.stores import RedisContainer  # noqa: PLC0415 - only where one is needed
+
+    with RedisContainer() as container:
+        yield container.url
+
+
+ON_REDIS: dict[str, Callable[[str], object]] = {"cache": cache.measure}
 ON_KAFKA: dict[str, Callable[[str], object]] = {
     "throughput": throughput.measure, "latency": latency.measure, "rolling": rolling.measure,
 }  # fmt: skip
@@ -40,7 +54,7 @@ ALONE: dict[str, Callable[..., object]] = {
 
 def main() -> None:
     """Run what was asked for."""
-    names = [*ALONE, *ON_KAFKA]
+    names = [*ALONE, *ON_REDIS, *ON_KAFKA]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(names)}; all when none is given")
     parser.add_argument("--inputs", type=int, help="how many formulas fuzz tries")
@@ -53,6 +67,12 @@ def main() -> None:
         if name in ALONE:
             _announce(name, ALONE[name])
             found[name] = ALONE[name](given.inputs) if name == "fuzz" and given.inputs else ALONE[name]()
+    if set(asked) & set(ON_REDIS):
+        with _redis() as url:
+            for name in asked:
+                if name in ON_REDIS:
+                    _announce(name, ON_REDIS[name])
+                    found[name] = ON_REDIS[name](url)
     if set(asked) & set(ON_KAFKA):
         with _kafka() as bootstrap:
             for name in asked:

@@ -24,9 +24,14 @@ CONFIG = Path("config/agents.yaml")
 _FORMS: dict[Place, tuple[re.Pattern[str], str]] = {
     ("kafka",): (re.compile(r"[^\s,]+:\d{1,5}(,[^\s,]+:\d{1,5})*"), "HOST:PORT, several with commas"),
     ("instance_id",): (re.compile(r"[A-Za-z0-9._-]{0,200}"), "at most 200 letters, digits, dots, dashes, underscores"),
+    ("redis_url",): (re.compile(r"((redis|rediss|unix)://\S+)?"), "redis://HOST:PORT/0, rediss:// for TLS"),
+    ("postgres_url",): (re.compile(r"(postgres(ql)?://\S+)?"), "postgres://USER:PASSWORD@HOST:PORT/DATABASE"),
     ("topic_prefix",): (re.compile(r"[A-Za-z0-9._-]{0,100}"), "at most 100 letters, digits, dots, dashes, underscores"),
 }
-_SHORT = {"orchestration": "", "logging": "LOG_"}
+SECRETS: frozenset[Place] = frozenset({("redis_url",), ("postgres_url",)})
+"""Keys whose values may hold a password: `…_FILE` names a file that has them, and they are shown without it."""
+_SHORT = {"orchestration": "", "performance": "", "logging": "LOG_"}
+_PASSWORD = re.compile(r"://[^/]*@")
 _LINE = re.compile(r"\s*(?:export\s+)?(?P<name>SCI_AGENTS_\w+)\s*=\s*(?P<value>.*?)\s*")
 _QUOTED = re.compile(r"""(?P<mark>["'])(?P<text>.*)(?P=mark)(?:\s+#.*)?""")
 
@@ -38,6 +43,24 @@ class Orchestration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     timeout: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 3600.0
     parallel_mode: Literal["processes", "serial", "threads"] = "processes"
     stuck_after: Annotated[float, msgspec.Meta(ge=5, le=86_400)] = 60.0
+
+
+class Performance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is kept of answers: `cache_size` values in memory, or all that fits in a Redis; seconds and bytes."""
+
+    cache_enabled: bool = True
+    cache_size: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 10_000
+    cache_bytes: Annotated[int, msgspec.Meta(ge=0)] = 64 * 1024 * 1024
+    cache_ttl: Annotated[float, msgspec.Meta(gt=0)] = 86_400.0
+    cache_value_bytes: Annotated[int, msgspec.Meta(ge=0, le=8 * 1024 * 1024)] = 1024 * 1024
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is kept of requests and incidents: 0 days keep all; above `body_bytes` a message is left out of its row."""
+
+    enabled: bool = True
+    retention_days: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    body_bytes: Annotated[int, msgspec.Meta(ge=0, le=10 * 1024 * 1024)] = 1024 * 1024
 
 
 class Logging(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,7 +82,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     topic_prefix: str = ""
     group_protocol: Literal["auto", "consumer", "classic"] = "auto"
     instance_id: str = ""
+    redis_url: str = ""
+    postgres_url: str = ""
     orchestration: Orchestration = Orchestration()
+    performance: Performance = Performance()
+    history: History = History()
     logging: Logging = Logging()
     agents: dict[str, dict[str, Default]] = {}
 
@@ -90,7 +117,7 @@ def load(environ: Mapping[str, str], path: Path | None) -> Settings:
     for place, (form, hint) in _FORMS.items():
         value = value_at(settings, place)
         if not form.fullmatch(value):
-            raise complain(place, f"{value[:80]!r} cannot be used", hint)
+            raise complain(place, f"{'its value' if place in SECRETS else repr(value[:80])} cannot be used", hint)
     if settings.agents or any(name.startswith(f"{PREFIX}AGENTS_") for name in environ):
         settings = _with_agents(settings, environ, complain)
     return settings
@@ -154,10 +181,27 @@ def read_dotenv(text: str, file: str = str(DOTENV)) -> dict[str, str]:
     return found
 
 
+def shown(place: Place, value: Any) -> Any:
+    """Return a value as it may be shown: an address without its password."""
+    return _PASSWORD.sub("://***@", value) if place in SECRETS else value
+
+
+def safe(settings: Settings) -> Settings:
+    """Return the settings as they may be shown."""
+    for place in SECRETS:
+        settings = _replaced(settings, place, shown(place, value_at(settings, place)))
+    return settings
+
+
 def _given(environ: Mapping[str, str], place: Place) -> tuple[str, str] | None:
     for name in (variable(place), PREFIX + "_".join(map(str, place)).upper()):
         if name in environ:
             return name, environ[name]
+        if place in SECRETS and (file := environ.get(f"{name}_FILE")):
+            try:
+                return f"{name}_FILE", Path(file).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise VariableError(f"{name}_FILE", f"cannot be read: {error}") from None
     return None
 
 

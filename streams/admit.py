@@ -39,6 +39,8 @@ class Job(msgspec.Struct):
     seed: int | None
     inputs_hash: str
     timeout_s: float
+    cache_key: bytes | None = None
+    """Under which its answer is kept; None for one that is not."""
 
     @property
     def group(self) -> tuple[int, Any]:

@@ -1,7 +1,12 @@
 """Answers: from an outcome or a problem to the one result of a request. Pure."""
 
+from typing import Any, cast
+
+import msgspec
+
 from agents.outcome import RETRYABLE, Diagnostics, Outcome, Problem
 from streams.admit import Job
+from streams.cache.kept import Kept
 from streams.codec import Received, Refusal
 from streams.contracts import Error, Provenance, Result, Status
 
@@ -28,6 +33,18 @@ def computed(job: Job, outcome: Outcome, provenance: Provenance, completed_at: s
         error=None if problem is None else error_of(problem),
         warnings=outcome.warnings, diagnostics=outcome.diagnostics, provenance=provenance,
         labels=request.labels, completed_at=completed_at,
+    )  # fmt: skip
+
+
+def repeated(job: Job, kept: Kept, provenance: Provenance, completed_at: str) -> Result:
+    """Answer with what was computed for another request of the same content."""
+    request = job.request
+    outputs = None if kept.outputs is None else msgspec.Raw(kept.outputs)
+    return Result(
+        id=request.id, agent=request.agent, task=request.task,
+        status="succeeded" if kept.error is None else "failed",
+        outputs=cast("dict[str, Any]", outputs), error=kept.error, warnings=kept.warnings, diagnostics=kept.diagnostics,
+        provenance=provenance, labels=request.labels, completed_at=completed_at,
     )  # fmt: skip
 
 

@@ -120,20 +120,27 @@ def encode_result(
 
     `arrays` ("list" or "base64") forces one. In JSON, numbers that are not finite become the contract's strings.
     """
-    packed = content_type == MSGPACK
-    encoder = _pack_encoder if packed else _json_encoder
+    encoder = _pack_encoder if content_type == MSGPACK else _json_encoder
     outputs = result.outputs
-    if outputs is None:
+    if outputs is None or isinstance(cast("object", outputs), msgspec.Raw):  # encoded already
         return encoder.encode(result)
-    limit = inline_limit if arrays is None else _FORCED[arrays]
-    encoded = _output_encoder(packed, limit).encode(outputs)
-    if not packed and b"null" in encoded:  # as the encoder writes a number that is not finite
-        encoded = encoder.encode(_plain(outputs, packed, limit))
     try:
-        result.outputs = msgspec.Raw(encoded)  # type: ignore[assignment]
+        result.outputs = cast("dict[str, Any]", encode_outputs(outputs, content_type, arrays, inline_limit))
         return encoder.encode(result)
     finally:
         result.outputs = outputs
+
+
+def encode_outputs(
+    outputs: Mapping[str, Any], content_type: str = JSON, arrays: str | None = None, inline_limit: int = INLINE_LIMIT
+) -> msgspec.Raw:
+    """Encode the outputs alone, as they stand in a result."""
+    packed = content_type == MSGPACK
+    limit = inline_limit if arrays is None else _FORCED[arrays]
+    encoded = _output_encoder(packed, limit).encode(outputs)
+    if not packed and b"null" in encoded:  # as the encoder writes a number that is not finite
+        encoded = _json_encoder.encode(_plain(outputs, packed, limit))
+    return msgspec.Raw(encoded)
 
 
 @lru_cache(maxsize=64)

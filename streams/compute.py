@@ -18,8 +18,10 @@ from agents.workflow.document import Workflow
 from streams import letters, telemetry
 from streams.admit import PLAIN, Defaults, Job, Origin, Partition, admit, carried
 from streams.artifacts import Shelf
+from streams.cache import kept
+from streams.cache.results import ResultCache
 from streams.cancels import Cancels
-from streams.codec import Refusal, id_of
+from streams.codec import MSGPACK, Refusal, id_of
 from streams.emit import Headers
 from streams.flight import Record
 from streams.groups import compute_group
@@ -44,9 +46,11 @@ class Compute:
 
     def __init__(
         self, desk: Desk, cancels: Cancels, *, timeout_s: float = 3600.0, defaults: Defaults | None = None,
-        shelf: Shelf | None = None, note: Note | None = None, suspects: Collection[Place] = (),
+        shelf: Shelf | None = None, cache: ResultCache | None = None, note: Note | None = None,
+        suspects: Collection[Place] = (),
     ) -> None:  # fmt: skip
         self._desk = desk
+        self._cache = cache
         self._defaults = defaults or {}
         self._cancels = cancels
         self._shelf = shelf
@@ -65,6 +69,8 @@ class Compute:
     def close(self) -> None:
         """Take no more work."""
         self._waiting.put(None)
+        if self._cache is not None:
+            self._cache.close()
 
     def _run(self) -> None:
         while (batch := self._waiting.get()) is not None:
@@ -89,18 +95,45 @@ class Compute:
         records = [record for record in records if record[1] in owned]
         telemetry.RECORDS.inc(len(records))
         telemetry.BATCH_RECORDS.observe(len(records))
-        groups: dict[Any, list[Admitted]] = {}
         replies = Replies(self._desk, len(records))
         now = time.time()
         if self._note is not None:
             self._note.write([(partition[1], offset) for _, partition, offset in records])
+        admitted: list[Admitted] = []
         for record, partition, offset in records:
             if self._suspects and (partition[1], offset) in self._suspects:
                 self._delegate(record, _origin_of(record, partition, offset), "suspect", replies, attempt=2)
                 continue
             job = self._admit(record, _origin_of(record, partition, offset), now, replies)
-            if job is None:
-                continue
+            if job is not None:
+                admitted.append((job, record))
+        if self._cache is None:
+            self._route(admitted, replies)
+            return
+        first, again = distinct(self._unanswered(admitted, self._cache, replies))
+        self._route(first, replies)
+        if again:  # what they want has been computed meanwhile
+            replies = Replies(self._desk, len(records))
+            self._route(self._unanswered(again, self._cache, replies), replies)
+
+    def _unanswered(self, admitted: Sequence[Admitted], cache: ResultCache, replies: Replies) -> Sequence[Admitted]:
+        """Answer what the cache has; returns the rest."""
+        wanted = [key for job, _ in admitted if (key := cache.key(job)) is not None]
+        if not wanted:
+            return admitted
+        values, left = cache.lookup(wanted), list[Admitted]()
+        for job, record in admitted:
+            if job.cache_key is not None and (value := values.get(job.cache_key)) is not None:
+                found = kept.from_bytes(job.cache_key, value, packed=job.origin.content_type == MSGPACK)
+                if found is not None:
+                    replies.repeat(job, found)
+                    continue
+            left.append((job, record))
+        return left
+
+    def _route(self, admitted: Sequence[Admitted], replies: Replies) -> None:
+        groups: dict[Any, list[Admitted]] = {}
+        for job, record in admitted:
             if isinstance(job.plan, Workflow):
                 replies.forward(job, record.value() or b"")
             elif job.needs:
@@ -169,6 +202,24 @@ class Compute:
         replies = Replies(self._desk, len(jobs), run_s)
         replies.compute(jobs, outcomes)
         replies.send()
+        if self._cache is not None:
+            for key, value in replies.kept:
+                self._cache.keep(key, value)
+
+
+def distinct(admitted: Sequence[Admitted]) -> tuple[Sequence[Admitted], Sequence[Admitted]]:
+    """Set apart the small requests that want what an earlier one among them wants."""
+    seen: set[bytes] = set()
+    again = []
+    for job, record in admitted:
+        if job.cache_key is not None and job.plan.cost <= LONG_COST:
+            if job.cache_key in seen:
+                again.append((job, record))
+            seen.add(job.cache_key)
+    if not again:
+        return admitted, again
+    later = {id(job) for job, _ in again}
+    return [(job, record) for job, record in admitted if id(job) not in later], again
 
 
 def _origin_of(record: Message, partition: Partition, offset: int) -> Origin:

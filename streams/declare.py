@@ -1,5 +1,6 @@
 """Makes the topics on a broker, or says how they differ from what they should be."""
 
+import time
 from concurrent.futures import Future
 from typing import Any
 
@@ -34,6 +35,9 @@ def ensure(bootstrap: str, prefix: str = "", *, embedded: bool = False) -> list[
     for name, future in (admin.create_topics(missing) if missing else {}).items():
         if _created(future):
             created.append(name)
+    deadline = time.monotonic() + _TIMEOUT_S
+    while not set(created) <= set(admin.list_topics(timeout=_TIMEOUT_S).topics) and time.monotonic() < deadline:
+        time.sleep(0.05)  # the controller has them, and the brokers hear of it a moment later
     return created
 
 

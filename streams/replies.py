@@ -4,16 +4,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from agents import catalogue
 from agents.outcome import Outcome, Problem
 from streams import answer, artifacts, instants, journal, letters, telemetry
 from streams.admit import STEP_HEADER, Job, Origin, Partition
-from streams.codec import INLINE_LIMIT, Received, Refusal, encode_result
+from streams.cache import content, kept
+from streams.cache.kept import Kept
+from streams.codec import INLINE_LIMIT, Received, Refusal, encode_outputs, encode_result
 from streams.contracts import Provenance, Result
 from streams.emit import Emitter, Outgoing
 from streams.letters import Letter
@@ -62,6 +65,8 @@ class Written(msgspec.Struct, frozen=True, array_like=True):
     counts: list[tuple[tuple[str, str, str, str], int]]
     kernel: str
     run_s: float
+    kept: list[tuple[bytes, bytes]] = []
+    """What the cache may keep: keys and values."""
 
 
 class Draft:
@@ -84,6 +89,8 @@ class Draft:
         self._offsets: list[tuple[Partition, int]] = []
         self._counts: Counter[tuple[str, str, str, str]] = Counter()
         self._kernel = ""
+        self.kept: list[tuple[bytes, bytes]] = []
+        """What the cache may keep of it."""
 
     def compute(self, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
         """Answer jobs with their outcomes."""
@@ -93,13 +100,21 @@ class Draft:
             if outcome.keep:
                 self._keep(result, outcome.keep)
             try:
-                self._add(result, job.origin, job.request.options.get("arrays"))
+                if job.cache_key is None:
+                    self._add(result, job.origin, job.request.options.get("arrays"))
+                else:
+                    self._add_kept(result, job, job.cache_key, outcome)
             except Exception as error:  # an outcome that no encoder takes: a mistake of the task
                 _log.exception("result_not_encodable", id=result.id, agent=result.agent, task=result.task)
                 memory = isinstance(error, MemoryError)
                 internal = Problem("internal", f"{type(error).__name__} while encoding", hint="report it")
                 self._fail(result, out_of_memory() if memory else internal)
                 self._add(result, job.origin)
+
+    def repeat(self, job: Job, found: Kept) -> None:
+        """Answer a job with what is kept for its content."""
+        made = replace(self._provenance(job.origin, job), cached=True, kernel=found.kernel, compiled=found.compiled)
+        self._add(answer.repeated(job, found, made, self._at), job.origin)
 
     def forward(self, job: Job, value: bytes) -> None:
         """Put a workflow in the journal: whoever owns its partition there runs it and answers."""
@@ -128,7 +143,7 @@ class Draft:
     def written(self) -> Written:
         """Return what was collected."""
         counts = list(self._counts.items())
-        return Written(self._messages, self._artifacts, self._offsets, counts, self._kernel, self._run_s)
+        return Written(self._messages, self._artifacts, self._offsets, counts, self._kernel, self._run_s, self.kept)
 
     def _provenance(self, origin: Origin, job: Job | None = None, outcome: Outcome | None = None) -> Provenance:
         return Provenance(
@@ -138,6 +153,22 @@ class Draft:
             kernel=None if outcome is None else outcome.kernel, compiled=None if outcome is None else outcome.compiled,
             inputs_hash=None if job is None else job.inputs_hash, seed=None if job is None else job.seed,
         )  # fmt: skip
+
+    def _add_kept(self, result: Result, job: Job, key: bytes, outcome: Outcome) -> None:
+        """Answer, and keep what would come out again."""
+        problem, outputs = result.error, result.outputs
+        encoded: msgspec.Raw | None = None
+        if outputs is not None:
+            arrays = job.request.options.get("arrays")
+            encoded = encode_outputs(outputs, job.origin.content_type, arrays, self._head.inline_limit)
+            result.outputs = cast("dict[str, Any]", encoded)
+        self._add(result, job.origin)
+        if content.may_be_kept(outcome) and result.error is problem:
+            value = Kept(
+                None if encoded is None else bytes(encoded), problem, outcome.warnings, outcome.diagnostics,
+                outcome.kernel, outcome.compiled,
+            )  # fmt: skip
+            self.kept.append((key, kept.to_bytes(key, value)))
 
     def _add(self, result: Result, origin: Origin, arrays: str | None = None) -> None:
         value = encode_result(result, origin.content_type, arrays, self._head.inline_limit)
@@ -198,6 +229,12 @@ class Replies(Draft):
         queued = [max(self._begun_ms - job.origin.queued_at_ms, 0) / 1000 for job in jobs]
         telemetry.QUEUE_SECONDS.observe(self._lane, queued)
         super().compute(jobs, outcomes)
+
+    def repeat(self, job: Job, found: Kept) -> None:
+        """Answer a job with what is kept for its content, and count it."""
+        telemetry.QUEUE_SECONDS.observe(self._lane, [max(self._begun_ms - job.origin.queued_at_ms, 0) / 1000])
+        telemetry.REQUESTS.labels(job.task.agent, job.task.name).inc()
+        super().repeat(job, found)
 
     def send(self) -> None:
         """Send what was collected."""

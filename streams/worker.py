@@ -24,6 +24,7 @@ from agents import catalogue
 from streams import artifacts, declare, faults, logs, process, status, supervisor
 from streams.answered import Answered, KafkaResults
 from streams.artifacts import Shelf
+from streams.cache.results import CacheSettings, open_cache
 from streams.cancels import Cancels
 from streams.compute import Compute
 from streams.conductor import Conductor
@@ -66,6 +67,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_file: str | None = None
     log_format: str = "auto"
     directory: str = "var"
+    cache: CacheSettings | None = None
     plugins: tuple[str, ...] = ()
     """Modules that add tasks to the catalogue, for whoever starts a worker from Python; no setting names them."""
     stuck_after_s: float = 60.0
@@ -105,19 +107,8 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     settings: WorkerSettings, note: Note | None = None, suspects: Collection[Place] = ()
 ) -> tuple[faust.App, Vitals]:
     """Wire the Faust app: intakes as services, the agents `compute`, `heavy` and `control`; and watch its vitals."""
-    Path(settings.directory).mkdir(parents=True, exist_ok=True)
     name = f"{socket.gethostname()}/{os.getpid()}"
-    app = faust.App(
-        # unique: the control topic is a broadcast that every worker reads whole, and Faust keeps no state for us
-        f"{settings.prefix}sci-agents-worker-{uuid.uuid4().hex[:12]}",
-        broker=f"kafka://{settings.kafka}",
-        loop=_loop(),
-        web_enabled=False,
-        datadir=str(Path(settings.directory) / "faust"),
-        topic_allow_declare=not settings.embedded,
-        topic_disable_leader=True,
-        consumer_auto_offset_reset="latest",
-    )
+    app = _app(settings)
     cancels = Cancels()
     emitter = Emitter(settings.kafka)
     batches = app.channel(maxsize=1)
@@ -138,8 +129,9 @@ def make_app(  # noqa: PLR0915 - a list of what there is
         topics=topics, inline_limit=settings.inline_limit,
     )  # fmt: skip
     shelf = Shelf(settings.kafka, topics[artifacts.TOPIC])
+    cache = None if settings.cache is None else open_cache(settings.cache, settings.inline_limit)
     compute = Compute(
-        desk, cancels, timeout_s=settings.timeout_s, defaults=settings.defaults, shelf=shelf, note=note,
+        desk, cancels, timeout_s=settings.timeout_s, defaults=settings.defaults, shelf=shelf, cache=cache, note=note,
         suspects=suspects,
     )  # fmt: skip
     heavy_batches = app.channel(maxsize=1)
@@ -154,8 +146,9 @@ def make_app(  # noqa: PLR0915 - a list of what there is
         Setup(
             version=desk.version, worker=name, topics=topics, inline_limit=settings.inline_limit,
             timeout_s=settings.timeout_s, defaults=settings.defaults, plugins=settings.plugins,
+            keying=None if cache is None else cache.key,
         ),
-        max_workers=settings.max_workers, owns=heavy_intake.owns, shelf=shelf,
+        max_workers=settings.max_workers, owns=heavy_intake.owns, shelf=shelf, cache=cache,
     )  # fmt: skip
     conductor = Conductor(
         desk, cancels, settings.kafka, f"{group_id}-workflows", membership=membership, embedded=settings.embedded,
@@ -208,6 +201,21 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     app.task(vitals.measure)
     app.on_before_shutdown.connect(stop, weak=False)
     return app, vitals
+
+
+def _app(settings: WorkerSettings) -> faust.App:
+    Path(settings.directory).mkdir(parents=True, exist_ok=True)
+    return faust.App(
+        # unique: the control topic is a broadcast that every worker reads whole, and Faust keeps no state for us
+        f"{settings.prefix}sci-agents-worker-{uuid.uuid4().hex[:12]}",
+        broker=f"kafka://{settings.kafka}",
+        loop=_loop(),
+        web_enabled=False,
+        datadir=str(Path(settings.directory) / "faust"),
+        topic_allow_declare=not settings.embedded,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="latest",
+    )
 
 
 def _loop() -> asyncio.AbstractEventLoop:

@@ -61,16 +61,23 @@ def worker(
 
     from sciagents import defaults  # noqa: PLC0415
     from streams import worker as process  # noqa: PLC0415
+    from streams.cache.results import CacheSettings  # noqa: PLC0415
 
     settings: Settings = context.obj
     if settings.orchestration.parallel_mode == "serial":
         max_workers = 1
+    kept = settings.performance
+    cache = CacheSettings(
+        redis_url=settings.redis_url or None, size=kept.cache_size, memory_bytes=kept.cache_bytes, ttl_s=kept.cache_ttl,
+        value_bytes=kept.cache_value_bytes,
+    )  # fmt: skip
     process.supervise(
         process.WorkerSettings(
             kafka=kafka, embedded=embedded, prefix=prefix, group_id=group,
             group_protocol=group_protocol, instance_id=instance_id or None, max_workers=max_workers, timeout_s=timeout,
             defaults=defaults.resolve(settings.agents), metrics_listen=metrics_listen, log_level=log_level,
             log_file=log_file, log_format=log_format, directory=directory, stuck_after_s=stuck_after,
+            cache=cache if kept.cache_enabled else None,
         ),
         lambda found: msgspec.structs.replace(found, embedded=_is_embedded(found.kafka, found.embedded)),
     )  # fmt: skip

@@ -13,12 +13,12 @@ from sciagents.settings import Settings
 def show(found: Settings, environ: Mapping[str, str], *, as_json: bool) -> None:
     """Print what is in force, and where each value comes from."""
     if as_json:
-        print_json(found)
+        print_json(settings.safe(found))
         return
     path = settings.path_of(environ)
     document = documents.load(path) if path is not None else Document("", {})
     places = [place for place, _ in settings.places()]
-    rows = [(place, settings.value_at(found, place)) for place in places]
+    rows = [(place, settings.shown(place, settings.value_at(found, place))) for place in places]
     rows += [(("agents", agent, name), value) for agent, own in found.agents.items() for name, value in own.items()]
     print_table(
         ("key", "value", "variable", "from"),
@@ -35,6 +35,7 @@ def check(environ: Mapping[str, str]) -> bool:
     places = [place for place, _ in settings.places()]
     known = {"CONFIG", *("_".join(map(str, place)).upper() for place in places)}
     known |= {settings.variable(place).removeprefix(settings.PREFIX) for place in places}
+    known |= {f"{settings.variable(place).removeprefix(settings.PREFIX)}_FILE" for place in settings.SECRETS}
     good = True
     for name in sorted(name for name in environ if name.startswith(settings.PREFIX)):
         own = name.removeprefix(settings.PREFIX)

@@ -18,6 +18,18 @@ KEPT_FAILURES = frozenset({"singular", "infeasible", "unbounded", "not_converged
 _canonical = msgspec.msgpack.Encoder(order="deterministic")
 
 
+class Keying(msgspec.Struct, frozen=True):
+    """What gives a job its key: `forms` are those of answers in JSON and in msgpack."""
+
+    forms: tuple[bytes, bytes]
+    floor: float
+
+    def __call__(self, job: Job) -> bytes | None:
+        """Give a job the key of its answer, and return it; None for what is not looked up."""
+        job.cache_key = key(job, self.forms[job.origin.content_type == MSGPACK], self.floor)
+        return job.cache_key
+
+
 def key(job: Job, form: bytes, floor: float) -> bytes | None:
     """Return the key of a job's answer (32 bytes); None when it is not looked up.
 

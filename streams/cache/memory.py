@@ -13,6 +13,7 @@ class Memory:
 
     tier = "memory"
     floor = 1e5
+    """About 25 µs of computing, against some 5 for the key and the look."""
 
     def __init__(self, entries: int, max_bytes: int, ttl_s: float) -> None:
         self._entries = entries

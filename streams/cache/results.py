@@ -5,13 +5,24 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from streams import telemetry
-from streams.admit import Job
 from streams.cache import content
 from streams.cache.flights import Flights
-from streams.codec import MSGPACK
+from streams.cache.memory import Memory
 
 _POLL_S = 0.05
+
+
+class CacheSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How answers are kept: in the Redis at `redis_url`, or in memory."""
+
+    redis_url: str | None = None
+    size: int = 10_000
+    memory_bytes: int = 64 * 1024 * 1024
+    ttl_s: float = 86_400.0
+    value_bytes: int = 1024 * 1024
 
 
 class Store(Protocol):
@@ -45,13 +56,11 @@ class ResultCache:
     def __init__(self, store: Store, program: bytes, *, value_limit: int, inline_limit: int) -> None:
         self._store = store
         self._limit = value_limit
-        self._forms = {packed: content.form(program, packed, inline_limit) for packed in (False, True)}
+        forms = content.form(program, False, inline_limit), content.form(program, True, inline_limit)
+        self.key = content.Keying(forms, store.floor)
+        """Gives a job the key of its answer."""
         self._flights = Flights()
         self._closing = threading.Event()
-
-    def key(self, job: Job) -> bytes | None:
-        """Return the key of a job's answer; None for what is not looked up."""
-        return content.key(job, self._forms[job.origin.content_type == MSGPACK], self._store.floor)
 
     def lookup(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return the values that are kept; no keys cost nothing."""
@@ -73,15 +82,15 @@ class ResultCache:
             self._store.release(key, now)
         self._flights.land(key)
 
-    def join(self, key: bytes, within_s: float, go_on: Callable[[], bool]) -> bytes | None:
-        """Return the value, waiting for whoever computes it now; None when it is to be computed here, until `leave`.
+    def join(self, key: bytes, within_s: float, go_on: Callable[[], bool]) -> tuple[bytes | None, bool]:
+        """Return the value, waiting for whoever computes it now, and whether this one leads: computes, then `leave`s.
 
         Waits `within_s` seconds at most, and while `go_on` says so; after that it is computed beside the other.
         """
         until = time.monotonic() + within_s
         while (flying := self._flights.board(key)) is not None:
             if not self._goes_on(until, go_on):
-                return None
+                return None, False
             flying.wait(_POLL_S)
         value = self._find(key)
         while value is None and self._goes_on(until, go_on):
@@ -92,7 +101,7 @@ class ResultCache:
             value = self._find(key)
         if value is not None:
             self.leave(key)
-        return value
+        return value, value is None
 
     def leave(self, key: bytes) -> None:
         """End the flight of a key, whatever came of it."""
@@ -109,3 +118,15 @@ class ResultCache:
 
     def _goes_on(self, until: float, go_on: Callable[[], bool]) -> bool:
         return time.monotonic() < until and not self._closing.is_set() and go_on()
+
+
+def open_cache(settings: CacheSettings, inline_limit: int) -> ResultCache:
+    """Make the cache of a worker."""
+    store: Store
+    if settings.redis_url:
+        from streams.cache.shared import Shared  # noqa: PLC0415 - its client is slow to import, and few need it
+
+        store = Shared(settings.redis_url, settings.ttl_s, settings.value_bytes)
+    else:
+        store = Memory(settings.size, settings.memory_bytes, settings.ttl_s)
+    return ResultCache(store, content.program(), value_limit=settings.value_bytes, inline_limit=inline_limit)

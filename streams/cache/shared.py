@@ -37,7 +37,8 @@ class Shared:
     """Keeps values of at most `value_limit` bytes, each for `ttl_s` seconds, in the Redis at `url`."""
 
     tier = "redis"
-    floor = 5e6
+    floor = 4e5
+    """About 100 µs of computing: what a look costs alone; in a batch it costs 15 to 20 µs."""
 
     def __init__(self, url: str, ttl_s: float, value_limit: int, breaker: Breaker | None = None) -> None:
         self._redis = redis.Redis.from_url(

@@ -17,8 +17,10 @@ from agents import catalogue
 from agents.outcome import Outcome, Problem
 from agents.workflow.document import Workflow
 from streams.admit import Job, admit
+from streams.cache import kept
+from streams.cache.kept import Kept
 from streams.cancels import Cancels
-from streams.codec import Refusal, receive
+from streams.codec import MSGPACK, Refusal, receive
 from streams.contracts import Progress
 from streams.groups import compute_group
 from streams.heavy import frames
@@ -78,6 +80,14 @@ class Line:
             raise Problem("cancelled", "cancelled while what it needs was looked for")
         return frames.decode_artifacts(frame[1:])
 
+    def look(self, key: bytes) -> bytes:
+        """Ask for what the cache has, waiting for whoever computes it now; empty when it is to be computed."""
+        self._pipe.send_bytes(frames.LOOK + key)
+        frame = self._pipe.recv_bytes()
+        if frame[:1] == frames.CANCEL:
+            raise Problem("cancelled", "cancelled while the cache was looked at")
+        return frame[1:]
+
     def answer(self, written: Written) -> None:
         """Hand back what is to be sent."""
         self._pipe.send_bytes(frames.WRITTEN + frames.encode(written))
@@ -124,18 +134,31 @@ def answer(work: Work, setup: Setup, line: Line) -> Written:
         forwarded = draft()
         forwarded.forward(admitted, work.value)
         return forwarded.written()
-    outcome = _compute(admitted, line)
+    outcome = _look(admitted, setup, line) or _compute(admitted, line)
     computed = draft()
+    if isinstance(outcome, Kept):
+        computed.repeat(admitted, outcome)
+        return computed.written()
     computed.compute([admitted], [outcome])
     return computed.written()
+
+
+def _look(job: Job, setup: Setup, line: Line) -> Kept | Outcome | None:
+    """Give what the cache has for a job; None when it is to be computed."""
+    if setup.keying is None or (key := setup.keying(job)) is None:
+        return None
+    try:
+        return kept.from_bytes(key, line.look(key), packed=job.origin.content_type == MSGPACK)
+    except Problem as problem:
+        return _failed(job, problem)
 
 
 def _compute(job: Job, line: Line) -> Outcome:
     vigil = Vigil(job.request.id, job.timeout_s, line, line.tell)
     try:
-        kept = line.need(job.needs) if job.needs else {}
+        found = line.need(job.needs) if job.needs else {}
         vigil(0.0, "begun")
-        (outcome,) = compute_group([job], vigil, kept)
+        (outcome,) = compute_group([job], vigil, found)
     except Problem as problem:
         return _failed(job, problem)
     except MemoryError:

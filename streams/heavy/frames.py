@@ -9,14 +9,16 @@ from typing import Any, NamedTuple
 import msgspec
 
 from streams.admit import Origin, Partition
+from streams.cache.content import Keying
 from streams.codec import INLINE_LIMIT
 from streams.emit import Outgoing
 from streams.replies import Written
 
-WORK, CANCEL, ARTIFACTS = b"w", b"c", b"a"
-"""From the worker: a request to compute; stop it; the artifacts it asked for."""
-READY, WRITTEN, PROGRESS, NEEDS = b"s", b"r", b"p", b"n"
-"""From the process: it waits for requests; what is to be sent for one; how far it is, as JSON; artifacts it needs."""
+WORK, CANCEL, ARTIFACTS, KEPT = b"w", b"c", b"a", b"k"
+"""From the worker: a request to compute; stop it; the artifacts it asked for; what the cache has for it, or nothing."""
+READY, WRITTEN, PROGRESS, NEEDS, LOOK = b"s", b"r", b"p", b"n", b"l"
+"""From the process: it waits for requests; what is to be sent for one; how far it is, as JSON; artifacts it needs; the
+key of its answer in the cache."""
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +32,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     defaults: Mapping[tuple[str, str], Mapping[str, Any]] = {}
     memory_bytes: int | None = None
     """How much a request may allocate above what the process has at its start."""
+    keying: Keying | None = None
+    """What gives a request its key in the cache; None where there is no cache."""
     plugins: tuple[str, ...] = ()
     """Modules whose tasks the catalogue has too."""
 
@@ -51,7 +55,7 @@ _work = msgspec.msgpack.Decoder(tuple[bytes, tuple[Partition, int, int, str, _He
 _written = msgspec.msgpack.Decoder(
     tuple[
         list[_Message], list[_Message], list[tuple[Partition, int]], list[tuple[tuple[str, str, str, str], int]],
-        str, float,
+        str, float, list[tuple[bytes, bytes]],
     ]
 )  # fmt: skip
 decode_names = msgspec.msgpack.Decoder(list[str]).decode
@@ -66,6 +70,6 @@ def decode_work(body: bytes) -> Work:
 
 def decode_written(body: bytes) -> Written:
     """Read what is to be sent, as the worker gets it."""
-    messages, artifacts, offsets, counts, kernel, run_s = _written.decode(body)
+    messages, artifacts, offsets, counts, kernel, run_s, kept = _written.decode(body)
     sent, first = [Outgoing(*message) for message in messages], [Outgoing(*message) for message in artifacts]
-    return Written(sent, first, offsets, counts, kernel, run_s)
+    return Written(sent, first, offsets, counts, kernel, run_s, kept)

@@ -16,6 +16,7 @@ from agents.outcome import Problem
 from streams import instants, telemetry
 from streams.admit import Partition
 from streams.artifacts import Shelf
+from streams.cache.results import ResultCache
 from streams.cancels import Cancels
 from streams.codec import Received, Refusal, receive
 from streams.emit import Outgoing
@@ -56,7 +57,7 @@ class Heavy:
 
     def __init__(
         self, desk: Desk, cancels: Cancels, setup: Setup, *, max_workers: int = 2, owns: Owns = lambda _: True,
-        shelf: Shelf | None = None,
+        shelf: Shelf | None = None, cache: ResultCache | None = None,
     ) -> None:  # fmt: skip
         self._desk = desk
         self._cancels = cancels
@@ -70,7 +71,7 @@ class Heavy:
         self._changed = threading.Condition()
         self._closed = False
         find: Find = (lambda _names, _watch: {}) if shelf is None else shelf.find
-        self._slots = [Slot(setup, find) for _ in range(max_workers)]
+        self._slots = [Slot(setup, find, cache) for _ in range(max_workers)]
         self._threads = [threading.Thread(target=self._sort, name="heavy-sort", daemon=True)] + [
             threading.Thread(target=self._work, args=(slot,), name=f"heavy-{number}", daemon=True)
             for number, slot in enumerate(self._slots)

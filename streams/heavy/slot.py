@@ -12,6 +12,7 @@ import structlog
 
 from agents.outcome import Problem
 from agents.task import Watch
+from streams.cache.results import ResultCache
 from streams.heavy import child, frames
 from streams.heavy.frames import Setup, Work
 from streams.replies import Written
@@ -57,11 +58,13 @@ def warm() -> None:
 
 
 class Slot:
-    """Runs one request at a time; used by one thread. `find` looks for artifacts."""
+    """Runs one request at a time; used by one thread. `find` looks for artifacts, the cache for its answer."""
 
-    def __init__(self, setup: Setup, find: Find) -> None:
+    def __init__(self, setup: Setup, find: Find, cache: ResultCache | None = None) -> None:
         self._setup = setup
         self._find = find
+        self._cache = cache
+        self._flight: bytes | None = None
         self._process: ForkServerProcess | None = None
         self._pipe: Connection | None = None
 
@@ -70,6 +73,18 @@ class Slot:
 
         `order` is asked, every few hundredths of a second, whether to go on; `tell` hears of progress, as JSON.
         """
+        try:
+            ending = self._run(work, timeout_s, order, tell)
+            if self._cache is not None and isinstance(ending, Written):
+                for key, value in ending.kept:
+                    self._cache.keep(key, value)
+        finally:
+            if self._cache is not None and self._flight is not None:
+                self._cache.leave(self._flight)
+            self._flight = None
+        return ending
+
+    def _run(self, work: Work, timeout_s: float, order: Callable[[], Order], tell: Callable[[bytes], None]) -> Ending:
         pipe = self._begin(frames.WORK + frames.encode(work))
         began = time.monotonic()
         kill_at = began + timeout_s + _GRACE_S
@@ -88,6 +103,8 @@ class Slot:
                 tell(body)
             elif kind == frames.NEEDS:
                 self._send(frames.ARTIFACTS + frames.encode(self._artifacts(body, kill_at, order)))
+            elif kind == frames.LOOK:
+                self._send(frames.KEPT + self._look(body, (kill_at - time.monotonic()) / 2, order))
             now = time.monotonic()
             if now >= kill_at:
                 self.kill()
@@ -152,6 +169,14 @@ class Slot:
         died = Died(None if process is None else process.exitcode)
         self.kill()
         return died
+
+    def _look(self, key: bytes, within_s: float, order: Callable[[], Order]) -> bytes:
+        """Look into the cache; half of the request's time is left for computing it, should another not be done."""
+        if self._cache is None:
+            return b""
+        value, leads = self._cache.join(key, within_s, lambda: order() == "go on")
+        self._flight = key if leads else None
+        return value or b""
 
     def _artifacts(self, body: bytes, until: float, order: Callable[[], Order]) -> Mapping[str, bytes]:
         """Find what a request needs; what is not found in time is not given, and the request is stopped."""

@@ -13,6 +13,7 @@ from streams.cache.results import ResultCache
 from streams.cache.shared import Shared
 
 KEY, OTHER = bytes(32), bytes([1]) * 32
+LEADS = (None, True)
 PATIENCE_S = 30.0
 
 
@@ -62,11 +63,11 @@ def test_values_have_an_end_and_no_value_is_read_that_is_too_large(stores, redis
 def test_a_flight_is_led_by_one_worker(stores):
     """Of two workers that want the same answer one computes, and the other takes what it keeps."""
     caches = [ResultCache(store, b"program", value_limit=1_000, inline_limit=10) for store in stores]
-    assert caches[0].join(KEY, PATIENCE_S, lambda: True) is None
+    assert caches[0].join(KEY, PATIENCE_S, lambda: True) == LEADS
     with ThreadPoolExecutor(1) as pool:
         second = pool.submit(caches[1].join, KEY, PATIENCE_S, lambda: True)
         caches[0].keep(KEY, b"value")
-        assert second.result(PATIENCE_S) == b"value"
+        assert second.result(PATIENCE_S) == (b"value", False)
 
 
 def test_a_flight_ends_with_the_worker_that_led_it(stores, redis_server):
@@ -88,9 +89,9 @@ def test_whoever_asks_after_a_flight_finds_its_value(stores):
     caches = [ResultCache(store, b"program", value_limit=1_000, inline_limit=10) for store in stores]
     for number in range(50):
         key = number.to_bytes(32, "big")
-        assert caches[0].join(key, PATIENCE_S, lambda: True) is None
+        assert caches[0].join(key, PATIENCE_S, lambda: True) == LEADS
         caches[0].keep(key, b"value")
-        assert caches[1].join(key, PATIENCE_S, lambda: True) == b"value"
+        assert caches[1].join(key, PATIENCE_S, lambda: True) == (b"value", False)
 
 
 def test_a_released_flight_can_be_led_again(stores):

@@ -9,6 +9,7 @@ from streams.cache.memory import Memory
 from streams.cache.results import ResultCache
 
 KEY, OTHER = bytes(32), bytes([1]) * 32
+LEADS = (None, True)
 PATIENCE_S = 20.0
 
 
@@ -43,7 +44,7 @@ def test_the_first_computes_and_the_others_take_its_answer(cache):
 
     def want(number: int) -> bytes:
         together.wait(PATIENCE_S)
-        value = cache.join(KEY, PATIENCE_S, _go_on)
+        value, _ = cache.join(KEY, PATIENCE_S, _go_on)
         if value is None:
             computed.append(number)
             value = b"by %d" % number
@@ -58,28 +59,28 @@ def test_the_first_computes_and_the_others_take_its_answer(cache):
 
 def test_the_next_computes_when_the_first_gives_up(cache):
     """A flight that ends without a value is taken over."""
-    assert cache.join(KEY, PATIENCE_S, _go_on) is None
+    assert cache.join(KEY, PATIENCE_S, _go_on) == LEADS
     with ThreadPoolExecutor(1) as pool:
         second = pool.submit(cache.join, KEY, PATIENCE_S, _go_on)
         cache.leave(KEY)
-        assert second.result(PATIENCE_S) is None
+        assert second.result(PATIENCE_S) == LEADS
     cache.keep(KEY, b"value")
     assert cache.lookup([KEY]) == {KEY: b"value"}
 
 
 def test_nobody_waits_longer_than_was_said(cache):
     """After the time that was given it is computed beside the other."""
-    assert cache.join(KEY, PATIENCE_S, _go_on) is None
-    assert cache.join(KEY, 0.0, _go_on) is None
+    assert cache.join(KEY, PATIENCE_S, _go_on) == LEADS
+    assert cache.join(KEY, 0.0, _go_on) == (None, False)
 
 
 def test_who_is_to_stop_waits_no_more(cache):
     """A cancelled request does not wait for another."""
-    assert cache.join(KEY, PATIENCE_S, _go_on) is None
-    assert cache.join(KEY, 1e9, lambda: False) is None
+    assert cache.join(KEY, PATIENCE_S, _go_on) == LEADS
+    assert cache.join(KEY, 1e9, lambda: False) == (None, False)
 
 
 def test_different_keys_do_not_wait_for_each_other(cache):
     """A flight concerns its key alone."""
-    assert cache.join(KEY, PATIENCE_S, _go_on) is None
-    assert cache.join(OTHER, PATIENCE_S, _go_on) is None
+    assert cache.join(KEY, PATIENCE_S, _go_on) == LEADS
+    assert cache.join(OTHER, PATIENCE_S, _go_on) == LEADS
