@@ -58,6 +58,7 @@ def reader(bootstrap: str, group_id: str, membership: Membership, *, embedded: b
         "enable.auto.offset.store": False,
         "fetch.message.max.bytes": 12 * 1024 * 1024,
         "queued.max.messages.kbytes": 64 * 1024,  # of all partitions together
+        "queued.min.messages": 20_000,  # of each: small ones take several times their own size here
         "reconnect.backoff.max.ms": 2_000,
         # the mock cluster answers a waiting fetch at its end, not when a record comes
         **({"fetch.wait.max.ms": 10} if embedded else {}),

@@ -58,10 +58,23 @@ class Answers:
 class Worker:
     """`sci-agents worker` as a process; with a `module` of the tests, the worker that this starts."""
 
-    def __init__(self, bootstrap: str, embedded: bool, prefix: str, folder: Path, module: str | None = None) -> None:
+    def __init__(
+        self, bootstrap: str, embedded: bool, prefix: str, folder: Path, module: str | None = None, *more: str
+    ) -> None:
         self.log = folder / "worker.log"
         flags = ["--embedded"] if embedded else []
-        ours = ["sciagents", "worker", "--kafka", bootstrap, "--topic-prefix", prefix, *flags, "--dir", str(folder)]
+        ours = [
+            "sciagents",
+            "worker",
+            "--kafka",
+            bootstrap,
+            "--topic-prefix",
+            prefix,
+            *flags,
+            "--dir",
+            str(folder),
+            *more,
+        ]
         theirs = [module, bootstrap, prefix, str(folder), *(["embedded"] if embedded else [])]
         places = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
         with self.log.open("ab") as log:
@@ -95,8 +108,8 @@ class Lane:
         self._workers: list[Worker] = []
         self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 20_000_000})
 
-    def start_worker(self, module: str | None = None) -> Worker:
-        worker = Worker(self.bootstrap, self.embedded, self.prefix, self._folder, module)
+    def start_worker(self, module: str | None = None, *more: str) -> Worker:
+        worker = Worker(self.bootstrap, self.embedded, self.prefix, self._folder, module, *more)
         self._workers.append(worker)
         return worker
 
@@ -142,4 +155,11 @@ def lane(broker, topic_prefix: str, tmp_path: Path) -> Iterator[Lane]:
 def kafka_lane(kafka: str, topic_prefix: str, tmp_path: Path) -> Iterator[Lane]:
     """A lane on Apache Kafka."""
     with open_lane(kafka, False, topic_prefix, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def restartable_lane(kafka_restartable, topic_prefix: str, tmp_path: Path) -> Iterator[Lane]:
+    """A lane on an Apache Kafka of the test's own."""
+    with open_lane(kafka_restartable.bootstrap, False, topic_prefix, tmp_path) as opened:
         yield opened
