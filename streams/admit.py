@@ -14,6 +14,7 @@ from streams import instants
 from streams.cancels import Cancels
 from streams.codec import JSON, Received, canonical_inputs, decode_inputs, receive
 from streams.emit import Headers
+from streams.watch import cancelled
 
 Partition = tuple[str, int]
 """A topic and the number of its partition."""
@@ -100,7 +101,7 @@ def admit(
         if request.expires_at is not None and instants.from_text(request.expires_at) <= now:
             raise Problem("expired", f"it was to be answered before {request.expires_at}", field="expires_at")
         if cancels and request.id in cancels:
-            raise Problem("cancelled", "cancelled before it started")
+            raise cancelled()
         task = catalogue.find(request.agent, request.task)
         if defaults and (options := defaults.get((task.agent, task.name))):
             request.options = {**options, **request.options}

@@ -10,6 +10,19 @@ from streams.contracts import Progress
 _PROGRESS_EVERY_S = 0.25
 
 
+def timed_out(timeout_s: float) -> Problem:
+    """What a request is answered with whose time is over: the same words each time, however far it had come."""
+    return Problem(
+        "timed_out", f"not finished after {timeout_s:g} s", field="timeout_s",
+        hint="allow more time, loosen the tolerances, or split the request",
+    )  # fmt: skip
+
+
+def cancelled() -> Problem:
+    """What a request is answered with that nobody wants any more: the same words, whether it had begun or not."""
+    return Problem("cancelled", "cancelled")
+
+
 class Demoted(Exception):  # noqa: N818 - a decision, not an accident
     """A group took longer than its slice of the fast thread: it goes on, from the start, among the long ones."""
 
@@ -54,12 +67,9 @@ class Vigil:
         now = self._clock()
         spent = now - self._started
         if spent > self._timeout_s:
-            raise Problem(
-                "timed_out", f"not finished after {self._timeout_s:g} s ({fraction:.0%} done)", field="timeout_s",
-                hint="allow more time, loosen the tolerances, or split the request",
-            )  # fmt: skip
+            raise timed_out(self._timeout_s)
         if self._id in self._cancels:
-            raise Problem("cancelled", f"cancelled after {spent:.1f} s")
+            raise cancelled()
         if now - self._told >= _PROGRESS_EVERY_S:
             self._told = now
             fraction = min(max(float(fraction), 0.0), 1.0)  # also one of NumPy's numbers: it is encoded

@@ -28,6 +28,7 @@ from streams.intake import RecordBatch
 from streams.letters import Letter
 from streams.replies import Desk, Replies, Written, deliver
 from streams.turns import Turns
+from streams.watch import cancelled
 
 _log = structlog.get_logger(__name__)
 
@@ -165,7 +166,7 @@ class Heavy:
 
     def _ended(self, task: Task, now: float) -> Problem | None:
         if task.request.id in self._cancels:
-            return Problem("cancelled", "cancelled before it started")
+            return cancelled()
         if task.expires_at <= now:
             text = f"it was to be answered before {task.request.expires_at}"
             return Problem("expired", text, field="expires_at")

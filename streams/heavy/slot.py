@@ -16,6 +16,8 @@ from streams.cache.results import ResultCache
 from streams.heavy import child, frames
 from streams.heavy.frames import Setup, Work
 from streams.replies import Written
+from streams.watch import cancelled as was_cancelled
+from streams.watch import timed_out
 
 _log = structlog.get_logger(__name__)
 
@@ -88,7 +90,7 @@ class Slot:
         pipe = self._begin(frames.WORK + frames.encode(work))
         began = time.monotonic()
         kill_at = began + timeout_s + _GRACE_S
-        problem: Problem | None = _timed_out(timeout_s)
+        problem: Problem | None = timed_out(timeout_s)
         cancelled = False
         while True:
             try:
@@ -114,7 +116,7 @@ class Slot:
                     self.kill()
                     return Stopped(None)
                 cancelled = True
-                problem = Problem("cancelled", f"cancelled after {now - began:.1f} s")
+                problem = was_cancelled()
                 kill_at = min(kill_at, now + _GRACE_S)
                 self._send(frames.CANCEL)
 
@@ -189,13 +191,6 @@ class Slot:
             return self._find(frames.decode_names(body), watch)
         except Problem:
             return {}
-
-
-def _timed_out(timeout_s: float) -> Problem:
-    return Problem(
-        "timed_out", f"not finished after {timeout_s:g} s: killed", field="timeout_s",
-        hint="allow more time, loosen the tolerances, or split the request",
-    )  # fmt: skip
 
 
 def _nothing() -> None:
