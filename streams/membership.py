@@ -6,8 +6,9 @@ protocol with heartbeats of half a second is quicker. A static member that was k
 protocol, and after its session's time in the other. Measured in docs/decisions/012.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
@@ -98,16 +99,24 @@ def _ask(bootstrap: str, group_id: str) -> tuple[str, int | None]:
     admin = AdminClient({"bootstrap.servers": bootstrap})
     brokers = admin.list_topics(timeout=_ASK_S).brokers
     try:
-        broker = ConfigResource(ResourceType.BROKER, str(next(iter(brokers))))
-        group = ConfigResource(ResourceType.GROUP, group_id)
-        of_broker = admin.describe_configs([broker])[broker].result(_ASK_S)
-        of_group = admin.describe_configs([group])[group].result(_ASK_S)
+        of_broker = _first_answer(admin, [ConfigResource(ResourceType.BROKER, str(number)) for number in brokers])
+        of_group = _first_answer(admin, [ConfigResource(ResourceType.GROUP, group_id)])
     except KafkaException as error:  # before Kafka 4 groups have no configuration
         _log.debug("group_protocol_unknown", error=str(error))
         return "", None
     protocols = of_broker.get("group.coordinator.rebalance.protocols")
     heartbeat = of_group.get("consumer.heartbeat.interval.ms")
     return (protocols.value if protocols else ""), (int(heartbeat.value) if heartbeat else None)
+
+
+def _first_answer(admin: AdminClient, resources: Sequence[ConfigResource]) -> dict[str, Any]:
+    """Describe one of several that are alike: a broker alone knows its own, and it may be the one that is away."""
+    for resource in resources:
+        try:
+            return cast("dict[str, Any]", admin.describe_configs([resource])[resource].result(_ASK_S / len(resources)))
+        except TimeoutError:
+            continue
+    raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
 
 
 class MembershipError(Exception):

@@ -68,7 +68,7 @@ class Heavy:
         self._batches: SimpleQueue[RecordBatch | None] = SimpleQueue()
         self._waiting: Turns[Task] = Turns()
         self._running: set[Task] = set()
-        self._sources: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        self._sources: OrderedDict[tuple[str, str, str], tuple[Partition, int]] = OrderedDict()
         self._changed = threading.Condition()
         self._closed = False
         find: Find = (lambda _names, _watch: {}) if shelf is None else shelf.find
@@ -147,10 +147,12 @@ class Heavy:
         expires_at = float("inf") if request.expires_at is None else instants.from_text(request.expires_at)
         timeout_s = self._setup.timeout_s if request.timeout_s is None else request.timeout_s
         with self._changed:
-            if record.source in self._sources:  # forwarded twice: its worker ended before it committed
-                self._desk.done([(record.origin.partition, record.origin.offset)])
+            place = (record.origin.partition, record.origin.offset)
+            # one read again, after its partition was lost and came back, is not done: it was given up meanwhile
+            if self._sources.get(record.source, place) != place:  # forwarded twice: its worker ended, uncommitted
+                self._desk.done([place])
                 return
-            self._sources[record.source] = None
+            self._sources[record.source] = place
             if len(self._sources) > _SOURCES:
                 self._sources.popitem(last=False)
             self._waiting.put(Task(record, request, timeout_s, expires_at), request.priority)

@@ -264,6 +264,21 @@ def test_a_request_is_given_the_artifacts_that_it_needs(lane):
     assert one.result("b")["outputs"] == {"given": ["there"]}
 
 
+def test_what_was_given_up_with_its_partition_is_computed_when_that_comes_back(lane):
+    """Lost without a word (a session that was over), and read again from what was committed."""
+    one = lane()
+    one.owned = False
+    one.take(request("a"), request("b"), request("c"))
+    with one.heavy._changed:
+        assert one.heavy._changed.wait_for(lambda: len(one.heavy._sources) == 3, PATIENCE_S)
+        assert one.heavy._changed.wait_for(lambda: not one.heavy._waiting and not one.heavy._running, PATIENCE_S)
+    assert one.done == []
+    one.owned, one.taken = True, 0
+    one.take(request("a"), request("b"), request("c"))
+    assert {one.result(name)["status"] for name in "abc"} == {"succeeded"}
+    assert one.done == [(PARTITION, offset) for offset in range(3)]
+
+
 def test_what_was_forwarded_twice_is_computed_once(lane):
     """Its worker ended between the forward and the commit; both records are done."""
     one = lane()
