@@ -29,7 +29,8 @@ class Alone:
     """A plan that shares no call with others.
 
     `kernel` says what computes; `cost` is the estimate in floating-point operations; `needs` are the ids of what was
-    kept by earlier requests. With `finite` an output that is not finite is a failure.
+    kept by earlier requests. With `finite` an output that is not finite is a failure. `memory` is how many bytes it
+    holds at once, where that does not follow from the request's size.
     """
 
     kernel: str
@@ -38,6 +39,7 @@ class Alone:
     needs: tuple[str, ...] = ()
     compiled: bool = True
     finite: bool = True
+    memory: int = 0
 
     @property
     def group(self) -> "Alone":

@@ -41,6 +41,7 @@ class Orchestration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     max_workers: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 2
     timeout: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 3600.0
+    queue_timeout: Annotated[float, msgspec.Meta(gt=0)] | None = None
     parallel_mode: Literal["processes", "serial", "threads"] = "processes"
     stuck_after: Annotated[float, msgspec.Meta(ge=5, le=86_400)] = 60.0
 
@@ -61,6 +62,27 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     enabled: bool = True
     retention_days: Annotated[float, msgspec.Meta(ge=0)] = 30.0
     body_bytes: Annotated[int, msgspec.Meta(ge=0, le=10 * 1024 * 1024)] = 1024 * 1024
+
+
+class FastLane(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How small requests are computed together."""
+
+    max_delay_ms: Annotated[float, msgspec.Meta(ge=0, le=1000)] = 2.0
+    max_batch: Annotated[int, msgspec.Meta(ge=1, le=2000)] = 256
+
+
+class Lanes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ways through a worker."""
+
+    fast: FastLane = FastLane()
+
+
+class Budgets(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one request may take, as estimated; `bytes` bounds also what it really allocates in the heavy lane."""
+
+    flops: Annotated[float, msgspec.Meta(gt=0)] = 1e15
+    bytes: Annotated[int, msgspec.Meta(ge=64 * 1024**2)] = 4 * 1024**3
+    seconds: Annotated[float, msgspec.Meta(gt=0)] = 36_000.0
 
 
 class Logging(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,6 +109,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     orchestration: Orchestration = Orchestration()
     performance: Performance = Performance()
     history: History = History()
+    lanes: Lanes = Lanes()
+    budgets: Budgets = Budgets()
     logging: Logging = Logging()
     agents: dict[str, dict[str, Default]] = {}
 

@@ -10,10 +10,12 @@ from agents import catalogue
 from agents.alone import Alone
 from agents.outcome import Problem
 from agents.task import Task
+from agents.workflow.document import Workflow
 from streams import instants
 from streams.cancels import Cancels
 from streams.codec import JSON, Received, canonical_inputs, decode_inputs, receive
 from streams.emit import Headers
+from streams.limits import USUAL, Limits
 from streams.watch import cancelled
 
 Partition = tuple[str, int]
@@ -94,12 +96,15 @@ def admit(
     cancels: Cancels,
     default_timeout_s: float,
     defaults: Defaults = _NO_DEFAULTS,
+    limits: Limits = USUAL,
 ) -> Job | tuple[Received, Problem]:
     """Decode one record and prepare its plan; raises `Refusal` when it is not a request."""
     request = receive(value, origin.content_type)
     try:
         if request.expires_at is not None and instants.from_text(request.expires_at) <= now:
             raise Problem("expired", f"it was to be answered before {request.expires_at}", field="expires_at")
+        if limits.queue_s is not None and (late := limits.waited_too_long(origin.queued_at_ms, now)) is not None:
+            raise late
         if cancels and request.id in cancels:
             raise cancelled()
         task = catalogue.find(request.agent, request.task)
@@ -112,6 +117,8 @@ def admit(
             seed = seed_of(request.id, request.seed)
             inputs = decode_inputs(request, value or b"", origin.content_type)
             plan = task.plan(inputs, request.options, seed)
+            if not isinstance(plan, Workflow):
+                limits.check(plan, len(value or b""))
     except Problem as problem:
         return request, problem
     digest = hashlib.sha256(canonical_inputs(request.agent, request.task, inputs, request.options, request.seed))

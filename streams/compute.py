@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Collection, Sequence
 from queue import SimpleQueue
-from typing import Any, cast
+from typing import cast
 
 import structlog
 from confluent_kafka import Message
 
 from agents.outcome import Outcome, Problem
 from agents.workflow.document import Workflow
-from streams import letters, telemetry
+from streams import letters, limits, telemetry
 from streams.admit import PLAIN, Defaults, Job, Origin, Partition, admit, carried
 from streams.artifacts import Shelf
 from streams.cache import kept
@@ -28,9 +28,11 @@ from streams.groups import compute_group
 from streams.heavy import forward
 from streams.heavy.forward import Reason
 from streams.intake import BATCH_LIMIT, RecordBatch
+from streams.limits import Limits
 from streams.note import Note, Place
+from streams.pending import MAX_BATCH, Admitted, Pending
 from streams.replies import Desk, Replies
-from streams.watch import Demoted, Slice
+from streams.watch import Demoted, Slice, cancelled
 
 _log = structlog.get_logger(__name__)
 
@@ -38,7 +40,8 @@ SLICE_S = 0.05
 LONG_COST = 2e8
 """Estimated operations above which a plan goes to the heavy lane at once: about 50 ms of dense algebra."""
 
-Admitted = tuple[Job, Message]
+_TURN_S = 0.02
+"""How long admitted requests are computed before what has come meanwhile is admitted too, and may overtake."""
 
 
 class Compute:
@@ -47,7 +50,7 @@ class Compute:
     def __init__(
         self, desk: Desk, cancels: Cancels, *, timeout_s: float = 3600.0, defaults: Defaults | None = None,
         shelf: Shelf | None = None, cache: ResultCache | None = None, note: Note | None = None,
-        suspects: Collection[Place] = (),
+        suspects: Collection[Place] = (), limits: Limits = limits.USUAL, max_batch: int = MAX_BATCH,
     ) -> None:  # fmt: skip
         self._desk = desk
         self._cache = cache
@@ -57,6 +60,9 @@ class Compute:
         self._timeout_s = timeout_s
         self._note = note
         self._suspects = frozenset(suspects)
+        self._limits = limits
+        self._pending = Pending(max_batch, LONG_COST)
+        self._again: list[Admitted] = []
         self._waiting: SimpleQueue[RecordBatch | None] = SimpleQueue()
         # one thread: decoding and encoding hold the interpreter's lock, so a second one would only take turns
         self._fast = threading.Thread(target=self._run, name="compute", daemon=True)
@@ -73,23 +79,34 @@ class Compute:
             self._cache.close()
 
     def _run(self) -> None:
-        while (batch := self._waiting.get()) is not None:
-            records = list(batch.records)
-            # a small batch costs more to pass from thread to thread than to compute: under load, larger ones form here
-            while len(records) < BATCH_LIMIT and not self._waiting.empty():
-                more = self._waiting.get()
-                if more is None:
-                    self._waiting.put(None)
-                    break
-                records += more.records
+        while (records := self._next()) is not None:
             try:
-                self._process(records)
+                if records:
+                    self._take(records)
+                self._compute()
             except Exception as error:
                 # every foreseen failure is an answer; after this one the process ends, and its offsets are read again
                 _log.exception("batch_failed", records=len(records))
                 self._desk.give_up(error)
 
-    def _process(self, records: Sequence[Record]) -> None:
+    def _next(self) -> list[Record] | None:
+        """Take the records that wait; none while others are admitted and nothing waits, None at the end."""
+        if (self._pending or self._again) and self._waiting.empty():
+            return []
+        batch = self._waiting.get()
+        if batch is None:
+            return None
+        records = list(batch.records)
+        # a small batch costs more to pass from thread to thread than to compute: under load, larger ones form here
+        while len(records) < BATCH_LIMIT and not self._waiting.empty():
+            more = self._waiting.get()
+            if more is None:
+                self._waiting.put(None)
+                break
+            records += more.records
+        return records
+
+    def _take(self, records: Sequence[Record]) -> None:
         # what went to another worker meanwhile is that one's to answer
         owned = {partition for partition in {partition for _, partition, _ in records} if self._desk.owns(partition)}
         records = [record for record in records if record[1] in owned]
@@ -106,15 +123,13 @@ class Compute:
                 continue
             job = self._admit(record, _origin_of(record, partition, offset), now, replies)
             if job is not None:
-                admitted.append((job, record))
+                admitted.append(Admitted(job, record))
         if self._cache is None:
             self._route(admitted, replies)
             return
         first, again = distinct(self._unanswered(admitted, self._cache, replies))
         self._route(first, replies)
-        if again:  # what they want has been computed meanwhile
-            replies = Replies(self._desk, len(records))
-            self._route(self._unanswered(again, self._cache, replies), replies)
+        self._again += again
 
     def _unanswered(self, admitted: Sequence[Admitted], cache: ResultCache, replies: Replies) -> Sequence[Admitted]:
         """Answer what the cache has; returns the rest."""
@@ -128,11 +143,11 @@ class Compute:
                 if found is not None:
                     replies.repeat(job, found)
                     continue
-            left.append((job, record))
+            left.append(Admitted(job, record))
         return left
 
     def _route(self, admitted: Sequence[Admitted], replies: Replies) -> None:
-        groups: dict[Any, list[Admitted]] = {}
+        small: list[Admitted] = []
         for job, record in admitted:
             if isinstance(job.plan, Workflow):
                 replies.forward(job, record.value() or b"")
@@ -141,16 +156,33 @@ class Compute:
             elif job.plan.cost > LONG_COST:
                 self._delegate(record, job.origin, "cost", replies)
             else:
-                groups.setdefault(job.group, []).append((job, record))
+                small.append(Admitted(job, record))
         replies.send()
-        for group in sorted(groups.values(), key=lambda group: group[0][0].plan.cost * len(group)):
+        self._pending.put(small)
+
+    def _compute(self) -> None:
+        """Compute what is admitted, until something else waits for that."""
+        until = time.monotonic() + _TURN_S
+        while group := self._pending.take():
             self._run_group(group)
+            if not self._waiting.empty() and time.monotonic() > until:
+                break
+            if not self._pending:
+                self._repeat()
+        self._repeat()
         if self._note is not None:
             self._note.clear()
 
+    def _repeat(self) -> None:
+        """Answer what wanted the same as another of its batch: that has been computed meanwhile, or nearly always."""
+        if self._again and self._cache is not None:
+            again, self._again = self._again, []
+            replies = Replies(self._desk, len(again))
+            self._route(self._unanswered(again, self._cache, replies), replies)
+
     def _admit(self, record: Message, origin: Origin, now: float, replies: Replies) -> Job | None:
         try:
-            admitted = admit(record.value(), origin, now, self._cancels, self._timeout_s, self._defaults)
+            admitted = admit(record.value(), origin, now, self._cancels, self._timeout_s, self._defaults, self._limits)
         except Refusal as refusal:
             self._refuse(refusal, origin, record, replies)
         except Exception as error:
@@ -177,7 +209,20 @@ class Compute:
         topic, key = self._desk.topics[forward.TOPIC], id_of(record.value(), origin.content_type) or ""
         replies.delegate(forward.forward(topic, record, origin, key, reason, attempt), origin)
 
+    def _still_wanted(self, group: list[Admitted]) -> list[Admitted]:
+        """Answer those that were cancelled since they were admitted; returns the others."""
+        stopped = [one.job for one in group if one.job.request.id in self._cancels]
+        if not stopped:
+            return group
+        replies = Replies(self._desk, len(stopped))
+        for job in stopped:
+            replies.reject(job.request, cancelled(), job.origin)
+        replies.send()
+        return [one for one in group if one.job.request.id not in self._cancels]
+
     def _run_group(self, group: list[Admitted]) -> None:
+        if self._cancels and not (group := self._still_wanted(group)):
+            return
         jobs = [job for job, _ in group]
         if self._note is not None:
             self._note.write([(job.origin.partition[1], job.origin.offset) for job in jobs])
@@ -210,16 +255,16 @@ class Compute:
 def distinct(admitted: Sequence[Admitted]) -> tuple[Sequence[Admitted], Sequence[Admitted]]:
     """Set apart the small requests that want what an earlier one among them wants."""
     seen: set[bytes] = set()
-    again = []
-    for job, record in admitted:
-        if job.cache_key is not None and job.plan.cost <= LONG_COST:
-            if job.cache_key in seen:
-                again.append((job, record))
-            seen.add(job.cache_key)
+    again: list[Admitted] = []
+    for one in admitted:
+        if one.job.cache_key is not None and one.job.plan.cost <= LONG_COST:
+            if one.job.cache_key in seen:
+                again.append(one)
+            seen.add(one.job.cache_key)
     if not again:
         return admitted, again
     later = {id(job) for job, _ in again}
-    return [(job, record) for job, record in admitted if id(job) not in later], again
+    return [one for one in admitted if id(one.job) not in later], again
 
 
 def _origin_of(record: Message, partition: Partition, offset: int) -> Origin:

@@ -30,7 +30,8 @@ _log = structlog.get_logger(__name__)
 
 BATCH_LIMIT = 2_000
 """Most records in one batch: about 20 ms of small requests, so that a batch is never long work by itself."""
-_GATHER_S = 0.005
+MAX_DELAY_MS = 2.0
+"""How long a batch takes what comes, in a stream of records; one alone waits for nothing."""
 _COMMIT_EVERY_S = 0.2
 _PAUSE_AFTER_S = 1.0
 _ASK_S = 5.0
@@ -67,6 +68,7 @@ class Intake(Service):
         in_flight_limit: int = 20_000,
         bytes_limit: int = 256 * 1024 * 1024,
         batch_limit: int = BATCH_LIMIT,
+        max_delay_ms: float = MAX_DELAY_MS,
         budget_s: float = 5.0,
         release: Callable[[Collection[Partition] | None], int] | None = None,
         answered: Answered | None = None,
@@ -79,6 +81,7 @@ class Intake(Service):
         self._group_id = group_id
         self._budget_s = budget_s
         self._batch_limit = batch_limit
+        self._gather_s = max_delay_ms / 1000
         self._release = release
         self._answered = answered
         self._on_loss = on_loss
@@ -165,7 +168,7 @@ class Intake(Service):
                     first = consumer.poll(0.001 if self._pending else 0.05)
                 if first is not None:
                     # one alone goes at once; in a stream of them, each batch takes what a few milliseconds bring
-                    self._stopping.wait(max(0.0, self._handed_at + _GATHER_S - time.monotonic()))
+                    self._stopping.wait(max(0.0, self._handed_at + self._gather_s - time.monotonic()))
                     # consume(n, timeout) would wait its whole timeout for n: only what is here already
                     self._receive([first, *consumer.consume(self._batch_limit - 1, 0)])
                 self._hand_out()

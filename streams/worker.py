@@ -32,9 +32,11 @@ from streams.emit import Emitter
 from streams.heavy import forward
 from streams.heavy.frames import Setup
 from streams.heavy.lane import Heavy
-from streams.intake import Intake
+from streams.intake import MAX_DELAY_MS, Intake
+from streams.limits import USUAL, Limits
 from streams.membership import Membership, Protocol, choose
 from streams.note import Note, Place
+from streams.pending import MAX_BATCH
 from streams.recall import Recall, obey
 from streams.replies import Desk
 from streams.topics import names
@@ -71,6 +73,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     plugins: tuple[str, ...] = ()
     """Modules that add tasks to the catalogue, for whoever starts a worker from Python; no setting names them."""
     stuck_after_s: float = 60.0
+    limits: Limits = USUAL
+    max_delay_ms: float = MAX_DELAY_MS
+    max_batch: int = MAX_BATCH
 
 
 def supervise(
@@ -121,7 +126,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     results = KafkaResults(settings.kafka, topics["compute.results"], embedded=settings.embedded)
     intake = Intake(
         batches, settings.kafka, [topics["compute.requests"]], group_id, membership=membership,
-        answered=Answered(results), on_loss=on_loss, embedded=settings.embedded,
+        answered=Answered(results), on_loss=on_loss, max_delay_ms=settings.max_delay_ms, embedded=settings.embedded,
     )  # fmt: skip
     desk = Desk(
         version=version("sci-agents"), worker=name, emitter=emitter, done=intake.done, give_up=intake.fail,
@@ -132,7 +137,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     cache = None if settings.cache is None else open_cache(settings.cache, settings.inline_limit)
     compute = Compute(
         desk, cancels, timeout_s=settings.timeout_s, defaults=settings.defaults, shelf=shelf, cache=cache, note=note,
-        suspects=suspects,
+        suspects=suspects, limits=settings.limits, max_batch=settings.max_batch,
     )  # fmt: skip
     heavy_batches = app.channel(maxsize=1)
     heavy_intake = Intake(
@@ -145,7 +150,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
         replace(desk, done=heavy_intake.done, give_up=heavy_intake.fail, owns=heavy_intake.owns), cancels,
         Setup(
             version=desk.version, worker=name, topics=topics, inline_limit=settings.inline_limit,
-            timeout_s=settings.timeout_s, defaults=settings.defaults, plugins=settings.plugins,
+            timeout_s=settings.timeout_s, defaults=settings.defaults, limits=settings.limits, plugins=settings.plugins,
             keying=None if cache is None else cache.key,
         ),
         max_workers=settings.max_workers, owns=heavy_intake.owns, shelf=shelf, cache=cache,

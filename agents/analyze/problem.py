@@ -99,7 +99,7 @@ def _analyze(asked: Inner, run: bool, watch: Watch, kept: Mapping[str, bytes]) -
         "stiffness": found.stiffness, "conditioning": found.conditioning, "sparsity": found.sparsity,
         "estimated_cost": {
             "operations": asked.cost, "seconds": asked.cost / RATE,
-            "lane": "long" if asked.cost > _LONG or asked.needs else "fast",
+            "lane": "heavy" if asked.cost > _LONG or asked.needs else "fast",
         },
         "memory": {"request_bytes": len(msgspec.json.encode([asked.inputs, asked.options])), "result_bytes": size},
         "measured": took,

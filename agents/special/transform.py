@@ -82,7 +82,7 @@ def prepare(inputs: TransformInputs, options: TransformOptions, _seed: int) -> A
     def work(_watch: Watch, _kept: object) -> Outcome:
         return _transform(inputs, options, x, length)
 
-    return Alone(f"scipy.fft.{kind}", work, 40.0 * size * (math.log2(max(size, 2)) + 3))
+    return Alone(f"scipy.fft.{kind}", work, 40.0 * size * (math.log2(max(size, 2)) + 3), memory=64 * size)
 
 
 def _read(value: Any) -> Any:

@@ -62,6 +62,7 @@ def worker(
     from sciagents import defaults  # noqa: PLC0415
     from streams import worker as process  # noqa: PLC0415
     from streams.cache.results import CacheSettings  # noqa: PLC0415
+    from streams.limits import Limits  # noqa: PLC0415
 
     settings: Settings = context.obj
     if settings.orchestration.parallel_mode == "serial":
@@ -78,6 +79,11 @@ def worker(
             defaults=defaults.resolve(settings.agents), metrics_listen=metrics_listen, log_level=log_level,
             log_file=log_file, log_format=log_format, directory=directory, stuck_after_s=stuck_after,
             cache=cache if kept.cache_enabled else None,
+            max_delay_ms=settings.lanes.fast.max_delay_ms, max_batch=settings.lanes.fast.max_batch,
+            limits=Limits(
+                flops=settings.budgets.flops, bytes=settings.budgets.bytes, seconds=settings.budgets.seconds,
+                queue_s=settings.orchestration.queue_timeout,
+            ),
         ),
         lambda found: msgspec.structs.replace(found, embedded=_is_embedded(found.kafka, found.embedded)),
     )  # fmt: skip

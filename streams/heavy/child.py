@@ -95,7 +95,7 @@ class Line:
 
 def serve(pipe: Connection, setup: Setup) -> None:
     """Be a process of the lane."""
-    _confine(setup.memory_bytes)
+    _confine(setup.limits.bytes)
     catalogue.plug_in(setup.plugins)
     line = Line(pipe)
     pipe.send_bytes(frames.READY)
@@ -116,7 +116,7 @@ def answer(work: Work, setup: Setup, line: Line) -> Written:
 
     head = Letterhead(version=setup.version, worker=setup.worker, topics=setup.topics, inline_limit=setup.inline_limit)
     try:
-        admitted = admit(work.value, work.origin, float("-inf"), _NEVER, setup.timeout_s, setup.defaults)
+        admitted = admit(work.value, work.origin, float("-inf"), _NEVER, setup.timeout_s, setup.defaults, setup.limits)
     except Refusal as refusal:
         refused = draft()
         refused.refuse(refusal, work.origin)
@@ -170,14 +170,14 @@ def _failed(job: Job, problem: Problem) -> Outcome:
     return Outcome(None, f"{job.task.agent}.{job.task.name}", compiled=False, problem=problem)
 
 
-def _confine(memory_bytes: int | None) -> None:
+def _confine(memory_bytes: int) -> None:
     """One BLAS thread; die with the worker; fail to allocate, rather than be killed, above the limit."""
     die_with(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's interrupt is for the worker
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     threadpool_limits(1, "blas")
-    if memory_bytes is not None and sys.platform == "linux":
+    if sys.platform == "linux":
         limit = _data_bytes() + memory_bytes
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 

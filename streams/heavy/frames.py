@@ -12,6 +12,7 @@ from streams.admit import Origin, Partition
 from streams.cache.content import Keying
 from streams.codec import INLINE_LIMIT
 from streams.emit import Outgoing
+from streams.limits import USUAL, Limits
 from streams.replies import Written
 
 WORK, CANCEL, ARTIFACTS, KEPT = b"w", b"c", b"a", b"k"
@@ -30,10 +31,10 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     inline_limit: int = INLINE_LIMIT
     timeout_s: float = 3600.0
     defaults: Mapping[tuple[str, str], Mapping[str, Any]] = {}
-    memory_bytes: int | None = None
-    """How much a request may allocate above what the process has at its start."""
     keying: Keying | None = None
     """What gives a request its key in the cache; None where there is no cache."""
+    limits: Limits = USUAL
+    """`bytes` of them is also what a request may allocate, above what the process has at its start."""
     plugins: tuple[str, ...] = ()
     """Modules whose tasks the catalogue has too."""
 

@@ -172,7 +172,7 @@ class Heavy:
         if task.expires_at <= now:
             text = f"it was to be answered before {task.request.expires_at}"
             return Problem("expired", text, field="expires_at")
-        return None
+        return self._setup.limits.waited_too_long(task.record.origin.queued_at_ms, now)
 
     def _work(self, slot: Slot) -> None:
         while (task := self._next()) is not None:

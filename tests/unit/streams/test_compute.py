@@ -61,14 +61,14 @@ class Confirming:
 class Stage:
     """A compute stage with what it wrote and what it marked done."""
 
-    def __init__(self, *, shelf=None, note=None, suspects=(), **changes):
+    def __init__(self, *, shelf=None, note=None, suspects=(), max_batch=256, **changes):
         self.emitter, self.done, self.given_up = Confirming(), [], []
         desk = Desk(
             version="0", worker="w", emitter=self.emitter, done=self.done.extend, give_up=self.given_up.append,
             topics=names(), **changes,
         )  # fmt: skip
         self.cancels = Cancels()
-        self.compute = Compute(desk, self.cancels, shelf=shelf, note=note, suspects=suspects)
+        self.compute = Compute(desk, self.cancels, shelf=shelf, note=note, suspects=suspects, max_batch=max_batch)
 
     def take(self, *values, wait=True):
         """Process a batch; every one of its records is answered, sooner or later."""
@@ -305,3 +305,27 @@ def test_what_is_in_the_native_call_is_noted(monkeypatch):
     one.compute.close()
     one.compute._fast.join(30)
     assert note.read() == frozenset()
+
+
+def test_a_request_cancelled_while_it_waits_for_its_native_call_is_not_computed(monkeypatch):
+    """Its neighbour in the group before cancels it, so to speak: groups of one, one after the other."""
+    one, begun = Stage(max_batch=1), []
+
+    def compute(plans, watch):
+        begun.append(len(plans))
+        one.cancels.add("b")
+        return [Outcome({}, "k", compiled=False) for _ in plans]
+
+    _task(monkeypatch, compute)
+    one.take(_solve("a"), _solve("b"))
+    assert one.results(2)["b"]["status"] == "cancelled"
+    assert begun == [1]
+
+
+def test_of_one_batch_high_priority_is_computed_first(monkeypatch):
+    one = Stage()
+    plain = catalogue.TASKS["linalg", "solve"]
+    monkeypatch.setattr(catalogue, "TASKS", {**catalogue.TASKS, ("linalg", "solve"): replace(plain, quick=None)})
+    one.take(_solve("low", priority="low"), _solve("normal"), _solve("high", priority="high"))
+    order = [message.key.decode() for message in one.emitter.sent]
+    assert order == ["high", "normal", "low"]

@@ -12,6 +12,7 @@ from streams.cancels import Cancels
 from streams.heavy.frames import Setup
 from streams.heavy.lane import Heavy
 from streams.intake import RecordBatch
+from streams.limits import Limits
 from streams.replies import Desk
 from streams.topics import names
 
@@ -190,7 +191,7 @@ def test_a_suspect_has_one_try(lane):
 
 
 def test_more_memory_than_a_request_may_take_is_over_budget(lane):
-    one = lane(memory_bytes=256 * 1024 * 1024)
+    one = lane(limits=Limits(bytes=256 * 1024 * 1024))
     one.take(request("hog", "hog"), request("b"))
     assert one.result("hog")["error"]["code"] == "budget_exceeded"
     assert one.result("b")["status"] == "succeeded"
