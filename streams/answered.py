@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from streams.admit import STEP_HEADER, carried
 from streams.codec import id_of
 from streams.emit import Headers
+from streams.patience import patiently
 
 _log = structlog.get_logger(__name__)
 
@@ -26,6 +27,8 @@ DOUBTFUL = 25_000
 RESULTS_LIMIT = 50_000
 """Most results that are read back, of each partition."""
 _BUDGET_S = 10.0
+_PATIENCE_S = 30.0
+"""How long a Kafka that does not answer is asked again: meanwhile nothing could be answered anyway."""
 _BATCH = 10_000
 
 
@@ -42,8 +45,9 @@ class Results(Protocol):
 class Answered:
     """Says of records which are answered already; used by one thread."""
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: Results, *, patience_s: float = _PATIENCE_S) -> None:
         self._results = results
+        self._patience_s = patience_s
         self._ends: dict[Partition, int] = {}
         self._until: dict[Partition, int] = {}
         self._at: dict[bytes, int] = {}
@@ -54,7 +58,7 @@ class Answered:
             self._ends.pop(place, None)
             self._until.pop(place, None)
         try:
-            self._ends |= self._results.ends(partitions)
+            self._ends |= patiently(lambda: self._results.ends(partitions), self._patience_s)
         except KafkaException as error:
             _log.warning("answers_not_recalled", error=str(error))
 
@@ -87,7 +91,7 @@ class Answered:
                 since.append(record.timestamp()[1])
         if since:
             try:
-                self._at |= self._results.since(min(since))
+                self._at |= patiently(lambda: self._results.since(min(since)), self._patience_s)
             except KafkaException as error:
                 _log.warning("answers_not_recalled", error=str(error))
 

@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from streams.cancels import Cancels
 from streams.contracts import Control
+from streams.patience import patiently
 
 _log = structlog.get_logger(__name__)
 
@@ -22,6 +23,7 @@ _RECORDS_LIMIT = 100_000
 """Most controls that are read again, as many as are remembered."""
 _OVERLAP_S = 60.0
 _BROKER_S = 10.0
+_PATIENCE_S = 30.0
 
 
 class Recall:
@@ -52,7 +54,7 @@ class Recall:
 
     def _run(self) -> None:
         try:
-            self._read()
+            patiently(self._read, _PATIENCE_S)
         except KafkaException as error:
             _log.warning("controls_not_recalled", error=str(error))
         finally:
