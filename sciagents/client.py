@@ -276,9 +276,13 @@ def decode_result(record: Message) -> Result:
         ValueError: it is no result (`msgspec.DecodeError` is one).
 
     """
-    value = record.value() or b""
+    return read_result(record.value() or b"", packed=_is_packed(record))
+
+
+def read_result(value: bytes, *, packed: bool) -> Result:
+    """Read a result's bytes, its outputs' arrays as NumPy's; raises `ValueError`."""
     try:
-        result = (_pack_result if _is_packed(record) else _json_result).decode(value)
+        result = (_pack_result if packed else _json_result).decode(value)
         result.outputs = values.decode(result.outputs)
     except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"no result: {error}") from error

@@ -7,11 +7,13 @@
 | `workers` | a request is not answered in time | – |
 | `kernels` | – | one runs as plain Python |
 | `disk` | less than 2 % free | less than 10 % free |
+| `redis`, `postgres`, where they are configured | – | it does not answer |
 
 Addresses that are named are asked beside them. One failed check makes the whole unhealthy, one degraded check makes
 it degraded.
 """
 
+import asyncio
 import importlib.util
 import shutil
 import time
@@ -34,6 +36,7 @@ from sciagents.tail import Tail
 from streams import declare, instants
 from streams.contracts import Request
 from streams.emit import Emitter, Outgoing
+from streams.store.ports import StoreAwayError, UnfitError
 from streams.topics import TOPICS, names
 
 Verdict = Literal["passed", "degraded", "failed"]
@@ -92,8 +95,13 @@ def examine(
     timeout_s: float = 5.0,
     answering: Callable[[], Check] | None = None,
     urls: Sequence[str] = (),
+    redis_url: str = "",
+    postgres_url: str = "",
 ) -> Report:
-    """Make all checks; `answering` stands in for `workers` where results are followed anyway, `urls` are asked too."""
+    """Make all checks; `answering` stands in for `workers` where results are followed anyway, `urls` are asked too.
+
+    The stores are asked where they are configured.
+    """
     checks = [broker(bootstrap, timeout_s)]
     if checks[0].verdict == "failed":
         skipped = "the broker does not answer"
@@ -103,7 +111,12 @@ def examine(
             topics(bootstrap, prefix),
             answering() if answering else workers(bootstrap, prefix, timeout_s),
         ]
-    return report([*checks, kernels(), disk(directory), *(address(url, timeout_s) for url in urls)], time.time())
+    checks += [kernels(), disk(directory), *(address(url, timeout_s) for url in urls)]
+    if redis_url:
+        checks.append(redis(redis_url))
+    if postgres_url:
+        checks.append(postgres(postgres_url))
+    return report(checks, time.time())
 
 
 def broker(bootstrap: str, timeout_s: float = 5.0) -> Check:
@@ -168,6 +181,41 @@ def judge_disk(free: float, folder: str) -> Check:
     verdict: Verdict = "failed" if free < _DISK_FULL else "degraded" if free < _DISK_LOW else "passed"
     hint = None if verdict == "passed" else "make room"
     return Check(name="disk", verdict=verdict, detail=f"{free:.0%} free at {folder}", hint=hint)
+
+
+def redis(url: str, timeout_s: float = 2.0) -> Check:
+    """See whether the cache that workers share answers; without it they compute everything."""
+    from redis import Redis, RedisError  # noqa: PLC0415 - few have one
+
+    try:
+        with Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s) as client:
+            client.ping()
+    except (RedisError, OSError, ValueError) as error:
+        detail, hint = f"it does not answer ({type(error).__name__})", "requests are computed without it meanwhile"
+        return Check(name="redis", verdict="degraded", detail=detail, hint=hint)
+    return Check(name="redis", verdict="passed", detail="the cache answers")
+
+
+def postgres(url: str) -> Check:
+    """See whether the history's database answers; without it the recorder lags."""
+    from streams.store.postgres import PostgresReader  # noqa: PLC0415 - few have one
+
+    async def ask() -> None:
+        reader = PostgresReader(url)
+        try:
+            await reader.ping()
+        finally:
+            await reader.close()
+
+    try:
+        asyncio.run(ask())
+    except (StoreAwayError, UnfitError) as error:
+        detail, hint = (
+            f"it does not answer ({type(error.__cause__).__name__})",
+            "nothing is lost: Kafka has the records",
+        )
+        return Check(name="postgres", verdict="degraded", detail=detail, hint=hint)
+    return Check(name="postgres", verdict="passed", detail="the history answers")
 
 
 def address(url: str, timeout_s: float = 5.0) -> Check:

@@ -1,5 +1,6 @@
 """Reads the topics back: the last result of a request, what comes in now, the incidents as they stand."""
 
+import asyncio
 import queue
 import threading
 import time
@@ -9,12 +10,17 @@ from contextlib import contextmanager, suppress
 import msgspec
 from confluent_kafka import Message
 
-from sciagents.client import decode_progress, decode_result
+from sciagents.client import decode_progress, decode_result, read_result
 from sciagents.errors import BrokerError, NoAnswerError
 from sciagents.reach import answering
 from sciagents.tail import Start, Tail
+from streams.codec import MSGPACK
 from streams.contracts import Incident, Progress, Result, Silence
-from streams.topics import names
+from streams.store import opening
+from streams.store.opening import HistorySettings
+from streams.store.ports import Kept, StoreAwayError, UnfitError
+from streams.store.rows import inflate
+from streams.topics import TOPIC_MESSAGE_LIMIT, names
 
 _WAITING = 1_000
 """Most updates that wait to be taken; reading stops while they do."""
@@ -35,6 +41,35 @@ def last_result(bootstrap: str, prefix: str, request_id: str, timeout_s: float) 
         return None
     try:
         return decode_result(kept[key])
+    except ValueError as error:
+        raise BrokerError(f"what is kept as the result of {request_id!r} cannot be read: {error}") from None
+
+
+def recorded_result(history: HistorySettings, request_id: str) -> Result | None:
+    """Find the result of a request in the history.
+
+    Raises:
+        BrokerError: the history does not answer, or has the result without its content.
+
+    """
+
+    async def ask() -> Kept | None:
+        reader = opening.reader(history)
+        try:
+            return await reader.find(request_id)
+        finally:
+            await reader.close()
+
+    try:
+        found = asyncio.run(ask())
+    except (StoreAwayError, UnfitError) as error:
+        raise BrokerError(f"the history does not answer: {error}") from None
+    if found is None or found.status == "pending":
+        return None
+    if found.body is None:
+        raise BrokerError(f"the history has no content of {request_id!r}: it had {found.size} bytes")
+    try:
+        return read_result(inflate(found.body, TOPIC_MESSAGE_LIMIT), packed=found.content_type == MSGPACK)
     except ValueError as error:
         raise BrokerError(f"what is kept as the result of {request_id!r} cannot be read: {error}") from None
 
@@ -163,5 +198,7 @@ def _read_all(bootstrap: str, prefix: str, topic: str, take: Callable[[Message],
 
 
 def _keep(kept: dict[bytes, Message], record: Message, key: bytes) -> None:
-    if record.key() == key:
+    if record.key() == key and record.value() is not None:
         kept[key] = record
+    elif record.key() == key:  # it was deleted
+        kept.pop(key, None)

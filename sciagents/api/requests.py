@@ -10,6 +10,7 @@ from litestar.params import Parameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from sciagents.api.access import requires
+from sciagents.api.archive import merged
 from sciagents.api.bodies import Limit
 from sciagents.api.history import Entry, State, Summary, Watch, summary
 from sciagents.api.problems import HttpProblem
@@ -60,11 +61,14 @@ async def submit(request: Request[Any, Any, Any], service: Service, wait: Wait =
 @get("/v1/requests/{request_id:str}", guards=[requires("read")], summary="Get a result", tags=["requests"])
 async def show(request_id: str, service: Service, wait: Wait = 0.0) -> Response[Any]:
     """Answer 200 with the result, 202 with what is known while there is none, 404 when nothing is known."""
-    with service.history.watch(_checked(request_id)) as watch:
+    stored = await _stored(service, _checked(request_id))
+    if stored is not None and stored.value is not None:
+        return _result(stored)
+    with service.history.watch(request_id) as watch:
         answered = await _answer(service, request_id, watch, wait)
     if answered is not None:
         return _result(answered)
-    known = service.history.get(request_id)
+    known = service.history.get(request_id) or stored
     if known is None:
         raise HttpProblem(
             404, "not_found", f"nothing is known of the request {request_id!r}", field="id",
@@ -96,17 +100,19 @@ async def list_requests(
     limit: Limit = 100,
     cursor: Annotated[str | None, Parameter(max_length=200)] = None,
 ) -> Page:
-    """List what is remembered, newest first."""
+    """List what is remembered and what is kept, newest first."""
     before: tuple[str, str] | None = None
     if cursor is not None:
         at, mark, request_id = cursor.partition("~")
         if not mark:
             raise HttpProblem(400, "invalid_message", "not a cursor", field="cursor", hint="as the page before gave it")
         before = (at, request_id)
-    entries = service.history.page(limit + 1, before, status, agent)
-    page = entries[:limit]
-    following = f"{page[-1].at}~{page[-1].id}" if len(entries) > limit else None
-    return Page(requests=[summary(entry) for entry in page], cursor=following)
+    if service.archive is not None:
+        page, following = await service.archive.page(service.history, limit, before, status, agent)
+    else:
+        page, following = merged(service.history.page(limit + 1, before, status, agent), [], limit, None)
+    cursor = None if following is None else "~".join(following)
+    return Page(requests=[summary(entry) for entry in page], cursor=cursor)
 
 
 @get(
@@ -115,15 +121,18 @@ async def list_requests(
 )  # fmt: skip
 async def follow(request_id: str, service: Service) -> ServerSentEvent:
     """Stream `progress` events and, last, one `result`; of progress that piles up only the latest is sent."""
-    _checked(request_id)
+    stored = await _stored(service, _checked(request_id))
     if service.streams >= service.settings.max_streams:
         raise HttpProblem(503, "unavailable", "too many event streams are open", headers={"Retry-After": "10"})
-    return ServerSentEvent(_events(request_id, service))
+    return ServerSentEvent(_events(request_id, service, stored))
 
 
-async def _events(request_id: str, service: Service) -> AsyncIterator[ServerSentEventMessage]:
+async def _events(request_id: str, service: Service, stored: Entry | None) -> AsyncIterator[ServerSentEventMessage]:
     service.streams += 1
     try:
+        if stored is not None and stored.value is not None:
+            yield ServerSentEventMessage(data=_as_text(stored), event="result")
+            return
         with service.history.watch(request_id) as watch:
             told: contracts.Progress | None = None
             until = time.monotonic() + _STREAM_LIMIT_S
@@ -146,6 +155,13 @@ def _as_text(entry: Entry) -> str:
     if entry.content_type == JSON and entry.value is not None:
         return entry.value.decode()
     return msgspec.json.encode(summary(entry)).decode()
+
+
+async def _stored(service: Service, request_id: str) -> Entry | None:
+    """What the history has of a request that memory does not know."""
+    if service.archive is None or service.history.get(request_id) is not None:
+        return None
+    return await service.archive.find(request_id)
 
 
 async def _answer(service: Service, request_id: str, watch: Watch, wait: float) -> Entry | None:

@@ -16,8 +16,9 @@ from litestar.openapi import OpenAPIConfig
 from litestar.plugins.prometheus import PrometheusConfig
 
 from sciagents import addresses
-from sciagents.api import forward, incidents, operations, problems, requests, system
+from sciagents.api import audit, forward, incidents, operations, problems, requests, system
 from sciagents.api.access import Tokens, listen, read_tokens
+from sciagents.api.archive import Archive
 from sciagents.api.board import Board
 from sciagents.api.feed import Feed
 from sciagents.api.forward import Forward
@@ -65,12 +66,17 @@ def make_app(settings: ApiSettings, tokens: Tokens) -> Litestar:
         board = Board()
         feed = Feed(settings.kafka, settings.prefix, history, board, embedded=settings.embedded)
         gateway = Gateway(settings.kafka, settings.prefix)
-        app.state.service = Service(settings, history, board, feed, gateway)
+        archive = Archive(settings.history, settings.kafka, settings.prefix) if settings.history else None
+        app.state.service = Service(settings, history, board, feed, gateway, archive)
         app.state.forward = Forward(settings.alerting)
         feed.start()
+        if archive is not None:
+            archive.start()
         try:
             yield
         finally:
+            if archive is not None:
+                await archive.close()
             await app.state.forward.close()
             feed.stop()
             gateway.close()
@@ -84,7 +90,9 @@ def make_app(settings: ApiSettings, tokens: Tokens) -> Litestar:
 
     measured = PrometheusConfig(app_name="api", prefix="sci_agents_http", group_path=True, exclude_unhandled_paths=True)
     return Litestar(
-        route_handlers=[*requests.ROUTES, *operations.ROUTES, *incidents.ROUTES, *forward.ROUTES, *system.ROUTES],
+        route_handlers=[
+            *requests.ROUTES, *operations.ROUTES, *incidents.ROUTES, *audit.ROUTES, *forward.ROUTES, *system.ROUTES,
+        ],
         dependencies={"service": Provide(service), "casebook": Provide(casebook)},
         exception_handlers=problems.HANDLERS,
         lifespan=[serve],

@@ -8,12 +8,14 @@ from pathlib import Path
 import msgspec
 from prometheus_client import Gauge
 
+from sciagents.api.archive import Archive
 from sciagents.api.board import Board
 from sciagents.api.feed import Feed
 from sciagents.api.gateway import Gateway
 from sciagents.api.history import History
 from sciagents.health import Check, Report, examine, report, workers
 from streams import instants
+from streams.store.opening import HistorySettings
 
 _STREAMS = Gauge("sci_agents_api_event_streams", "Event streams that are open.")
 _KNOWN = Gauge("sci_agents_api_requests_known", "Requests in the index.")
@@ -37,6 +39,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     history_bytes: int = 64 * 1024 * 1024
     max_streams: int = 500
     max_connections: int = 2_000
+    history: HistorySettings | None = None
 
 
 @dataclass
@@ -48,6 +51,7 @@ class Service:
     board: Board
     feed: Feed
     gateway: Gateway
+    archive: Archive | None = None
     streams: int = 0
     _report: tuple[Report | None, float] = None, 0.0
     _reporting: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -78,7 +82,8 @@ class Service:
         settings = self.settings
         Path(settings.directory).mkdir(parents=True, exist_ok=True)
         found = examine(settings.kafka, settings.prefix, settings.directory, answering=self._workers)
-        return report([*found.checks, self.feed_check()], instants.from_text(found.at))
+        own = [self.feed_check(), *([self.archive.check()] if self.archive else [])]
+        return report([*found.checks, *own], instants.from_text(found.at))
 
     def _workers(self) -> Check:
         """A result that has just come says enough; when there is none, a request of our own tells."""

@@ -17,6 +17,7 @@ from sciagents.commands.shared import (
     LogLevel,
     MetricsListen,
     Prefix,
+    history_of,
 )
 from sciagents.settings import Settings
 
@@ -132,6 +133,7 @@ def alerting(
 
 @app.command()
 def api(
+    context: typer.Context,
     kafka: Kafka = "127.0.0.1:9092",
     prefix: Prefix = "",
     embedded: Embedded = False,
@@ -149,7 +151,8 @@ def api(
     process.run(
         ApiSettings(
             kafka=kafka, embedded=embedded, prefix=prefix, listen=listen, alerting=alerting,
-            log_level=log_level, log_file=log_file, log_format=log_format, directory=directory,
+            history=history_of(context.obj, directory), log_level=log_level, log_file=log_file, log_format=log_format,
+            directory=directory,
         )
     )  # fmt: skip
 
@@ -229,6 +232,7 @@ def demo(directory: Directory = "var") -> None:
 
 @app.command()
 def health(
+    context: typer.Context,
     kafka: Kafka = "127.0.0.1:9092",
     prefix: Prefix = "",
     directory: Directory = "var",
@@ -243,6 +247,10 @@ def health(
 
     from sciagents import health as checks  # noqa: PLC0415
 
-    report = checks.examine(kafka, prefix, directory, timeout, urls=url or ())
+    settings: Settings = context.obj
+    report = checks.examine(
+        kafka, prefix, directory, timeout, urls=url or (), redis_url=settings.redis_url,
+        postgres_url=settings.postgres_url,
+    )  # fmt: skip
     typer.echo(msgspec.json.encode(report).decode() if as_json else checks.as_text(report))
     raise typer.Exit(checks.EXIT_CODES[report.status])

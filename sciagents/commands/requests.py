@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sciagents.commands.shared import AsJson, Kafka, Prefix
+from sciagents.commands.shared import AsJson, Directory, Kafka, Prefix, history_of
 
 app = typer.Typer()
 
@@ -30,17 +30,23 @@ def submit(
 
 @app.command()
 def result(
+    context: typer.Context,
     request_id: Identifier,
     kafka: Kafka = "127.0.0.1:9092",
     prefix: Prefix = "",
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for reading the results that are kept.")] = 60.0,
+    directory: Directory = "var",
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw its picture: .png, .svg or .pdf.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the result of a request, as it is kept. Exit codes: 0 succeeded, 1 not or none kept, 2 wrong usage."""
+    """Print the result of a request, as Kafka or the history keeps it.
+
+    Exit codes: 0 succeeded, 1 not or none kept, 2 wrong usage.
+    """
     from sciagents.console import requests  # noqa: PLC0415 - as above
 
-    if not requests.result(kafka, prefix, request_id, timeout_s=timeout, plot=plot, as_json=as_json):
+    history = history_of(context.obj, directory)
+    if not requests.result(kafka, prefix, request_id, timeout_s=timeout, plot=plot, as_json=as_json, history=history):
         raise typer.Exit(1)
 
 

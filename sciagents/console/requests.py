@@ -16,6 +16,7 @@ from sciagents.errors import BrokerError, ComputeError, NoAnswerError, NotFoundE
 from sciagents.publish import publish
 from streams.codec import encode_result, readable_id
 from streams.contracts import Control, Progress, Result
+from streams.store.opening import HistorySettings
 
 _ROWS_LIMIT = 1_000
 """Most results that a table shows; those beyond it are counted."""
@@ -80,10 +81,13 @@ def _result(future: ResultFuture, timeout_s: float) -> Result:
 
 
 def result(
-    kafka: str, prefix: str, request_id: str, *, timeout_s: float, plot: Path | None, as_json: bool
+    kafka: str, prefix: str, request_id: str, *, timeout_s: float, plot: Path | None, as_json: bool,
+    history: HistorySettings | None = None,
 ) -> bool:  # fmt: skip
     """Print the last result that is kept of a request, and draw its picture when it has one to be drawn."""
     found = lookup.last_result(kafka, prefix, _checked(request_id), timeout_s)
+    if found is None and history is not None:
+        found = lookup.recorded_result(history, request_id)
     if found is None:
         raise NotFoundError(f"no result of {request_id!r} is kept", hint="if it is on its way: `sci-agents watch ID`")
     succeeded = _print_results(iter([found]), as_json=as_json)

@@ -345,7 +345,7 @@ def test_health_has_every_check_and_metrics_are_prometheus(answering):
         lambda found: {check["name"]: check["verdict"] for check in found.json()["checks"]}["workers"] == "passed",
     )
     verdicts = {check["name"]: check["verdict"] for check in found.json()["checks"]}
-    assert set(verdicts) == {"broker", "topics", "workers", "kernels", "disk", "feed"}
+    assert set(verdicts) == {"broker", "topics", "workers", "kernels", "disk", "feed", "history"}
     assert (verdicts["broker"], verdicts["topics"], verdicts["feed"]) == ("passed", "passed", "passed")
     assert 'path="/v1/requests/{request_id}"' in answering.client.get("/metrics").text
 

@@ -6,6 +6,7 @@ import pytest
 
 from alerting.documents import ConfigError
 from sciagents import defaults, settings
+from sciagents.console import configuration
 from sciagents.errors import UsageError
 from sciagents.settings import Settings
 
@@ -63,6 +64,12 @@ def test_the_file_sets_a_key(written, text, place, value):
         ("SCI_AGENTS_TOPIC_PREFIX", "p.", ("topic_prefix",), "p."),
         ("SCI_AGENTS_GROUP_PROTOCOL", "consumer", ("group_protocol",), "consumer"),
         ("SCI_AGENTS_INSTANCE_ID", "worker-1", ("instance_id",), "worker-1"),
+        ("SCI_AGENTS_REDIS_URL", "redis://r:1/0", ("redis_url",), "redis://r:1/0"),
+        ("SCI_AGENTS_POSTGRES_URL", "postgres://u:p@h/d", ("postgres_url",), "postgres://u:p@h/d"),
+        ("SCI_AGENTS_CACHE_SIZE", "7", ("performance", "cache_size"), 7),
+        ("SCI_AGENTS_CACHE_ENABLED", "false", ("performance", "cache_enabled"), False),
+        ("SCI_AGENTS_PERFORMANCE_CACHE_TTL", "60", ("performance", "cache_ttl"), 60.0),
+        ("SCI_AGENTS_HISTORY_RETENTION_DAYS", "0.5", ("history", "retention_days"), 0.5),
         ("SCI_AGENTS_MAX_WORKERS", "3", ("orchestration", "max_workers"), 3),
         ("SCI_AGENTS_ORCHESTRATION_MAX_WORKERS", "3", ("orchestration", "max_workers"), 3),
         ("SCI_AGENTS_TIMEOUT", "1.5", ("orchestration", "timeout"), 1.5),
@@ -83,6 +90,8 @@ def test_a_variable_overrides_the_file(written, name, text, place, value):
         ("\nkafkaa: x:1", 2, "kafkaa", "did you mean 'kafka'?"),
         ("xyz: {}", 1, "xyz", f"one of: {', '.join(sorted(Settings.__struct_fields__))}"),
         ("kafka: nowhere", 1, "kafka", "HOST:PORT, several with commas"),
+        ("redis_url: localhost", 1, "redis_url", "redis://HOST:PORT/0, rediss:// for TLS"),
+        ("postgres_url: mysql://x", 1, "postgres_url", "postgres://USER:PASSWORD@HOST:PORT/DATABASE"),
         ("topic_prefix: a b", 1, "topic_prefix", "at most 100 letters, digits, dots, dashes, underscores"),
         ("orchestration:\n  max_worker: 2", 2, "orchestration.max_worker", "did you mean 'max_workers'?"),
         ("orchestration:\n\n  max_workers: 0", 3, "orchestration.max_workers", None),
@@ -96,7 +105,8 @@ def test_a_variable_overrides_the_file(written, name, text, place, value):
          "keys: arrays, max_iterations, method, preconditioner, rtol"),
     ],
     ids=[
-        "a key nearly right", "a key of none", "no address", "a prefix no topic could have", "an inner key",
+        "a key nearly right", "a key of none", "no address", "no address of Redis", "another database",
+        "a prefix no topic could have", "an inner key",
         "too small", "a text for a number", "too large", "a mode that is not there", "a level nearly right",
         "an agent nearly right", "an option nearly right", "a method that no task has",
     ],
@@ -172,3 +182,31 @@ def test_a_default_goes_to_every_task_that_takes_it():
 def test_a_default_that_every_task_refuses_is_a_mistake():
     with pytest.raises(UsageError, match=r"agents\.ode\.rtol"):
         defaults.resolve({"ode": {"rtol": -1.0}})
+
+
+@pytest.mark.parametrize("place", sorted(settings.SECRETS))
+def test_a_secret_may_stand_in_a_file(place, tmp_path):
+    """`…_FILE` names a file that has the value; the variable itself comes first."""
+    url = f"{place[0].removesuffix('_url')}://u:secret@h:1/d"
+    file = tmp_path / "secret"
+    file.write_text(f"{url}\n")
+    name = settings.variable(place)
+    assert settings.value_at(settings.load({f"{name}_FILE": str(file)}, None), place) == url
+    assert settings.value_at(settings.load({f"{name}_FILE": str(file), name: ""}, None), place) == ""
+    with pytest.raises(ConfigError, match="cannot be read"):
+        settings.load({f"{name}_FILE": str(tmp_path / "nothing")}, None)
+
+
+@pytest.mark.parametrize("place", sorted(settings.SECRETS))
+def test_a_secret_is_shown_nowhere(place, capsys):
+    """Neither what is in force nor what is wrong is told with its password."""
+    url = f"{place[0].removesuffix('_url')}://u:secret@h:1/d"
+    found = settings.load({settings.variable(place): url}, None)
+    for as_json in (True, False):
+        configuration.show(found, {}, as_json=as_json)
+    said = capsys.readouterr().out
+    assert "***@h:1/d" in said
+    assert "secret" not in said
+    with pytest.raises(ConfigError) as told:
+        settings.load({settings.variable(place): "u:secret@h"}, None)
+    assert "secret" not in str(told.value)
