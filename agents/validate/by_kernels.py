@@ -159,6 +159,7 @@ def predictions(claim: Claim, solved: Solved, points: Array) -> None:
     own = max(own, float(np.abs(variance).max()))
     off = np.abs((std / np.where(solved.spread > 0, solved.spread, 1.0)) ** 2 - np.maximum(variance, 0.0)[:, None])
     allowed = 1e-6 * np.maximum(variance, 0.0)[:, None] + solved.rounding * own
+    allowed = allowed + (1e-9 * size / np.where(solved.spread > 0, solved.spread, 1e-300)) ** 2
     claim.add("std", float((off / allowed).max(initial=0.0)), 1.0, f"squared, {how}; in what rounding allows")
 
 
@@ -179,6 +180,8 @@ def left_out(claim: Claim, solved: Solved) -> None:
     allowed = (1e-7 + solved.rounding) * size + solved.rounding * float(np.abs(solved.model.y).max())
     claim.agree("loo_residuals", missed, allowed, how)
     claim.agree("loo_error", float(np.sqrt(np.mean(missed**2))), allowed, how)
+    if size <= 1e-9 * float(np.abs(solved.model.y).max()):
+        return  # the polynomial alone goes through the samples: what is left is rounding
     factor = max(4.0, 1.5 * float(np.abs(missed / np.maximum(deviations, 1e-300)).max()))
     claim.agree("confidence_factor", factor, (1e-6 + 10 * solved.rounding) * factor, how)
     found = claim.numbers("loo_residuals").reshape(missed.shape)
@@ -231,7 +234,7 @@ def gaussian_process(claim: Claim, watch: Watch) -> None:
     here = _evidence(solved)
     size = float(np.abs(solved.centred).max()) ** 2 * len(x)
     how = "of amplitude, length_scales and noise, by eigenvalues and the inverse"
-    fuzz = 1e-7 * (1.0 + abs(here)) + 0.1 * solved.rounding * size * y.shape[1]
+    fuzz = 1e-7 * (1.0 + abs(here)) + solved.rounding * size * y.shape[1]
     claim.agree("log_marginal_likelihood", here, fuzz, how)
     watch(0.7, "beside the hyperparameters")
     held = claim.inner.inputs.get("hyperparameters", {})

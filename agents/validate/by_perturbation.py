@@ -9,6 +9,8 @@ import numpy as np
 from agents import arrays, draws, formulas
 from agents.arrays import Array
 from agents.task import Watch
+from agents.validate.by_optimality import settled
+from agents.validate.by_simulation import uncertain
 from agents.validate.findings import Claim, Road
 from agents.validate.values import Numbers
 
@@ -49,6 +51,12 @@ def minimize(claim: Claim, watch: Watch) -> None:
     claim.add("objective", abs(float(here[0]) - claimed), 1e-12 * size, "the objective's formula at x")
     outside = max(0.0, float((low - x).max(initial=0)), float((x - high).max(initial=0)), float(violation[0]))
     claim.add("x", outside, _SLACK * (1.0 + float(np.abs(x).max(initial=0))), "bounds and constraints at x")
+    i = 0
+    while f"minima[{i}].objective" in claim.outputs.numbers:
+        there, _ = values(claim.named(f"minima[{i}].x", names)[:, None])
+        off = abs(sign * float(there[0]) - float(claim.numbers(f"minima[{i}].objective")))
+        claim.add(f"minima[{i}]", off, 1e-9 * (1.0 + abs(float(there[0]))), "the objective's formula there")
+        i += 1
     directions = draws.generator(claim.inner.seed, 11).standard_normal((len(names), _DIRECTIONS))
     directions /= np.abs(directions).max(axis=0, keepdims=True)
     scale = np.maximum(np.abs(x), 1.0)[:, None]
@@ -81,6 +89,12 @@ def root(claim: Claim, watch: Watch) -> None:
     program = formulas.compiled(texts, tuple(names), tuple(parameters))
     x = claim.named("x", names)
     watch(0.3, "looking around")
+    values = program.evaluate(np.concatenate([x, list(parameters.values())])[:, None])[:, 0]
+    size = 1e-9 * (1.0 + float(np.abs(x).max(initial=0.0)))
+    claim.agree("residuals", values, size, "the equations' formulas at x")
+    found = claim.numbers("residuals")
+    largest = float(np.abs(found).max(initial=0.0))
+    claim.agree("residual_norm", largest, 1e-12 * largest, "the largest of the residuals")
     step = 1e-6 * np.maximum(np.abs(x), 1e-3)
     points = np.hstack([x[:, None], x[:, None] + np.diag(step), x[:, None] - np.diag(step)])
     made = program.evaluate(np.vstack([points, *(np.full(points.shape[1], one) for one in parameters.values())]))
@@ -128,8 +142,44 @@ def curve_fit(claim: Claim, watch: Watch) -> None:
             beside = np.clip(best + step * np.maximum(np.abs(best), 1e-12) * direction, low, high)
             if np.isfinite(value := squares(beside)):
                 gain = max(gain, here - value)
+    _uncertainty(claim, (program, variables, columns, observed, sigma), best, (low, high), here)
     how = f"{2 * _DIRECTIONS} parameters beside these: how much lower the lowest sum of squares is"
     claim.add("parameters", gain, 1e-8 * size, how)
+
+
+def _uncertainty(claim: Claim, fit: Any, best: Array, bounds: tuple[Array, Array], here: float) -> None:
+    """What is fitted, left over and told of the errors, with a Jacobian by differences."""
+    program, variables, columns, observed, sigma = fit
+    names = list(claim.inner.inputs["parameters"])
+
+    def fitted(values: Array) -> Array:
+        inputs = np.vstack([*(columns[name] for name in variables), *(np.full(observed.size, v) for v in values)])
+        made: Array = program.evaluate(inputs)[0]
+        return made
+
+    model, size = fitted(best), float(np.abs(observed).max())
+    if "fitted" in claim.outputs.numbers:
+        claim.agree("fitted", model, 1e-9 * size, "the model's formula at the parameters")
+        claim.agree("residuals", observed - model, 1e-9 * size, "the model's formula at the parameters")
+    weights = 1.0 / sigma**2
+    spread = observed - float(weights @ observed) / float(weights.sum())
+    total = float(weights @ spread**2)
+    if "r_squared" in claim.outputs.numbers:
+        claim.agree("r_squared", 1.0 - here / total, 1e-9 + 1e-6 * here / total, "the sums of squares")
+    free = (best > bounds[0]) & (best < bounds[1])
+    known = bool(claim.inner.options.get("absolute_sigma")) and claim.inner.inputs.get("sigma") is not None
+    if "covariance" in claim.outputs.numbers:
+        whole = settled(lambda p: (fitted(p) - observed) / sigma, best)
+        if whole is None:
+            return
+        jacobian = whole[:, free]
+        lengths = np.linalg.norm(jacobian, axis=0)
+        if (
+            (lengths > 0).all()
+            and np.linalg.cond(jacobian / lengths) < 1e5
+            and here > 1e-10 * float(weights @ observed**2)
+        ):
+            uncertain(claim, (best, names, free), jacobian, here, (observed.size, known))
 
 
 def _sigma(value: Any, columns: Mapping[str, Array], observed: Array) -> Array:
@@ -163,12 +213,32 @@ def stability(claim: Claim, watch: Watch) -> None:
         made = program.evaluate(np.vstack(rows))
         n, i = len(names), i + 1
         jacobian = (made[:, 1 : n + 1] - made[:, n + 1 :]) / (2 * step)
-        if np.isfinite(jacobian).all() and np.linalg.cond(jacobian) < 1e10:
+        if not np.isfinite(jacobian).all():
+            continue
+        _eigenvalues(claim, i - 1, jacobian)
+        if np.linalg.cond(jacobian) < 1e10:
             worst = max(worst, float(np.abs(np.linalg.solve(jacobian, made[:, 0])).max()))
             size = max(size, float(np.abs(x).max()))
     if i and claim.error is not None:
         text = "how far Newton's step goes from the worst of them, with Jacobians from central differences"
         claim.add("equilibria", worst, 1.5 * claim.error + 1e-11 * (1 + size), text)
+
+
+def _eigenvalues(claim: Claim, place: int, jacobian: Array) -> None:
+    """Those of a Jacobian by differences, paired with the nearest that are claimed."""
+    found: list[complex] = []
+    while (path := f"eigenvalues[{place}][{len(found)}]") in claim.outputs.numbers:
+        found.append(complex(claim.numbers(path)))
+    if len(found) != len(jacobian):
+        return
+    left, worst = np.linalg.eigvals(jacobian).tolist(), 0.0
+    for one in found:
+        nearest = min(left, key=lambda other, one=one: abs(other - one))  # type: ignore[misc]
+        left.remove(nearest)
+        worst = max(worst, abs(nearest - one))
+    size = float(np.abs(jacobian).max())
+    how = f"of equilibrium {place}, from a Jacobian of central differences"
+    claim.add("eigenvalues", worst, 1e-4 * size, how)
 
 
 ROADS: Mapping[tuple[str, str], Road] = {

@@ -15,7 +15,7 @@ from agents.inner import Inner
 from agents.outcome import Problem
 from agents.task import Watch
 from agents.validate.findings import Claim, Road
-from agents.validate.values import Numbers, leaves
+from agents.validate.values import Leaves, Numbers, leaves
 
 _CHEAP = 2.0
 """How many times the request's own cost a finer grid may take."""
@@ -104,6 +104,7 @@ def _solved(claim: Claim, cells: list[int], periodic: list[bool], watch: Watch) 
     found = leaves(outcome.outputs, "", "inputs.result.outputs")
     how = f"on a grid of {'×'.join(map(str, shape))} points; apart by no more than both errors"
     ndim = len(periodic)
+    _alike(claim, found, error, ndim, how)
     axes = [tuple(one.numbers[f"axes.{name}"] for one in (claim.outputs, found)) for name in _NAMES[:ndim]]
     shared = [_shared(points, known) for points, known in axes]
     common = all(mine.size >= _SHARED for mine, _ in shared)
@@ -121,6 +122,19 @@ def _solved(claim: Claim, cells: list[int], periodic: list[bool], watch: Watch) 
         off = float(np.abs(here - other).max(initial=0.0))
         claim.add(path, off, (claim.error or 0.0) + error + blur + 1e-12 * size, how)
     return True
+
+
+def _alike(claim: Claim, found: Leaves, error: float, ndim: int, how: str) -> None:
+    """Statistics of both grids, up to what a field may do between its points: second differences bound that."""
+    for path in [one for one in claim.outputs.numbers if one == "u" or one.startswith("u.")]:
+        u = claim.numbers(path)
+        between = max(
+            float(np.abs(np.diff(u, 2, axis=axis)).max(initial=0.0)) for axis in range(u.ndim - ndim, u.ndim)
+        )  # fmt: skip
+        for name in ("minimum", "maximum", "mean"):
+            place = f"statistics{path[1:]}.{name}"
+            if place in claim.outputs.numbers and place in found.numbers:
+                claim.agree(place, found.numbers[place], (claim.error or 0.0) + error + between, how)
 
 
 def _shared(points: Numbers, known: Numbers) -> tuple[Any, Any]:

@@ -10,6 +10,7 @@ from agents import arrays
 from agents.task import Watch
 from agents.validate.findings import Claim, Road
 
+_SMALL = 500
 _LARGE = 1500
 """Largest side of a matrix that is multiplied in extended precision."""
 _EPS = float(np.finfo(float).eps)
@@ -48,7 +49,16 @@ def solve(claim: Claim, watch: Watch) -> None:  # noqa: ARG001
     x = claim.numbers("x")
     residual = float(np.abs(_wide(b) - _wide(a) @ _wide(x)).max(initial=0))
     allowed = _norm(a) * (claim.error or 0.0) + 4 * _EPS * (_norm(a) * _norm(x[..., None]) + _norm(b[..., None]))
-    claim.add("x", residual, allowed, "largest component of b - a x in extended precision")
+    how = "largest component of b - a x in extended precision"
+    claim.add("x", residual, allowed, how)
+    rounding = 8 * _EPS * len(a) * (_norm(a) * _norm(x[..., None]) + _norm(b[..., None]))
+    claim.agree("residual_norm", residual, rounding, how)
+    if len(a) <= _SMALL and "residual_history" not in claim.outputs.numbers:
+        condition = float(np.linalg.cond(a, 1))
+        estimate = float(claim.numbers("condition_estimate"))
+        off = max(estimate / condition, 0.1 * condition / estimate) if condition < 1e12 else 1.0
+        text = "not above the condition by the inverse, and not below a tenth of it: their ratio"
+        claim.add("condition_estimate", off, 1.0 + 1e-3, text)
 
 
 def least_squares(claim: Claim, watch: Watch) -> None:  # noqa: ARG001
@@ -62,6 +72,22 @@ def least_squares(claim: Claim, watch: Watch) -> None:  # noqa: ARG001
     wide = _norm(a) * _norm(a.T)
     allowed = wide * (claim.error or 0.0) + 1e-11 * (wide * _norm(x[..., None]) + _norm(a.T) * _norm(b[..., None]))
     claim.add("x", float(gradient), allowed, "largest component of aᵀ(a x - b) in extended precision")
+    rest = np.sqrt((np.abs(_wide(a) @ _wide(x) - _wide(b)) ** 2).sum(axis=0)).astype(float)
+    rounding = 8 * _EPS * sum(a.shape) * (_norm(a) * _norm(x[..., None]) + _norm(b[..., None]))
+    claim.agree("residual_norm", rest, rounding, "a x - b in extended precision")
+    if "singular_values" in claim.outputs.numbers:
+        squares = np.linalg.eigvalsh(a.conj().T @ a if a.shape[0] >= a.shape[1] else a @ a.conj().T)[::-1]
+        s = claim.numbers("singular_values")
+        off = float(np.abs(s**2 - np.maximum(squares, 0.0)).max())
+        claim.add("singular_values", off, 1e-12 * len(squares) * float(squares[0]), "their squares by the Gram matrix")
+        rank = int(claim.numbers("rank"))
+        if 0 < rank <= s.size and "condition_estimate" in claim.outputs.numbers:
+            ratio = float(s[0] / s[rank - 1])
+            claim.agree("condition_estimate", ratio, 1e-9 * ratio, "the ratio of the extremes that count")
+        level = max(a.shape) * 2.0 * _EPS * float(s[0])
+        sure, possible = int((s > 1e3 * level).sum()), int((s > 1e-3 * level).sum())
+        whole = float(claim.numbers("rank"))
+        claim.add("rank", max(sure - whole, whole - possible, abs(whole - rank)), 0.0, "the singular values that count")
 
 
 def eigen(claim: Claim, watch: Watch) -> None:  # noqa: ARG001
@@ -75,6 +101,8 @@ def eigen(claim: Claim, watch: Watch) -> None:  # noqa: ARG001
     residual = np.abs(_wide(a) @ _wide(vectors) - _wide(vectors) * _wide(values)).max(initial=0)
     tolerance = 1e3 * _EPS * len(a) * max(_norm(a), 1e-300) * float(np.abs(vectors).max(initial=0))
     claim.add("eigenvectors", float(residual), tolerance, "largest component of a v - λ v in extended precision")
+    if "residual_norm" in claim.outputs.numbers:
+        claim.agree("residual_norm", float(residual), tolerance, "largest component of a v - λ v in extended precision")
     if values.size == len(a):
         off = float(abs(_wide(values).sum() - np.trace(_wide(a))))
         claim.add("eigenvalues", off, 1e3 * _EPS * len(a) * _norm(a), "the sum of the eigenvalues less the trace of a")
@@ -90,6 +118,8 @@ def svd(claim: Claim, watch: Watch) -> None:  # noqa: ARG001
     u, vt, k = claim.numbers("u"), claim.numbers("vt"), s.size
     product = (_wide(u[:, :k]) * _wide(s)) @ _wide(vt[:k])
     tolerance = 1e3 * _EPS * max(a.shape) * _norm(a)
+    if "residual_norm" in claim.outputs.numbers:
+        claim.agree("residual_norm", float(np.abs(product - a).max(initial=0)), tolerance, "u s vt - a, extended")
     claim.add("u, s, vt", float(np.abs(product - a).max(initial=0)), tolerance, "largest component of u s vt - a")
 
 
@@ -110,6 +140,9 @@ def factorize(claim: Claim, watch: Watch) -> None:  # noqa: ARG001
         made = _wide(have["l"]) @ _wide(have["l"]).T
     if made is not None and made.shape == a.shape:
         tolerance = 1e3 * _EPS * max(a.shape) * _norm(a)
+        claim.agree(
+            "residual_norm", float(np.abs(made - a).max(initial=0)), tolerance, "the factors multiplied, less a"
+        )
         claim.add("factors", float(np.abs(made - a).max(initial=0)), tolerance, "the factors multiplied, less a")
 
 

@@ -61,7 +61,9 @@ def ode_parameters(claim: Claim, watch: Watch) -> None:
     ratio = np.abs(step) / allowed
     text = f"how far Gauss and Newton's step goes, by differences of {how}; in what the error allows"
     claim.add("parameters", float(ratio.max(initial=0.0)), 1.0, text)
-    _uncertain(claim, (found, chosen, free), jacobian, total, (rest.size, sigma is not None))
+    if total <= 1e-10 * data:  # what is left is rounding, and so are the errors from it
+        return
+    uncertain(claim, (found, chosen, free), jacobian, total, (rest.size, sigma is not None))
 
 
 def _integrator(
@@ -97,7 +99,7 @@ def _integrator(
     return states
 
 
-def _uncertain(
+def uncertain(
     claim: Claim, fit: tuple[Array, list[str], Any], jacobian: Array, total: float, data: tuple[int, bool]
 ) -> None:
     """Covariance, errors and intervals from a Jacobian by differences."""
@@ -107,7 +109,9 @@ def _uncertain(
     claim.agree("degrees_of_freedom", freedom, 0.0, "observations less what is free")
     variance = 1.0 if absolute else total / freedom if freedom else 0.0
     covariance = np.zeros((len(chosen), len(chosen)))
-    covariance[np.ix_(free, free)] = linalg.pinvh(jacobian.T @ jacobian) * variance
+    lengths = np.linalg.norm(jacobian, axis=0)
+    inverse = linalg.pinv(jacobian / lengths) / lengths[:, None]
+    covariance[np.ix_(free, free)] = inverse @ inverse.T * variance
     errors = np.sqrt(np.diag(covariance))
     scale = np.outer(errors, errors) + 1e-300
     how = "the Jacobian by differences"
