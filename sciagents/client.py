@@ -21,6 +21,7 @@ from sciagents import values
 from sciagents.errors import BrokerError, ComputeError, UsageError
 from sciagents.reach import answering
 from sciagents.tail import Tail
+from streams import spans
 from streams.codec import JSON, MSGPACK, Refusal, decode_request
 from streams.contracts import Control, Priority, Progress, Request, Result
 from streams.emit import Emitter, Outgoing
@@ -30,6 +31,7 @@ WINDOW = 5_000
 """Most requests of one `map` that are on their way at a time."""
 _PROGRESS_KEPT = 64
 _FLUSH_S = 10.0
+_HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", JSON)]
 
 _json_result = msgspec.json.Decoder(Result)
 _pack_result = msgspec.msgpack.Decoder(Result)
@@ -77,6 +79,7 @@ class Client:
                 on_failure=self._give_up,
             ).__enter__()  # fmt: skip
         self._emitter = Emitter(bootstrap)
+        self._spans = spans.from_environment("sci-agents-client")
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -96,6 +99,8 @@ class Client:
         left = self._emitter.close(_FLUSH_S)
         self._tail.__exit__()
         self._give_up(None)
+        if self._spans is not None:
+            self._spans.close()
         return left
 
     def submit(
@@ -215,8 +220,11 @@ class Client:
                 self._waiting.pop(key, None)
                 _fail(future, BrokerError(f"Kafka did not take the request: {refusal}"))
 
-        message = Outgoing(self._topics["compute.requests"], key, value, [("content-type", JSON)])
-        self._emitter.send([message], confirmed)
+        topic, headers = self._topics["compute.requests"], _HEADERS
+        if self._spans is not None:
+            headers, ended = self._spans.publish(topic, headers)
+            future.add_done_callback(lambda _: ended())
+        self._emitter.send([Outgoing(topic, key, value, headers)], confirmed)
         return future
 
     def _refused(self, request_id: str, error: ComputeError) -> ResultFuture:

@@ -23,6 +23,6 @@ def compute_group(jobs: Sequence[Job], watch: Slice | Vigil, kept: Mapping[str, 
     except (Problem, Demoted, MemoryError):
         raise
     except Exception as error:
-        _log.exception("task_failed", agent=task.agent, task=task.name)
+        _log.exception("task_failed", agent=task.agent, task=task.name, ids=[job.request.id for job in jobs[:10]])
         problem = Problem("internal", f"{type(error).__name__} in {task.agent}.{task.name}", hint="report this request")
         return [Outcome(None, f"{task.agent}.{task.name}", compiled=False, problem=problem)] * len(jobs)

@@ -2,9 +2,16 @@
 
 import logging
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import structlog
+
+
+def about(request_id: str, trace: str = "") -> AbstractContextManager[None]:
+    """Bind a request's id, and that of its trace where it has one, to every line that is logged inside."""
+    bound = {"id": request_id, "trace_id": trace.split("-")[1]} if trace.count("-") >= 3 else {"id": request_id}
+    return structlog.contextvars.bound_contextvars(**bound)
 
 
 def configure(level: str = "INFO", file: Path | None = None, form: str = "auto") -> None:

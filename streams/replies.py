@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from agents import catalogue
 from agents.outcome import Outcome, Problem
-from streams import answer, artifacts, instants, journal, letters, telemetry
+from streams import answer, artifacts, instants, journal, letters, logs, telemetry
 from streams.admit import STEP_HEADER, Job, Origin, Partition
 from streams.cache import content, kept
 from streams.cache.kept import Kept
@@ -20,6 +20,7 @@ from streams.codec import INLINE_LIMIT, Received, Refusal, encode_outputs, encod
 from streams.contracts import Provenance, Result
 from streams.emit import Emitter, Outgoing
 from streams.letters import Letter
+from streams.spans import Spans, traceparent
 from streams.topics import RESULT_LIMIT
 
 _log = structlog.get_logger(__name__)
@@ -44,13 +45,14 @@ class Desk(Letterhead):
 
     `done` takes the offsets whose replies the broker has confirmed; `give_up` ends the process when a reply cannot be
     delivered, so that nothing is committed past it and whoever reads it next answers it. `owns` says whether a
-    partition's records are still this worker's to answer.
+    partition's records are still this worker's to answer; `spans` hears of results, where they are traced.
     """
 
     emitter: Emitter
     done: Done
     give_up: GiveUp
     owns: Callable[[Partition], bool] = lambda _: True
+    spans: Spans | None = None
 
 
 class Written(msgspec.Struct, frozen=True, array_like=True):
@@ -105,7 +107,8 @@ class Draft:
                 else:
                     self._add_kept(result, job, job.cache_key, outcome)
             except Exception as error:  # an outcome that no encoder takes: a mistake of the task
-                _log.exception("result_not_encodable", id=result.id, agent=result.agent, task=result.task)
+                with logs.about(result.id, traceparent(job.origin.headers)):
+                    _log.exception("result_not_encodable", agent=result.agent, task=result.task)
                 memory = isinstance(error, MemoryError)
                 internal = Problem("internal", f"{type(error).__name__} while encoding", hint="report it")
                 self._fail(result, out_of_memory() if memory else internal)
@@ -256,6 +259,8 @@ def deliver(desk: Desk, written: Written) -> None:
             desk.give_up(failure)
             return
         desk.done(written.offsets)
+        if desk.spans is not None:
+            desk.spans.answered(written.messages, desk.topics["compute.results"])
         for labels, count in written.counts:
             telemetry.RESULTS.labels(*labels).inc(count)
 

@@ -55,4 +55,5 @@ BROKERS_UP = Gauge("sci_agents_brokers_up", "Brokers that the consumer is connec
 EMIT_QUEUE = Gauge("sci_agents_emit_queue_messages", "Messages that wait for the broker's confirmation.")
 
 # the process
+SPANS_DROPPED = Counter("sci_agents_spans_dropped_total", "Spans left out, because too many came at once.")
 LOOP_LAG = Gauge("sci_agents_event_loop_lag_seconds", "The event loop's worst lateness of the last seconds.")

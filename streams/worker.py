@@ -21,7 +21,7 @@ import structlog
 from threadpoolctl import threadpool_limits
 
 from agents import catalogue
-from streams import artifacts, declare, faults, logs, process, status, supervisor
+from streams import artifacts, declare, faults, logs, process, spans, status, supervisor, telemetry
 from streams.answered import Answered, KafkaResults
 from streams.artifacts import Shelf
 from streams.cache.results import CacheSettings, open_cache
@@ -122,6 +122,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     membership = choose(
         Membership(settings.group_protocol, settings.instance_id), settings.kafka, group_id, embedded=settings.embedded
     )
+    traces = spans.from_environment("sci-agents-worker", telemetry.SPANS_DROPPED.inc)
     on_loss = faults.loss_teller(emitter, topics["ops.events"], name)
     results = KafkaResults(settings.kafka, topics["compute.results"], embedded=settings.embedded)
     intake = Intake(
@@ -130,8 +131,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     )  # fmt: skip
     desk = Desk(
         version=version("sci-agents"), worker=name, emitter=emitter, done=intake.done, give_up=intake.fail,
-        owns=intake.owns,
-        topics=topics, inline_limit=settings.inline_limit,
+        owns=intake.owns, spans=traces, topics=topics, inline_limit=settings.inline_limit,
     )  # fmt: skip
     shelf = Shelf(settings.kafka, topics[artifacts.TOPIC])
     cache = None if settings.cache is None else open_cache(settings.cache, settings.inline_limit)
@@ -151,6 +151,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
         Setup(
             version=desk.version, worker=name, topics=topics, inline_limit=settings.inline_limit,
             timeout_s=settings.timeout_s, defaults=settings.defaults, limits=settings.limits, plugins=settings.plugins,
+            log=(settings.log_level, settings.log_file, settings.log_format),
             keying=None if cache is None else cache.key,
         ),
         max_workers=settings.max_workers, owns=heavy_intake.owns, shelf=shelf, cache=cache,
@@ -200,6 +201,8 @@ def make_app(  # noqa: PLR0915 - a list of what there is
         await loop.run_in_executor(None, recall.close)
         vitals.close()
         await loop.run_in_executor(None, emitter.close)
+        if traces is not None:
+            await loop.run_in_executor(None, traces.close)
         compute.close()
 
     app.task(start)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from sciagents.api.problems import HttpProblem
-from streams.emit import Emitter, Outgoing
+from streams import spans
+from streams.emit import Emitter, Headers, Outgoing
 from streams.topics import names
 
 
@@ -16,6 +17,7 @@ class Gateway:
         self, bootstrap: str, prefix: str, timeout_s: float = 10.0, max_bytes: int = 128 * 1024 * 1024
     ) -> None:
         self._emitter = Emitter(bootstrap)
+        self._spans = spans.from_environment("sci-agents-api")
         self._topics = names(prefix)
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
@@ -38,7 +40,11 @@ class Gateway:
             with suppress(RuntimeError):  # the server has stopped: nobody is told any more
                 loop.call_soon_threadsafe(settle, failure)
 
-        outgoing = [Outgoing(self._topics[topic], key.encode(), value, [*headers]) for key, value in messages]
+        carried: Headers = [*headers]
+        if self._spans is not None and topic == "compute.requests":
+            carried, ended = self._spans.publish(self._topics[topic], carried)
+            confirmed.add_done_callback(lambda _: ended())
+        outgoing = [Outgoing(self._topics[topic], key.encode(), value, [*carried]) for key, value in messages]
         self._unconfirmed += size
         self._emitter.send(outgoing, report)
         try:
@@ -52,6 +58,8 @@ class Gateway:
     def close(self) -> None:
         """Wait a moment for what is queued."""
         self._emitter.close(2.0)
+        if self._spans is not None:
+            self._spans.close()
 
 
 def _unavailable(message: str) -> HttpProblem:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -16,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from agents import catalogue
 from agents.outcome import Outcome, Problem
 from agents.workflow.document import Workflow
+from streams import logs
 from streams.admit import Job, admit
 from streams.cache import kept
 from streams.cache.kept import Kept
@@ -27,6 +29,7 @@ from streams.heavy import frames
 from streams.heavy.frames import Setup, Work
 from streams.lifeline import die_with
 from streams.replies import Draft, Letterhead, Written, out_of_memory
+from streams.spans import traceparent
 from streams.watch import Vigil
 
 _log = structlog.get_logger(__name__)
@@ -96,6 +99,8 @@ class Line:
 def serve(pipe: Connection, setup: Setup) -> None:
     """Be a process of the lane."""
     _confine(setup.limits.bytes)
+    level, file, form = setup.log
+    logs.configure(level, Path(file) if file else None, form)
     catalogue.plug_in(setup.plugins)
     line = Line(pipe)
     pipe.send_bytes(frames.READY)
@@ -134,7 +139,8 @@ def answer(work: Work, setup: Setup, line: Line) -> Written:
         forwarded = draft()
         forwarded.forward(admitted, work.value)
         return forwarded.written()
-    outcome = _look(admitted, setup, line) or _compute(admitted, line)
+    with logs.about(admitted.request.id, traceparent(work.origin.headers)):
+        outcome = _look(admitted, setup, line) or _compute(admitted, line)
     computed = draft()
     if isinstance(outcome, Kept):
         computed.repeat(admitted, outcome)

@@ -31,6 +31,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     inline_limit: int = INLINE_LIMIT
     timeout_s: float = 3600.0
     defaults: Mapping[tuple[str, str], Mapping[str, Any]] = {}
+    log: tuple[str, str | None, str] = ("INFO", None, "auto")
+    """Level, file and form of its logs, as the worker's."""
     keying: Keying | None = None
     """What gives a request its key in the cache; None where there is no cache."""
     limits: Limits = USUAL

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from agents.outcome import Problem
-from streams import instants, telemetry
+from streams import instants, logs, telemetry
 from streams.admit import Partition
 from streams.artifacts import Shelf
 from streams.cache.results import ResultCache
@@ -27,6 +27,7 @@ from streams.heavy.slot import Died, Ending, Find, Order, Slot, Stopped, warm
 from streams.intake import RecordBatch
 from streams.letters import Letter
 from streams.replies import Desk, Replies, Written, deliver
+from streams.spans import traceparent
 from streams.turns import Turns
 from streams.watch import cancelled
 
@@ -176,16 +177,18 @@ class Heavy:
 
     def _work(self, slot: Slot) -> None:
         while (task := self._next()) is not None:
-            try:
-                self._run(slot, task)
-            except Exception as error:
-                # every foreseen failure is an answer; after this one the process ends, and its offsets are read again
-                _log.exception("heavy_failed", id=task.request.id)
-                self._desk.give_up(error)
-            finally:
-                with self._changed:
-                    self._running.discard(task)
-                    self._changed.notify_all()
+            with logs.about(task.request.id, traceparent(task.record.origin.headers)):
+                try:
+                    self._run(slot, task)
+                except Exception as error:
+                    # every foreseen failure is an answer; after this one the process ends, and its offsets are read
+                    # again
+                    _log.exception("heavy_failed")
+                    self._desk.give_up(error)
+                finally:
+                    with self._changed:
+                        self._running.discard(task)
+                        self._changed.notify_all()
         slot.kill()
 
     def _next(self) -> Task | None:
@@ -227,7 +230,7 @@ class Heavy:
             if self._closed:
                 return
             telemetry.HEAVY_CRASHED.inc()
-            _log.warning("heavy_process_died", id=request_id, code=ending.code, attempt=attempt)
+            _log.warning("heavy_process_died", code=ending.code, attempt=attempt)
             if attempt >= ATTEMPTS:
                 self._bury(task, ending, attempt)
                 return
