@@ -1,7 +1,7 @@
 """Commands about requests: submit them, read their results, watch and cancel them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -73,3 +73,30 @@ def cancel(request_id: Identifier, kafka: Kafka = "127.0.0.1:9092", prefix: Pref
     from sciagents.console import requests  # noqa: PLC0415 - as above
 
     requests.cancel(kafka, prefix, request_id)
+
+
+@app.command()
+def replay(
+    source: Annotated[Literal["dlq", "requests"], typer.Option("--from", help="Dead letters, or requests as sent.")],
+    code: Annotated[list[str], typer.Option(help="Only of this error's code; again for another.")] = [],  # noqa: B006
+    id: Annotated[list[str], typer.Option(help="Only of this id; again for another.")] = [],  # noqa: A002, B006
+    since: Annotated[str | None, typer.Option(metavar="INSTANT", help="Only from then on, as RFC 3339.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="INSTANT", help="Only until then.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent; send nothing.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also what was sent again before.")] = False,
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for reading the topics.")] = 300.0,
+    as_json: AsJson = False,
+) -> None:
+    """Send kept messages back to where they came from, unchanged and each once, however often this is called.
+
+    What was sent before is known for as long as compute.requests keeps it (7 days). Exit codes: 0 all that were chosen
+    are sent (or none was), 1 Kafka did not take them, 2 wrong usage.
+    """
+    from sciagents.console import replay as console  # noqa: PLC0415 - as above
+
+    console.replay(
+        kafka, prefix, source, codes=code, ids=id, since=since, until=until, dry_run=dry_run, again=again,
+        timeout_s=timeout, as_json=as_json,
+    )  # fmt: skip
