@@ -21,7 +21,7 @@ def label_set(labels: Mapping[str, str]) -> Labels:
     return tuple(sorted((name, value) for name, value in labels.items() if value))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=131_072)
 def fingerprint(labels: Labels) -> str:
     """Hash a label set as Alertmanager does (FNV-1a, 64 bits, over names and values), in 16 hexadecimal digits."""
     total = _FNV_OFFSET

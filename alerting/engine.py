@@ -6,7 +6,6 @@ is published after what it tells was recorded: a process that dies between the t
 under the same ids, so that nothing is told twice and nothing is forgotten.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
@@ -19,18 +18,17 @@ from alerting.documents import suggest
 from alerting.effects import Effect, Publish
 from alerting.escalation import Call
 from alerting.evaluator import Evaluator, Key
-from alerting.groups import Group, Groups, Told
+from alerting.groups import Group, Groups
 from alerting.inhibition import Inhibitor
-from alerting.messages import Message, instant_of, message_id, step_of
 from alerting.muting import Mute, Muting
-from alerting.outbox import Outbox, Outcome, muted
-from alerting.receivers import Integration, Receiver
-from alerting.recovery import Channel
+from alerting.outbox import Outcome, muted
+from alerting.receivers import Receiver
 from alerting.register import Register
 from alerting.rules import State
 from alerting.signals import OF_RESULTS, Signals
 from alerting.silences import Silences
 from alerting.store import Store
+from alerting.teller import Teller
 from streams.contracts import Command, Incident, Notification, OpsEvent, Silence
 
 RELOAD_FAILED = "ConfigReloadFailed"
@@ -50,10 +48,8 @@ class Engine:
         self.register = Register(config)
         self._evaluator = Evaluator(config.rules, self.signals, config.evaluation_interval)
         self._groups = Groups(config.route)
-        self._outbox = Outbox()
-        self._called: defaultdict[str, set[Channel]] = defaultdict(set)
-        self._reached: dict[str, int] = {}
         self._effects: list[Effect] = []
+        self._teller = Teller(config, self.register, self._groups, self._effects)
         self._clean_at = 0.0
 
     @property
@@ -87,10 +83,10 @@ class Engine:
             engine.register.skip(name)
         for incident in recovery.latest(versions):
             engine._take_back(incident, recovery.heard(by_incident.get(incident.id, [])), now)
-        engine._outbox.restore(log, engine._again, now)
+        engine._teller.outbox.restore(log, engine._teller.again, now)
         for incident in engine.register:
             if recovery.recent(incident, now):
-                engine._tell_status(incident, now)
+                engine._teller.tell_status(incident, now)
         return engine
 
     def reconfigure(self, config: Config, now: float) -> list[Effect]:
@@ -103,6 +99,10 @@ class Engine:
         for alert in self.store:
             self.muting.inhibitor.put(alert)
         self._groups = groups.regrouped(self._groups, config.route, config.receivers, self.store, now)
+        self._teller.reconfigure(config, self._groups)
+        for group in self._groups:
+            if (incident := self.register.of(group)) is not None:
+                self.register.attach(group, incident)
         return self.trouble(RELOAD_FAILED, None, now)
 
     def trouble(self, name: str, summary: str | None, now: float) -> list[Effect]:
@@ -169,18 +169,14 @@ class Engine:
             self._effects += silencing.applied(self.silences, command, incident, now)
         self._save(done)
         if done.status != incident.status:
-            self._tell_status(done, now)
+            self._teller.tell_status(done, now)
         return self._drain()
 
     def on_delivery(self, name: str, outcome: Outcome, now: float) -> list[Effect]:
         """Take how a sending went; a step that nobody can be reached by makes way for the next one."""
-        message = self._outbox.sent(name)
-        self._effects += self._outbox.on_delivery(name, outcome, now)
-        if message is not None and message.step is not None:
-            if outcome.status == "delivered":
-                self._reached[message.incident.id] = max(self._reached.get(message.incident.id, 0), message.step)
-            elif outcome.status == "permanent":
-                self._pass_by(message.incident.id, message.step, now)
+        missed = self._teller.delivered(name, outcome, now)
+        if missed is not None:
+            self._pass_by(*missed, now)
         return self._drain()
 
     def tick(self, now: float) -> list[Effect]:
@@ -190,19 +186,16 @@ class Engine:
         self._sync(now)
         for group in self._groups.due(now):
             self._flush(group, now)
-        for incident in self.register:
-            due = escalation.due(incident, self.register.chain(incident))
-            if due is not None and due <= now:
-                self._step(incident, now)
-        self._effects += self._outbox.tick(now)
+        for incident in self.register.due(now):
+            self._step(incident, now)
+        self._effects += self._teller.outbox.tick(now)
         if now >= self._clean_at:
             self._clean(now)
         return self._drain()
 
     def due(self, now: float) -> float:
         """When to tick next."""
-        steps = (escalation.due(incident, self.register.chain(incident)) for incident in self.register)
-        waits = [*steps, self._outbox.due(), *self._groups.timers(now)]
+        waits = (self.register.next(), self._teller.outbox.due(), self._groups.next())
         return min([self._evaluator.due(now), *(at for at in waits if at is not None)])
 
     # alerts come in
@@ -224,26 +217,26 @@ class Engine:
 
     def _sync(self, now: float) -> None:
         """Bring the incidents up to date with the alerts of their groups."""
-        for group in self._groups:
+        for group, changed in self._groups.changed(now):
             incident = self.register.of(group)
             if incident is None:
                 continue
-            firing, ended = group.split(now)
             # what fires after the end opens it again, at the group's next notification
-            alerts = ended.values() if incident.status == "resolved" else self._heard(group, incident, now)
+            over = incident.status == "resolved"
+            alerts = (
+                [one for one in changed if one.resolved(now)] if over else self._heard(group, incident, changed, now)
+            )
             updated = self._join(incident, alerts, now)
-            if updated.status != "resolved" and not firing and incidents.over(updated):
-                self._save(over := incidents.resolved(updated, now, "every alert is over"))
-                self._tell_status(over, now)
+            if updated.status != "resolved" and incidents.over(updated) and not group.split(now)[0]:
+                self._save(ended := incidents.resolved(updated, now, "every alert is over"))
+                self._teller.tell_status(ended, now)
 
-    def _heard(self, group: Group, incident: Incident, now: float) -> list[Alert]:
-        """The alerts of a group that may join its incident: those that nothing mutes, and those it has already."""
+    def _heard(self, group: Group, incident: Incident, alerts: Iterable[Alert], now: float) -> list[Alert]:
+        """Those of a group's alerts that may join its incident: what nothing mutes, and what it has already."""
         known = {state.fingerprint for state in incident.alerts}
         return [
-            alert
-            for name, alert in group.alerts.items()
-            if name in known or self.muting.of(group.route, alert, now) is None
-        ]
+            one for one in alerts if one.fingerprint in known or self.muting.of(group.route, one, now) is None
+        ]  # fmt: skip
 
     def _join(self, incident: Incident, alerts: Iterable[Alert], now: float) -> Incident:
         updated = incidents.joined(incident, alerts, now)
@@ -269,6 +262,8 @@ class Engine:
                 self._tell(group, receiver, firing, ended, now)
         if group.done(now, mutes):
             self._groups.drop(group)
+        else:
+            self._groups.schedule(group)
 
     def _tell(
         self, group: Group, receiver: Receiver, firing: dict[str, Alert], ended: dict[str, Alert], now: float
@@ -277,8 +272,8 @@ class Engine:
         if incident is None:
             return
         after, calls = self._advanced(incident, now)
-        told = self._tell_group(group, receiver, after, calls, firing, ended, now)
-        self._call(after, [call for call in calls if not (told and call.target == receiver.name)], now)
+        told = self._teller.tell_group(group, receiver, after, calls, firing, ended, now)
+        self._teller.call(after, [call for call in calls if not (told and call.target == receiver.name)], now)
         if after is not incident:
             self._save(after)
 
@@ -298,7 +293,7 @@ class Engine:
         known = self.register.of(group) or self.register.sharing(firing)
         if known is not None and known.status != "resolved":
             self.register.attach(group, known)
-            updated = self._join(known, self._heard(group, known, now), now)
+            updated = self._join(known, self._heard(group, known, group.alerts.values(), now), now)
             linked = incidents.linked(updated, self._failures(firing))
             return updated if linked is updated else self._save(linked)
         fresh = firing if known is None else incidents.fresh(known, firing)
@@ -310,39 +305,8 @@ class Engine:
             follows = None if known is None else known.id
             incident = incidents.opened(self.register.next_id(now), group.key, firing, now, follows)
         self.register.attach(group, incident)
-        self._reached.pop(incident.id, None)
+        self._teller.forget(incident.id)
         return self._save(incidents.linked(self.register.started(incident, now), self._failures(firing)))
-
-    def _tell_group(
-        self, group: Group, receiver: Receiver, incident: Incident, calls: Iterable[Call], firing: dict[str, Alert],
-        ended: dict[str, Alert], now: float,
-    ) -> bool:  # fmt: skip
-        """Tell the channels of a group's receiver what is new to them; a step that calls it goes with that."""
-        step = next((call for call in calls if call.target == receiver.name), None)
-        told = False
-        for channel, integration in receiver.channels:
-            decision = groups.decide(
-                group.told.get(channel), frozenset(firing), frozenset(ended),
-                repeat_interval=group.route.repeat_interval, now=now, send_resolved=integration.send_resolved,
-            )  # fmt: skip
-            if not decision.tell:
-                continue
-            group.told[channel] = Told(frozenset(firing), frozenset(ended), now)
-            shown = [*firing.values(), *(ended.values() if integration.send_resolved else ())]
-            message = replace(
-                self._message(incident, receiver.name, channel, integration, decision.reason, now, step),
-                alerts=tuple(alert.state(now) for alert in shown), group_key=group.key,
-                group_labels=group.labels,
-                firing=tuple(sorted(firing)), resolved=tuple(sorted(ended)),
-            )  # fmt: skip
-            if incidents.by_hand(incident):
-                self._effects += self._outbox.suppress(message, now, "the incident was resolved by hand")
-            elif not shown:
-                self._effects += self._outbox.suppress(message, now, "send_resolved is false")
-            else:
-                self._effects += self._outbox.put(message, now)
-                told = True
-        return told
 
     # the chain
 
@@ -355,34 +319,30 @@ class Engine:
     def _step(self, incident: Incident, now: float) -> None:
         after, calls = self._advanced(incident, now)
         if after is not incident:
-            self._call(after, calls, now)
+            self._teller.call(after, calls, now)
             self._save(after)
+        else:
+            self.register.put(incident)
 
     def _escalate(self, incident: Incident, target: str | None, at: float, now: float) -> Incident:
         """Call somebody, or the next step, because somebody wants it."""
         after, calls = self._forced(incident, now)
         if target is not None:
             after, calls = incident, [Call(target, None, at, "escalated")]
-        self._call(after, [replace(call, due_at=at) for call in calls], now)
+        self._teller.call(after, [replace(call, due_at=at) for call in calls], now)
         return after
 
     def _pass_by(self, name: str, step: int, now: float) -> None:
         incident = self.register.get(name)
         if incident is None or incident.status != "triggered" or incident.escalation.step != step:
             return
-        if self._reached.get(name, 0) < step and not self._outbox.under_way(name, step):
+        if not self._teller.reached(name, step):
             after, calls = self._forced(incident, now)
             if after is not incident:
-                self._call(after, [replace(call, reason="the step before reached nobody") for call in calls], now)
+                self._teller.call(
+                    after, [replace(call, reason="the step before reached nobody") for call in calls], now
+                )
                 self._save(after)
-
-    def _call(self, incident: Incident, calls: Iterable[Call], now: float) -> None:
-        for call in calls:
-            receiver = self._config.receivers.get(call.target)
-            for channel, integration in receiver.channels if receiver else ():
-                message = self._message(incident, call.target, channel, integration, call.reason, now, call)
-                self._called[incident.id].add((call.target, channel))
-                self._effects += self._outbox.put(message, now)
 
     def _refusal(self, incident: Incident, command: Command, now: float) -> str | None:
         if command.action in silencing.ACTIONS:
@@ -394,56 +354,6 @@ class Engine:
             return None if command.target in known else f"no {command.target[:100]!r}, {suggest(command.target, known)}"
         left = escalation.next_targets(incident, self.register.chain(incident))
         return None if left else "nobody is left in the chain; name a `target`"
-
-    # what changed is told and kept
-
-    def _tell_status(self, incident: Incident, now: float) -> None:
-        """Tell of an answer or an end whoever does not hear of it from a group."""
-        routed = {
-            (group.route.receiver, channel)
-            for group in self._groups
-            if self.register.of(group) is incident
-            for channel in group.told
-        }
-        called = self._called[incident.id]
-        if incident.status == "triggered":
-            return
-        if incident.status == "acknowledged":  # only PagerDuty has a word for it
-            reason, heard = "acknowledged", {one for one in routed | called if one[1].startswith("pagerduty")}
-        elif incidents.by_hand(incident):
-            reason, heard = "resolved_by_hand", routed | called
-        else:
-            reason, heard = "resolved", called - routed
-        at = incidents.status_since(incident)
-        for name, channel in sorted(heard):
-            receiver = self._config.receivers.get(name)
-            integration = receiver.channel(channel) if receiver else None
-            if integration is not None and (incident.status != "resolved" or integration.send_resolved):
-                message = self._message(incident, name, channel, integration, reason, at)
-                self._effects += self._outbox.put(message, now)
-
-    def _message(
-        self, incident: Incident, receiver: str, channel: str, integration: Integration, reason: str, at: float,
-        call: Call | None = None,
-    ) -> Message:  # fmt: skip
-        name = message_id(incident.id, at, receiver, channel)
-        if call is not None:
-            name = message_id(incident.id, call.due_at, receiver, channel, call.step or 0)
-        return Message(
-            id=name,
-            at=at,
-            receiver=receiver,
-            channel=channel,
-            integration=integration,
-            incident=incident,
-            alerts=tuple(incident.alerts),
-            reason=reason,
-            step=None if call is None else call.step,
-            target=None if call is None else call.target,
-            next_targets=escalation.next_targets(incident, self.register.chain(incident)),
-            update_every=self.register.promise(incident).update_every,
-            external_url=self._config.external_url,
-        )
 
     def _failures(self, firing: Iterable[Alert]) -> list[dict[str, str | None]]:
         """The requests that failed under these alerts."""
@@ -464,14 +374,15 @@ class Engine:
         return incident
 
     def _drain(self) -> list[Effect]:
-        effects, self._effects = self._effects, []
+        effects = list(self._effects)
+        self._effects.clear()
         return effects
 
     # after a restart
 
     def _take_back(self, incident: Incident, heard: recovery.Heard, now: float) -> None:
         self.register.put(incident)
-        self._called[incident.id] = set(heard.called)
+        self._teller.remember(incident.id, heard.called)
         for state in incident.alerts:
             alert = restored(state)
             if alert.ends_at is None:
@@ -489,22 +400,5 @@ class Engine:
                 group.flush_at = max(now, max((one.at for one in told.values()), default=0.0) + route.group_interval)
                 if not told:
                     group.flush_at = now
+                self._groups.schedule(group, alert)
                 self.register.attach(group, incident)
-
-    def _again(self, notification: Notification) -> Message | None:
-        """Make a message that was under way when the process ended; None when it has nowhere to go any more."""
-        incident = self.register.get(notification.incident)
-        receiver = self._config.receivers.get(notification.receiver)
-        integration = receiver.channel(notification.channel) if receiver else None
-        if incident is None or integration is None:
-            return None
-        at = instant_of(notification.id) or instants.parse(notification.at)
-        step = step_of(notification.id)
-        return replace(
-            self._message(
-                incident, notification.receiver, notification.channel, integration, notification.reason, at
-            ),
-            id=notification.id, step=step or None, target=None if step is None else notification.receiver,
-            attempt=notification.attempt, firing=None if notification.firing is None else tuple(notification.firing),
-            resolved=None if notification.resolved is None else tuple(notification.resolved),
-        )  # fmt: skip

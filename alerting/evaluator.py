@@ -25,6 +25,7 @@ LAG_KEPT_S = 300.0
 """So long after the last one that lagged, all is well again."""
 
 Key = tuple[str, Labels]
+_INACTIVE = State()
 
 
 class Evaluator:
@@ -33,7 +34,8 @@ class Evaluator:
     def __init__(self, ruleset: Iterable[Rule], signals: Signals, interval: float) -> None:
         self._rules: dict[str, Rule] = {}
         self._signals = signals
-        self._states: dict[Key, State] = {}
+        self._states: dict[str, dict[Labels, State]] = {}
+        self._moves: float | None = None
         self._active: dict[Labels, Alert] = {}
         self._evaluated: float | None = None
         self._lagged: tuple[float, float] | None = None
@@ -43,7 +45,7 @@ class Evaluator:
         """Take other rules: one that keeps its name and its label sets keeps its state, others begin anew."""
         old, self._rules = self._rules, {rule.name: rule for rule in ruleset}
         kept = {name for name, rule in self._rules.items() if name in old and old[name].by == rule.by}
-        self._states = {key: state for key, state in self._states.items() if key[0] in kept}
+        self._states = {name: self._states.get(name, {}) if name in kept else {} for name in self._rules}
         self._interval = interval
         self._lookback = max((rule.lookback for rule in self._rules.values()), default=0.0)
         silent = [rule.severity for rule in self._rules.values() if rule.no_data == "alert"]
@@ -52,7 +54,7 @@ class Evaluator:
     @property
     def states(self) -> Mapping[Key, State]:
         """Where each rule stands, by rule and label set."""
-        return self._states
+        return {(name, key): state for name, states in self._states.items() for key, state in states.items()}
 
     @property
     def active(self) -> Iterable[Alert]:
@@ -63,9 +65,8 @@ class Evaluator:
         """When to evaluate next."""
         if self._evaluated is None:
             return now
-        moves = [rules.due(self._rules[name], state) for (name, _), state in self._states.items()]
-        soon = [move for move in moves if move is not None and move > self._evaluated]
-        return min([self._evaluated + self._interval, *soon])
+        following = self._evaluated + self._interval
+        return following if self._moves is None else min(following, self._moves)
 
     def evaluate(self, now: float) -> list[Alert]:
         """Run every rule at `now`; returns the alerts that began or ended, and those that changed hands between."""
@@ -75,11 +76,13 @@ class Evaluator:
             self._lagged = now, late
         elif self._lagged is not None and now >= self._lagged[0] + LAG_KEPT_S:
             self._lagged = None
-        firing = {key for key, state in self._states.items() if state.phase == "firing"}
+        firing = {key for key, state in self.states.items() if state.phase == "firing"}
         for instant in self._missed(now):
             self._pass(instant, skip=firing)
         failing = self._pass(now)
         self._evaluated = now
+        moves = (rules.due(self._rules[name], one) for name, states in self._states.items() for one in states.values())
+        self._moves = min((move for move in moves if move is not None and move > now), default=None)
         return self._changes(now, failing)
 
     def restore(self, alert: Alert) -> Alert | None:
@@ -95,7 +98,7 @@ class Evaluator:
         alert = replace(alert, signals=_signals(rule))
         key = label_set({name: value for name, value in labels.items() if name not in own})
         since = alert.starts_at - rule.wait
-        self._states[rule.name, key] = State("firing", since=since, fired_at=alert.starts_at)
+        self._states[rule.name][key] = State("firing", since=since, fired_at=alert.starts_at)
         self._active[alert.labels] = alert
         return alert
 
@@ -104,9 +107,9 @@ class Evaluator:
         if oldest is None or (self._evaluated is not None and oldest >= self._evaluated - self._interval):
             return []
         start = max(oldest, now - self._lookback)
-        for key, state in list(self._states.items()):
-            if state.phase == "pending" and state.since > start:
-                del self._states[key]
+        for states in self._states.values():
+            for key in [key for key, state in states.items() if state.phase == "pending" and state.since > start]:
+                del states[key]
         step = max(self._interval, (now - start) / _MAX_PASSES)
         return [start + index * step for index in range(int((now - start) / step) + 1) if start + index * step < now]
 
@@ -124,10 +127,10 @@ class Evaluator:
                     if full in made:
                         failing[rule.name] = full
                     made[full] = labels
-                if step == State() or (step.phase == "inactive" and rule.no_data != "alert"):
-                    self._states.pop(key, None)
+                if step == _INACTIVE or (step.phase == "inactive" and rule.no_data != "alert"):
+                    self._states[rule.name].pop(labels, None)
                 else:
-                    self._states[key] = step
+                    self._states[rule.name][labels] = step
         return failing
 
     def _judge(self, rule: Rule, now: float) -> list[tuple[Labels, State]]:
@@ -136,7 +139,7 @@ class Evaluator:
         readings: dict[Signal, Readings] = {
             signal: self._signals.read(signal, rule.by, rule.window, now, rule.min_count) for signal in signals
         }
-        known = {labels for name, labels in self._states if name == rule.name}
+        known = set(self._states[rule.name])
         if not signals:  # a comparison of numbers, such as a watchdog's
             known.add(())
         judged = []
@@ -147,14 +150,14 @@ class Evaluator:
 
             verdict = rule.expr.evaluate(lookup)
             clear = None if rule.clear is None else rule.clear.evaluate(lookup).truth
-            state = self._states.get((rule.name, labels), State())
+            state = self._states[rule.name].get(labels, _INACTIVE)
             step = rules.advance(rule, state, verdict.truth, now, clear=clear, value=verdict.value)
             judged.append((labels, step.state))
         return judged
 
     def _changes(self, now: float, failing: Mapping[str, Labels]) -> list[Alert]:
         current: dict[Labels, Alert] = {}
-        for (name, key), state in self._states.items():
+        for (name, key), state in self.states.items():
             rule = self._rules[name]
             if state.phase == "firing" and name not in failing:
                 labels = self._known(rule, key, state)

@@ -8,12 +8,15 @@ from alerting.alerts import Alert, Labels
 from alerting.muting import Mute
 from alerting.receivers import Receiver
 from alerting.routing import Route, match
+from alerting.timers import Timers
 
 Reason = Literal[
     "first_notification", "new_alerts", "new_resolved", "all_resolved", "repeat_interval_elapsed", "nothing_new"
 ]
 
 
+Place = tuple[tuple[int, ...], Labels]
+"""A route's path and the group labels."""
 UNTOLD_S = 86_400.0
 """How old an end may be that is still told."""
 
@@ -74,6 +77,11 @@ class Group:
     told: dict[str, Told] = field(default_factory=dict)
     muted: dict[str, Mute] = field(default_factory=dict)
 
+    @property
+    def place(self) -> Place:
+        """Where it stands among the groups."""
+        return self.route.path, self.labels
+
     def split(self, now: float) -> tuple[dict[str, Alert], dict[str, Alert]]:
         """The alerts that fire, and those that have ended."""
         firing = {key: alert for key, alert in self.alerts.items() if not alert.resolved(now)}
@@ -119,19 +127,26 @@ class Groups:
 
     def __init__(self, route: Route) -> None:
         self._route = route
-        self._groups: dict[tuple[tuple[int, ...], Labels], Group] = {}
+        self._groups: dict[Place, Group] = {}
+        self._flushes: Timers[Place] = Timers()
+        self._ends: Timers[tuple[Place, str]] = Timers()
+        self._changed: dict[Place, set[str]] = {}
 
     def __iter__(self) -> Iterator[Group]:
         return iter(list(self._groups.values()))
 
+    def get(self, place: Place) -> Group | None:
+        """A group by its place."""
+        return self._groups.get(place)
+
     def group_of(self, route: Route, alert: Alert, now: float) -> Group:
-        """The group of an alert on a route, made when there is none."""
+        """The group of an alert on a route, made when there is none; `schedule` it once it is as it should be."""
         labels = dict(alert.labels)
         shared = route.group_labels(labels)
         group = self._groups.get((route.path, shared))
         if group is None:
             group = Group(route, shared, route.group_key(labels), now + route.group_wait)
-            self._groups[route.path, shared] = group
+            self._groups[group.place] = group
         return group
 
     def routes_of(self, alert: Alert) -> tuple[Route, ...]:
@@ -147,24 +162,42 @@ class Groups:
                 continue
             group = self.group_of(route, alert, now)
             group.put(alert, now)
+            self.schedule(group, alert)
             changed.append(group)
         return changed
 
+    def schedule(self, group: Group, *alerts: Alert) -> None:
+        """Take note of when a group is to be looked at, and of alerts in it that are new or changed."""
+        place = group.place
+        self._flushes.set(place, group.flush_at)
+        for alert in alerts:
+            self._ends.set((place, alert.fingerprint), alert.end)
+            self._changed.setdefault(place, set()).add(alert.fingerprint)
+
     def due(self, now: float) -> list[Group]:
-        """The groups whose flush is due, the earliest first."""
-        return sorted((group for group in self if group.flush_at <= now), key=lambda group: group.flush_at)
+        """The groups whose flush is due, the earliest first; each is scheduled again, or dropped."""
+        return [self._groups[place] for place in self._flushes.take(now) if place in self._groups]
+
+    def changed(self, now: float) -> list[tuple[Group, list[Alert]]]:
+        """The groups with the alerts that came, changed or ended in them since the last call."""
+        for place, name in self._ends.take(now):
+            self._changed.setdefault(place, set()).add(name)
+        found, self._changed = self._changed, {}
+        return [
+            (group, [group.alerts[name] for name in names if name in group.alerts])
+            for place, names in found.items()
+            if (group := self._groups.get(place)) is not None
+        ]
 
     def drop(self, group: Group) -> None:
         """Forget a group."""
-        self._groups.pop((group.route.path, group.labels), None)
+        self._groups.pop(group.place, None)
+        self._flushes.set(group.place, None)
 
-    def timers(self, now: float) -> Iterable[float]:
-        """When something is due: flushes, and the ends of alerts that nobody refreshes."""
-        for group in self._groups.values():
-            yield group.flush_at
-            for alert in group.alerts.values():
-                if alert.end is not None and alert.end > now:
-                    yield alert.end
+    def next(self) -> float | None:
+        """When something is due: a flush, or the end of an alert that nobody refreshes."""
+        times = [at for at in (self._flushes.next(), self._ends.next()) if at is not None]
+        return min(times, default=None)
 
 
 def regrouped(
@@ -185,4 +218,5 @@ def regrouped(
                 group.told = {name: told for name, told in known.told.items() if name in channels}
                 group.flush_at, group.flushed, group.muted = known.flush_at, known.flushed, known.muted
             group.put(alert, now)
+            made.schedule(group, alert)
     return made

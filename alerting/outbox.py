@@ -21,6 +21,7 @@ from alerting.effects import Effect, Notify, Publish
 from alerting.groups import Group
 from alerting.messages import Message
 from alerting.muting import Mute
+from alerting.timers import Timers
 from streams.contracts import Notification
 
 TOPIC = "ops.notifications"
@@ -93,6 +94,7 @@ class Outbox:
     def __init__(self) -> None:
         self._slots: dict[Slot, _Slot] = {}
         self._slot_of: dict[str, Slot] = {}
+        self._due: Timers[Slot] = Timers()
         self._known: dict[str, None] = {}
 
     def put(self, message: Message, now: float) -> list[Effect]:
@@ -141,12 +143,11 @@ class Outbox:
 
     def tick(self, now: float) -> list[Effect]:
         """Send what is due again."""
-        return [effect for slot in list(self._slots) for effect in self._send(slot, now)]
+        return [effect for slot in self._due.take(now) if slot in self._slots for effect in self._send(slot, now)]
 
     def due(self) -> float | None:
         """When something is due again."""
-        waits = [slot.due_at for slot in self._slots.values() if slot.waiting is not None and slot.sending is None]
-        return min(waits, default=None)
+        return self._due.next()
 
     def under_way(self, incident: str, step: int) -> bool:
         """Whether a call of an incident's step may still be heard."""
@@ -168,7 +169,10 @@ class Outbox:
         if slot.waiting is not None and now is not None:
             effects.append(record(slot.waiting, "suppressed", now, f"superseded by {message.id}"))
         slot.waiting, slot.due_at = message, due_at
-        return effects if now is None else [*effects, *self._send(_slot(message), now)]
+        if now is None:
+            self._due.set(_slot(message), due_at if slot.sending is None else None)
+            return effects
+        return [*effects, *self._send(_slot(message), now)]
 
     def _failed(self, slot: _Slot, message: Message, outcome: Outcome, now: float) -> list[Effect]:
         if slot.waiting is not None:
@@ -187,7 +191,10 @@ class Outbox:
         if slot.sending is None and slot.waiting is not None and slot.due_at <= now:
             slot.sending, slot.waiting = slot.waiting, None
             self._slot_of[slot.sending.id] = key
+            self._due.set(key, None)
             return [Notify(slot.sending)]
+        waits = slot.sending is None and slot.waiting is not None
+        self._due.set(key, slot.due_at if waits else None)
         if slot.sending is None and slot.waiting is None:
             del self._slots[key]
         return []

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
+import msgspec
+
 from alerting import escalation, incidents
 from alerting.alerts import Alert
 from alerting.config import Config
 from alerting.escalation import Chain
-from alerting.groups import Group
+from alerting.groups import Group, Place
 from alerting.incidents import Promise
+from alerting.timers import Timers
 from streams.contracts import Incident
 
 _MAX_INCIDENTS = 10_000
@@ -22,6 +25,9 @@ class Register:
         self._incidents: dict[str, Incident] = {}
         self._chains: dict[str, Chain | None] = {}
         self._of_group: dict[str, str] = {}
+        self._of_alert: dict[str, str] = {}
+        self._places: dict[str, dict[Place, None]] = {}
+        self._steps: Timers[str] = Timers()
         self._last: tuple[int, int] = (0, 0)
 
     def reconfigure(self, config: Config) -> None:
@@ -45,21 +51,41 @@ class Register:
             self._last = max(self._last, incidents.numbered(incident.id))
             self._chains[incident.id] = escalation.chain_of(self._config.chains, incident)
             self._forget()
+        self._index(incident, self._incidents.get(incident.id))
         self._incidents[incident.id] = incident
+        self._steps.set(incident.id, escalation.due(incident, self._chains[incident.id]))
+
+    def _index(self, incident: Incident, old: Incident | None) -> None:
+        """Take note of the alerts that fire in an open incident."""
+        for state in old.alerts if old is not None else ():
+            if self._of_alert.get(state.fingerprint) == incident.id:
+                del self._of_alert[state.fingerprint]
+        if incident.status != "resolved":
+            for state in incident.alerts:
+                if state.status == "firing":
+                    self._of_alert.setdefault(state.fingerprint, incident.id)
+
+    def due(self, now: float) -> list[Incident]:
+        """The open incidents whose next step is due; each is put back, whether it has changed or not."""
+        return [self._incidents[name] for name in self._steps.take(now) if name in self._incidents]
+
+    def next(self) -> float | None:
+        """When the next step of all is due."""
+        return self._steps.next()
 
     def attach(self, group: Group, incident: Incident) -> None:
         """Let a group's alerts belong to an incident."""
         self._of_group[group.key] = incident.id
+        self._places.setdefault(incident.id, {})[group.place] = None
+
+    def places(self, incident: Incident) -> Iterable[Place]:
+        """Where the groups are whose alerts belong, or belonged, to an incident."""
+        return self._places.get(incident.id, {})
 
     def sharing(self, alerts: Iterable[Alert]) -> Incident | None:
         """An open incident in which one of these alerts fires: another route brought it, the trouble is the same."""
-        names = {alert.fingerprint for alert in alerts}
-        for incident in self._incidents.values():
-            if incident.status != "resolved" and any(
-                state.status == "firing" and state.fingerprint in names for state in incident.alerts
-            ):
-                return incident
-        return None
+        found = (self._of_alert.get(alert.fingerprint) for alert in alerts)
+        return next((self._incidents[name] for name in found if name is not None), None)
 
     def started(self, incident: Incident, now: float) -> Incident:
         """Choose the chain of an incident that was opened or became worse, and set its timers."""
@@ -89,5 +115,7 @@ class Register:
             return
         oldest = next((name for name, one in self._incidents.items() if one.status == "resolved"), None)
         if oldest is not None:
+            self._index(msgspec.structs.replace(self._incidents[oldest], alerts=[]), self._incidents[oldest])
             del self._incidents[oldest], self._chains[oldest]
+            self._places.pop(oldest, None)
             self._of_group = {key: name for key, name in self._of_group.items() if name != oldest}

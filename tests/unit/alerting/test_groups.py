@@ -1,5 +1,7 @@
 """When a group is looked at, and what it keeps apart."""
 
+from dataclasses import replace
+
 import pytest
 from unit.alerting.making import NOW, make_alert
 
@@ -29,3 +31,15 @@ def test_groups_keep_apart_what_group_by_names():
         ('{}:{agent="ode"}', 2),
         ('{}:{agent="pde"}', 1),
     ]
+
+
+def test_only_what_came_changed_or_ended_is_looked_at():
+    groups = Groups(Route("team", group_by=("agent",)))
+    groups.put(make_alert(agent="ode"), NOW)
+    groups.put(replace(make_alert(agent="pde"), expires_at=NOW + 50), NOW)
+    assert len(groups.changed(NOW)) == 2
+    assert groups.changed(NOW + 49) == []
+    ((group, alerts),) = groups.changed(NOW + 50)
+    assert (dict(group.labels), len(alerts)) == ({"agent": "pde"}, 1)
+    assert groups.next() == NOW + 30
+    assert [dict(group.labels) for group in groups.due(NOW + 30)] == [{"agent": "ode"}, {"agent": "pde"}]
