@@ -26,6 +26,8 @@ class TopicSpec:
     internal: bool = False
     stamped: bool = False
     """Its records carry the brokers' time, not that of who wrote them."""
+    uncompacted_ms: int = 0
+    """How long records of one key stay beside each other, before compaction leaves the last one."""
 
     def config(self) -> dict[str, str]:
         """Topic-level configuration, as Kafka names it."""
@@ -34,6 +36,7 @@ class TopicSpec:
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.message_limit),
             "message.timestamp.type": "LogAppendTime" if self.stamped else "CreateTime",
+            "min.compaction.lag.ms": str(self.uncompacted_ms),
         }
 
 
@@ -49,7 +52,8 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("ops.events", "delete", 7 * _DAY_MS),
     TopicSpec("ops.alerts", "delete", 7 * _DAY_MS),
     TopicSpec("ops.incidents", "compact", -1),
-    TopicSpec("ops.notifications", "compact,delete", 30 * _DAY_MS),
+    # by all of an incident's notifications a restart knows who was told what: the last one alone would not do
+    TopicSpec("ops.notifications", "compact,delete", 30 * _DAY_MS, uncompacted_ms=30 * _DAY_MS),
     TopicSpec("ops.commands", "delete", 7 * _DAY_MS),
     TopicSpec("ops.silences", "compact", -1, internal=True),
 )

@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, get, post
-from litestar.params import Parameter
 
 from alerting.alerts import Alert
 from alerting.engine import Engine
@@ -17,8 +16,6 @@ from sciagents.api.v2.shapes import PostableAlert, alert, gettable_alert
 
 MAX_ALERTS = 500_000
 """Label sets that are kept at once; more are not taken."""
-
-Filter = Annotated[list[str] | None, Parameter(query="filter")]
 
 
 @post("/api/v2/alerts", status_code=200, guards=[requires("submit")], summary="Take alerts", tags=["alertmanager"])
@@ -44,25 +41,25 @@ async def post_alerts(request: Request[Any, Any, Any], desk: Desk) -> Response[N
 
 @get("/api/v2/alerts", guards=[requires("read")], summary="List alerts", tags=["alertmanager"])
 async def get_alerts(
-    desk: Desk, wanted: Filter = None, active: bool = True, silenced: bool = True, inhibited: bool = True,
-    unprocessed: bool = True, receiver: str | None = None,
+    desk: Desk, filter: list[str] | None = None, active: bool = True, silenced: bool = True,  # noqa: A002 - its name
+    inhibited: bool = True, unprocessed: bool = True, receiver: str | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """List the alerts that fire, by fingerprint."""
     del unprocessed  # every alert is processed when it comes
     now = time.time()
-    look = _Look(desk.engine, filters(wanted), receiver_filter(receiver), active, silenced, inhibited, now)
+    look = _Look(desk.engine, filters(filter), receiver_filter(receiver), active, silenced, inhibited, now)
     return sorted(look.shown(desk.engine.store), key=lambda one: str(one["fingerprint"]))
 
 
 @get("/api/v2/alerts/groups", guards=[requires("read")], summary="List groups", tags=["alertmanager"])
 async def get_groups(
-    desk: Desk, wanted: Filter = None, active: bool = True, silenced: bool = True, inhibited: bool = True,
-    receiver: str | None = None,
+    desk: Desk, filter: list[str] | None = None, active: bool = True, silenced: bool = True,  # noqa: A002 - its name
+    inhibited: bool = True, receiver: str | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """List the groups with what fires in them."""
     now = time.time()
     fits = receiver_filter(receiver)
-    look = _Look(desk.engine, filters(wanted), lambda _: True, active, silenced, inhibited, now)
+    look = _Look(desk.engine, filters(filter), lambda _: True, active, silenced, inhibited, now)
     groups = sorted(desk.engine.groups, key=lambda group: (group.labels, group.route.receiver))
     shown = ((group, look.shown(group.alerts.values())) for group in groups if fits(group.route.receiver))
     return [

@@ -10,7 +10,6 @@ from alerting.matchers import Matcher
 from alerting.silences import SilenceError, UnknownSilenceError, state_of
 from sciagents.api.access import requires
 from sciagents.api.desk import Desk
-from sciagents.api.v2.alerts import Filter
 from sciagents.api.v2.answers import RefusedError, filters, read
 from sciagents.api.v2.shapes import PostableSilence, gettable_silence, silence
 from streams.contracts import Silence
@@ -19,10 +18,10 @@ _ORDER = {"active": 0, "pending": 1, "expired": 2}
 
 
 @get("/api/v2/silences", guards=[requires("read")], summary="List silences", tags=["alertmanager"])
-async def get_silences(desk: Desk, wanted: Filter = None) -> list[dict[str, Any]]:
+async def get_silences(desk: Desk, filter: list[str] | None = None) -> list[dict[str, Any]]:  # noqa: A002 - its name
     """List silences: the active ones that end first, then the pending ones that begin first, then the expired ones."""
     now = time.time()
-    asked = filters(wanted)
+    asked = filters(filter)
 
     def place(one: Silence) -> tuple[int, str]:
         state = state_of(one, now)
