@@ -199,8 +199,9 @@ def convert(document: Document, kind: type[T], hook: Hook | None = None) -> T:
 def _locate(
     document: Document, kind: Any, value: Any, path: Place, error: msgspec.ValidationError, hook: Hook | None
 ) -> ConfigError:
-    message, _, where = str(error).rpartition(" - at `$")
-    message = message or str(error)
+    message, at_all, where = str(error).rpartition(" - at `$")
+    if not at_all:  # the value itself, and no part of it
+        message, where = where, ""
     for step in _STEP.finditer(where):
         if step["any"]:  # msgspec does not say which key of a mapping it was
             inner = _inner(kind, "")

@@ -218,6 +218,9 @@ class Engine:
     def _sync(self, now: float) -> None:
         """Bring the incidents up to date with the alerts of their groups."""
         for group, changed in self._groups.changed(now):
+            # what ends because its time has come, or nobody has repeated it, is told to the topic here
+            silent = (one for one in changed if one.end is not None and 0.0 < one.updated_at < one.end <= now)
+            self._effects += [Publish("ops.alerts", group.key, one.state(now)) for one in silent]
             incident = self.register.of(group)
             if incident is None:
                 continue

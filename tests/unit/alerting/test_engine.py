@@ -340,3 +340,12 @@ def test_a_reload_keeps_the_state_of_rules(desk, read, after, phase):
 
 def metric(at):
     return OpsEvent(id=f"e{at}", time=instants.show(NOW + at), source="a", kind="metric", name="t", value=2.0)
+
+
+def test_an_alert_that_nobody_repeats_ends_on_the_topic_too(read):
+    engine = Engine(read(CONFIG.replace("resolve_timeout: 1d", "resolve_timeout: 50s")))
+    found = []
+    for at in (0, 20, 69, 70, 71, 90):
+        effects = engine.on_alerts([make_alert()], NOW + at) if at <= 20 else engine.tick(NOW + at)
+        found += [(at, one.value.status) for one in effects if isinstance(one, Publish) and one.topic == "ops.alerts"]
+    assert found == [(0, "firing"), (70, "resolved")]
