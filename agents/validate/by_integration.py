@@ -18,6 +18,8 @@ from agents.validate.findings import Claim, Road
 from native.formula import Program
 
 _LEVELS = 9
+_CALLS = 60_000
+"""Most evaluations of a right side for one solution: about two seconds."""
 _POINTS = 2000
 """Most evaluations of a right side between two looks at the watch."""
 
@@ -60,6 +62,8 @@ def _integrated(system: System, initial: Any, times: Any, stiff: bool, rtol: flo
         calls += 1
         if calls % _POINTS == 0:
             watch(0.5, "another integrator")
+        if calls > _CALLS:
+            raise OverflowError("too many steps")
         return system.program.evaluate(at(t, y))[:, 0]
 
     more: dict[str, Any] = {}
@@ -69,11 +73,14 @@ def _integrated(system: System, initial: Any, times: Any, stiff: bool, rtol: flo
     span = (system.start, float(times[-1]))
     if span[0] == span[1]:
         return np.repeat(np.asarray(initial)[:, None], times.size, axis=1)
-    with np.errstate(all="ignore"):
-        made = solve_ivp(
-            right, span, initial, "Radau" if stiff else "DOP853", times, rtol=rtol,
-            atol=max(1e-14, rtol * 1e-2 * scale), **more,
-        )  # fmt: skip
+    try:
+        with np.errstate(all="ignore"):
+            made = solve_ivp(
+                right, span, initial, "Radau" if stiff else "DOP853", times, rtol=rtol,
+                atol=max(1e-14, rtol * 1e-2 * scale), **more,
+            )  # fmt: skip
+    except OverflowError:
+        return None
     return made.y if made.success and made.y.shape[1] == times.size else None
 
 
