@@ -119,8 +119,11 @@ class Channels:
         url = self._secret(section.url, section.url_file, path, "url")
         if url is None:
             return "no URL; url or url_file gives one"
+        key = self._secret(section.hmac_key, section.hmac_key_file, path, "hmac_key")
+        if section.hmac_key_file and key is None:
+            return f"no key in {section.hmac_key_file}, and unsigned is not what was asked for"
         return Webhook(
-            url=url, max_alerts=section.max_alerts, timeout=section.timeout or 10.0,
+            url=url, key=key, max_alerts=section.max_alerts, timeout=section.timeout or 10.0,
             authorization=self._authorization(section.http_config, path), send_resolved=section.send_resolved,
         )  # fmt: skip
 

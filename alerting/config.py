@@ -5,7 +5,7 @@ the environment or from the file that a `…_file` key names; `Config.notices` s
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from alerting.inhibition import InhibitRule
 from alerting.intervals import Interval
 from alerting.matchers import Matcher
 from alerting.receivers import Receiver
+from alerting.rotations import Override, Rotation
 from alerting.routing import ALL, Route, RouteSpec, resolve
 from alerting.rules import Rule
 from alerting.sections import (
@@ -28,6 +29,7 @@ from alerting.sections import (
     InhibitSection,
     IntervalSection,
     NamedIntervalSection,
+    RotationSection,
     RouteSection,
     RuleSection,
     Scalar,
@@ -40,6 +42,8 @@ from alerting.signals import OF_RESULTS
 from streams.contracts import Severity
 
 _HEARTBEATS_S = 86_400.0
+_SHORTEST_SHIFT_S = 60.0
+_LONGEST_SHIFT_S = 366 * 86_400.0
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -51,6 +55,7 @@ class Config:
     receivers: Mapping[str, Receiver]
     inhibit_rules: tuple[InhibitRule, ...] = ()
     time_intervals: Mapping[str, tuple[Interval, ...]] = field(default_factory=dict)
+    rotations: Mapping[str, Rotation] = field(default_factory=dict)
     chains: tuple[Chain, ...] = ()
     promises: Mapping[Severity, Promise] = field(default_factory=lambda: PROMISES)
     rules: tuple[Rule, ...] = ()
@@ -126,8 +131,12 @@ class _Reader:
             receivers=receivers,
             inhibit_rules=tuple(self._inhibit_rule(one, at) for at, one in enumerate(section.inhibit_rules)),
             time_intervals=self._named,
+            rotations={
+                name: self._rotation(one, ("rotations", name), receivers) for name, one in section.rotations.items()
+            },
             chains=tuple(
-                self._chain(chain, ("escalation", at), receivers) for at, chain in enumerate(section.escalation)
+                self._chain(chain, ("escalation", at), [*receivers, *section.rotations])
+                for at, chain in enumerate(section.escalation)
             ),
             promises={
                 **PROMISES,
@@ -241,7 +250,31 @@ class _Reader:
                 raise self._document.error((*path, "group_by", at), f"{name!r} is no name of a label")
         return tuple(names) or None
 
-    def _chain(self, section: ChainSection, path: Place, receivers: Mapping[str, Receiver]) -> Chain:
+    def _rotation(self, section: RotationSection, path: Place, receivers: Mapping[str, Receiver]) -> Rotation:
+        if path[-1] in receivers:
+            raise self._document.error(path, "a person or receiver has this name", "names are shared")
+        named = [(name, (*path, "members", at)) for at, name in enumerate(section.members)]
+        overrides = [(one, (*path, "overrides", at)) for at, one in enumerate(section.overrides)]
+        named += [(one.person, (*where, "person")) for one, where in overrides if one.person is not None]
+        for name, where in named:
+            if name not in receivers:
+                raise self._document.error(where, f"no person or receiver {name!r}", suggest(name, receivers))
+        for one, where in overrides:
+            if one.ends <= one.begins:
+                raise self._document.error((*where, "to"), "is not after `from`")
+        if not _SHORTEST_SHIFT_S <= section.length <= _LONGEST_SHIFT_S:
+            raise self._document.error((*path, "length"), "must be from 1m to 1y")
+        try:
+            zone = intervals.zone(section.time_zone)
+        except ValueError as error:
+            raise self._document.error((*path, "time_zone"), str(error)) from None
+        return Rotation(
+            members=tuple(section.members), start=section.start.date, length=section.length,
+            handover=section.handover.handover, zone=zone,
+            overrides=tuple(Override(one.person, one.begins, one.ends) for one, _ in overrides),
+        )  # fmt: skip
+
+    def _chain(self, section: ChainSection, path: Place, receivers: Collection[str]) -> Chain:
         steps = tuple(self._step(one, (*path, "steps", at), receivers) for at, one in enumerate(section.steps))
         timed = [step.after for step in steps if step.after is not None]
         if timed != sorted(timed):
@@ -255,13 +288,13 @@ class _Reader:
             steps, tuple(one for text in section.matchers for one in text.matchers), beside, section.ack_expires
         )
 
-    def _step(self, section: StepSection, path: Place, receivers: Mapping[str, Receiver]) -> Step:
+    def _step(self, section: StepSection, path: Place, receivers: Collection[str]) -> Step:
         if not section.notify:
             raise self._document.error((*path, "notify"), "names nobody")
         for index, name in enumerate(section.notify):
             if name not in receivers:
                 raise self._document.error(
-                    (*path, "notify", index), f"no person or receiver {name!r}", suggest(name, receivers)
+                    (*path, "notify", index), f"no person, rotation or receiver {name!r}", suggest(name, receivers)
                 )
         return Step(section.after.seconds, tuple(section.notify))
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
-from alerting import escalation, groups, incidents, instants, recovery, silencing
-from alerting.alerts import Alert, fingerprint, label_set, restored
+from alerting import escalation, groups, incidents, instants, recovery, rotations, silencing, troubles
+from alerting.alerts import Alert, restored
 from alerting.answers import Answer
 from alerting.config import Config
 from alerting.documents import suggest
 from alerting.effects import Effect, Publish
-from alerting.escalation import Call
+from alerting.escalation import Call, Chain
 from alerting.evaluator import Evaluator, Key
 from alerting.groups import Group, Groups
 from alerting.inhibition import Inhibitor
@@ -31,8 +31,6 @@ from alerting.store import Store
 from alerting.teller import Teller
 from streams.contracts import Command, Incident, Notification, OpsEvent, Silence
 
-RELOAD_FAILED = "ConfigReloadFailed"
-"""Alert: the configuration that was to be loaded again cannot be used, and the old one is in force."""
 _CLEAN_EVERY_S = 60.0
 
 
@@ -91,6 +89,8 @@ class Engine:
 
     def reconfigure(self, config: Config, now: float) -> list[Effect]:
         """Go on with another configuration: alerts, incidents, silences, and what everybody was told, stay."""
+        for name in self._config.rotations.keys() - config.rotations.keys():
+            self._take(troubles.report(self.store, troubles.NOBODY_ON_CALL, "P1", None, now, rotation=name), now)
         self._config = config
         self.signals.reconfigure(config.retention, config.result_labels)
         self.register.reconfigure(config)
@@ -103,17 +103,11 @@ class Engine:
         for group in self._groups:
             if (incident := self.register.of(group)) is not None:
                 self.register.attach(group, incident)
-        return self.trouble(RELOAD_FAILED, None, now)
+        return self.trouble(troubles.RELOAD_FAILED, None, now)
 
     def trouble(self, name: str, summary: str | None, now: float) -> list[Effect]:
         """Raise an alert about the alerting stream itself; without a summary it is over."""
-        labels = label_set({"alertname": name, "severity": "P2"})
-        known = self.store.get(fingerprint(labels))
-        if summary is None and (known is None or known.resolved(now)):
-            return self.tick(now)
-        annotations = {"summary": summary} if summary is not None else (known.annotations if known else {})
-        ends_at = now if summary is None else None
-        self._take([Alert(labels, now, annotations, ends_at, updated_at=now)], now)
+        self._take(troubles.report(self.store, name, "P2", summary, now), now)
         return self.tick(now)
 
     def on_event(self, event: OpsEvent, now: float) -> None:
@@ -183,6 +177,7 @@ class Engine:
         """Do what is due."""
         if self._evaluator.due(now) <= now:
             self._take(self._evaluator.evaluate(now), now)
+            self._look_at_rotations(now)
         self._sync(now)
         for group in self._groups.due(now):
             self._flush(group, now)
@@ -314,10 +309,19 @@ class Engine:
     # the chain
 
     def _advanced(self, incident: Incident, now: float) -> tuple[Incident, list[Call]]:
-        return escalation.advance(incident, self.register.chain(incident), self.register.promise(incident), now)
+        return escalation.advance(incident, self._staffed(incident, now), self.register.promise(incident), now)
 
     def _forced(self, incident: Incident, now: float) -> tuple[Incident, list[Call]]:
-        return escalation.forced(incident, self.register.chain(incident), self.register.promise(incident), now)
+        return escalation.forced(incident, self._staffed(incident, now), self.register.promise(incident), now)
+
+    def _staffed(self, incident: Incident, now: float) -> Chain | None:
+        return rotations.staffed(self.register.chain(incident), self._config.rotations, now)
+
+    def _look_at_rotations(self, now: float) -> None:
+        empty = rotations.unstaffed(self._config.rotations, now)
+        for name in self._config.rotations:
+            summary = f"Nobody is on call in the rotation {name}" if name in empty else None
+            self._take(troubles.report(self.store, troubles.NOBODY_ON_CALL, "P1", summary, now, rotation=name), now)
 
     def _step(self, incident: Incident, now: float) -> None:
         after, calls = self._advanced(incident, now)
@@ -331,7 +335,7 @@ class Engine:
         """Call somebody, or the next step, because somebody wants it."""
         after, calls = self._forced(incident, now)
         if target is not None:
-            after, calls = incident, [Call(target, None, at, "escalated")]
+            after, calls = incident, [Call(self._person(target, now) or target, None, at, "escalated")]
         self._teller.call(after, [replace(call, due_at=at) for call in calls], now)
         return after
 
@@ -353,10 +357,17 @@ class Engine:
         if command.action != "escalate":
             return None
         if command.target is not None:
-            known = self._config.receivers
-            return None if command.target in known else f"no {command.target[:100]!r}, {suggest(command.target, known)}"
+            known = [*self._config.receivers, *self._config.rotations]
+            if command.target not in known:
+                return f"no {command.target[:100]!r}, {suggest(command.target, known)}"
+            return None if self._person(command.target, now) else f"nobody is on call in {command.target}"
         left = escalation.next_targets(incident, self.register.chain(incident))
         return None if left else "nobody is left in the chain; name a `target`"
+
+    def _person(self, target: str, now: float) -> str | None:
+        """Whom a target stands for now."""
+        rotation = self._config.rotations.get(target)
+        return target if rotation is None else rotation.on_call(now)
 
     def _failures(self, firing: Iterable[Alert]) -> list[dict[str, str | None]]:
         """The requests that failed under these alerts."""

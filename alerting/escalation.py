@@ -22,6 +22,7 @@ from alerting.matchers import Matcher, all_match
 from streams.contracts import EscalationState, Incident, Severity
 
 DATA_LOSS = "data loss"
+NOBODY = "nobody is on call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,16 @@ def advance(incident: Incident, chain: Chain | None, promise: Promise, now: floa
         state = replace(state, step=min(state.step, max(0, len(chain.steps) - 1)))
     if chain is not None and (incident.status == "triggered" or entries):
         while state.due_at is not None and _overdue(state, now):
-            state, made = _take(state, chain, promise, instants.parse(state.due_at), "not acknowledged")
+            taken, made = _take(state, chain, promise, instants.parse(state.due_at), "not acknowledged")
             calls += made
+            if not made and taken.step > state.step:
+                entries.append(("escalated", f"step {taken.step}: {NOBODY}"))
+            state = taken
     beside = _beside(incident, chain)
     if beside is not None and beside.due_at <= now:
         calls += [Call(target, None, beside.due_at, DATA_LOSS) for target in beside.targets]
+        if not beside.targets:
+            entries.append(("escalated", f"{DATA_LOSS}: {NOBODY}"))
     if not calls and not entries:
         return incident, []
     entries += [("escalated", _told(call)) for call in calls]
@@ -109,9 +115,14 @@ def forced(incident: Incident, chain: Chain | None, promise: Promise, now: float
     if chain is None or incident.status == "resolved" or incident.escalation.step >= len(chain.steps):
         return incident, []
     state, calls = _take(incident.escalation, chain, promise, now, "escalated")
+    entries: list[tuple[str, str]] = []
+    while not calls and state.step < len(chain.steps):
+        entries.append(("escalated", f"step {state.step}: {NOBODY}"))
+        state, calls = _take(state, chain, promise, now, "escalated")
+    entries += [("escalated", _told(call)) for call in calls]
     if incident.status == "acknowledged":  # whoever has it keeps it until the acknowledgement lapses
         state = replace(state, due_at=incident.escalation.due_at, target=incident.escalation.target)
-    return incidents.moved(incident, state, now, [("escalated", _told(call)) for call in calls]), calls
+    return incidents.moved(incident, state, now, entries), calls
 
 
 def next_targets(incident: Incident, chain: Chain | None) -> tuple[str, ...]:
@@ -136,15 +147,16 @@ def _take(
 ) -> tuple[EscalationState, list[Call]]:
     """Take one step that was due at `due_at`."""
     if state.step >= len(chain.steps):
-        return replace(state, due_at=None), []
+        return replace(state, due_at=None), []  # nobody is left
     step = chain.steps[state.step]
     number = state.step + 1
     following = None
-    if number < len(chain.steps):
-        following = instants.show(due_at + chain.steps[number].delay(promise) - step.delay(promise))
+    if number < len(chain.steps):  # a step with nobody in it makes way for the next one
+        wait = chain.steps[number].delay(promise) - step.delay(promise) if step.notify else 0.0
+        following = instants.show(due_at + wait)
     why = "triggered" if number == 1 else reason
     calls = [Call(target, number, due_at, why) for target in step.notify]
-    return EscalationState(step=number, due_at=following, target=", ".join(step.notify)), calls
+    return EscalationState(step=number, due_at=following, target=", ".join(step.notify) or None), calls
 
 
 def _beside(incident: Incident, chain: Chain | None) -> _Beside | None:

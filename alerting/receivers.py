@@ -58,12 +58,13 @@ class Slack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """An endpoint that takes Alertmanager's payload; `max_alerts` 0 sends all."""
+    """An endpoint that takes Alertmanager's payload; `max_alerts` 0 sends all; `key` signs what is sent."""
 
     kind: ClassVar[str] = "webhook"
     url: Secret
     max_alerts: int = 0
     timeout: float = 10.0
+    key: Secret | None = None
     authorization: Secret | None = None
     send_resolved: bool = True
 

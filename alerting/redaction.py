@@ -14,6 +14,8 @@ _SECRETS = frozenset({
     "smtp_auth_password", "smtp_auth_secret", "auth_password", "auth_secret", "slack_api_url", "api_url", "password",
     "credentials", "bearer_token", "routing_key", "service_key",
 })  # fmt: skip
+_UNKNOWN = frozenset({"timeout", "hmac_key", "hmac_key_file"})
+"""Of a webhook: ours, or of later Alertmanagers than Debian's."""
 
 
 def shown(value: Any) -> str:
@@ -32,7 +34,7 @@ def _without(value: Any, under: str) -> Any:
                 made[key] = SECRET
             elif under == "webhook_configs" and key == "url" and isinstance(item, str):
                 made[key] = _origin(item)
-            elif not (under == "webhook_configs" and key == "timeout"):  # of later Alertmanagers than Debian's
+            elif not (under == "webhook_configs" and key in _UNKNOWN):
                 made[key] = _without(item, key)
         return made
     if isinstance(value, list):

@@ -4,11 +4,12 @@ What Alertmanager has besides is either passed over, and said so (`accepted`: it
 or refused by name: never ignored in silence.
 """
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from alerting import durations, expressions, matchers
+from alerting import durations, expressions, instants, matchers, rotations
 from alerting.documents import Document, Place, spell
 from alerting.receivers import OWN_HEADERS
 from alerting.text import Template
@@ -48,13 +49,40 @@ class After:
         self.seconds = None if text == ACK_DUE else durations.parse(text)
 
 
+class Instant(float):
+    """An instant with its offset from UTC, epoch seconds."""
+
+
+class Day:
+    """A date."""
+
+    __slots__ = ("date",)
+
+    def __init__(self, text: str) -> None:
+        try:
+            self.date = date.fromisoformat(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no date: write it like 2026-01-05") from None
+
+
+class Turn:
+    """When a rotation's shifts change."""
+
+    __slots__ = ("handover",)
+
+    def __init__(self, text: str) -> None:
+        self.handover = rotations.parse_handover(text)
+
+
 def hook(kind: type, value: Any) -> Any:
     """Make what msgspec does not know; its `ValueError` says what is wrong with the value."""
     if not isinstance(value, str):
         raise ValueError(f"expected a text, got {value!r}")  # noqa: TRY004 - what msgspec turns into its own
     if kind is Seconds:
         return Seconds(durations.parse(value))
-    if kind in {Selector, Formula, After, Template}:
+    if kind is Instant:
+        return Instant(instants.parse(value))
+    if kind in {Selector, Formula, After, Template, Day, Turn}:
         return kind(value)
     raise NotImplementedError(kind)
 
@@ -207,6 +235,8 @@ class WebhookSection(Section):
     url_file: str | None = None
     max_alerts: Annotated[int, msgspec.Meta(ge=0)] = 0
     timeout: Seconds | None = None
+    hmac_key: str | None = None
+    hmac_key_file: str | None = None
     http_config: HttpSection | None = None
     send_resolved: bool = True
 
@@ -236,6 +266,25 @@ class ReceiverSection(PersonSection, kw_only=True):
     """One of `receivers`."""
 
     name: Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class OverrideSection(Section, kw_only=True):
+    """One of a rotation's `overrides`; without a person nobody is on call."""
+
+    person: str | None
+    begins: Instant = msgspec.field(name="from")
+    ends: Instant = msgspec.field(name="to")
+
+
+class RotationSection(Section, kw_only=True):
+    """One of `rotations`."""
+
+    members: Annotated[list[str], msgspec.Meta(min_length=1)]
+    start: Day
+    length: Seconds = Seconds(604_800)
+    handover: Turn = Turn("00:00")
+    time_zone: str = "UTC"
+    overrides: list[OverrideSection] = []
 
 
 class StepSection(Section, kw_only=True):
@@ -295,6 +344,7 @@ class ConfigSection(Section, kw_only=True):
     time_intervals: list[NamedIntervalSection] = []
     mute_time_intervals: list[NamedIntervalSection] = []
     people: dict[str, PersonSection] = {}
+    rotations: dict[str, RotationSection] = {}
     escalation: list[ChainSection] = []
     severities: dict[Severity, SeveritySection] = {}
     incidents: IncidentsSection = msgspec.field(default_factory=IncidentsSection)
@@ -302,7 +352,7 @@ class ConfigSection(Section, kw_only=True):
 
 
 _LATER = frozenset({
-    "rotations", "silences", "tls_config", "smtp_tls_config", "oauth2", "proxy_url", "proxy_from_environment",
+    "silences", "tls_config", "smtp_tls_config", "oauth2", "proxy_url", "proxy_from_environment",
     "discord_configs", "jira_configs", "msteams_configs", "msteamsv2_configs", "opsgenie_configs", "pushover_configs",
     "rocketchat_configs", "sns_configs", "telegram_configs", "victorops_configs", "webex_configs", "wechat_configs",
 })  # fmt: skip

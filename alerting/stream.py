@@ -26,10 +26,11 @@ from alerting.alerts import Alert
 from alerting.config import Config
 from alerting.documents import ConfigError
 from alerting.effects import Effect, Publish
-from alerting.engine import RELOAD_FAILED, Engine
+from alerting.engine import Engine
 from alerting.messages import Message
 from alerting.notify import Notifier, notifiers
 from alerting.outbox import Outcome
+from alerting.troubles import RELOAD_FAILED
 from streams.contracts import Command, OpsEvent, Silence
 
 _log = structlog.get_logger(__name__)

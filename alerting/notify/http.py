@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import httpx
-import msgspec
 
 from alerting.outbox import DELIVERED, Outcome
 from alerting.receivers import Secret
@@ -22,16 +21,16 @@ _TRY_AGAIN = frozenset({408, 425, 429})
 
 
 async def post(
-    client: httpx.AsyncClient, url: Secret, body: Any, timeout_s: float = 10.0, authorization: Secret | None = None
-) -> Outcome:
-    """Post a value as JSON: 2xx is delivered; 408, 425, 429, 5xx and silence are tried again; the rest is permanent."""
-    content = msgspec.json.encode(body)
-    headers = {"content-type": "application/json"}
+    client: httpx.AsyncClient, url: Secret, body: bytes, timeout_s: float = 10.0, authorization: Secret | None = None,
+    extra: Mapping[str, str] | None = None,
+) -> Outcome:  # fmt: skip
+    """Post JSON: 2xx is delivered; 408, 425, 429, 5xx and silence are tried again; the rest is permanent."""
+    headers = {"content-type": "application/json", **(extra or {})}
     if authorization is not None:
         headers["authorization"] = authorization.reveal()
     try:
         async with asyncio.timeout(timeout_s):  # of the whole, however slowly the answer drips
-            request = client.build_request("POST", url.reveal(), content=content, headers=headers)
+            request = client.build_request("POST", url.reveal(), content=body, headers=headers)
             response = await client.send(request, stream=True, follow_redirects=False)
             try:
                 answer = await _start_of(response)

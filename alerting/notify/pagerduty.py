@@ -3,6 +3,7 @@
 from typing import Any, Literal, cast
 
 import httpx
+import msgspec
 
 from alerting import text
 from alerting.messages import Message
@@ -13,7 +14,8 @@ from streams.contracts import Severity
 
 SUMMARY_LIMIT = 1024
 _MAX_ALERTS = 50
-_DETAIL_LIMIT = 4000
+_MAX_STEPS = 20
+_DETAIL_LIMIT = 1000
 _SEVERITIES: dict[Severity, str] = {"P0": "critical", "P1": "error", "P2": "warning", "P3": "info"}
 
 
@@ -27,7 +29,9 @@ class PagerDutyNotifier:
         """Send one event."""
         pagerduty = cast("PagerDuty", message.integration)
         body = generic(message) if pagerduty.generic else payload(message)
-        outcome = await post(self._client, Secret(pagerduty.url), body, authorization=pagerduty.authorization)
+        outcome = await post(
+            self._client, Secret(pagerduty.url), msgspec.json.encode(body), authorization=pagerduty.authorization
+        )
         key = pagerduty.routing_key.reveal()
         return Outcome(outcome.status, outcome.error and outcome.error.replace(key, "***"), outcome.after)
 
@@ -82,11 +86,11 @@ def _details(message: Message) -> dict[str, Any]:
     return {
         "incident": incident.id,
         "phase": incident.phase,
-        "impact": incident.impact,
+        "impact": text.one_line(incident.impact, _DETAIL_LIMIT),
         "reason": message.reason,
         "alerts": [
             text.one_line(state.annotations.get("summary") or state.labels.get("alertname", ""), 300)
             for state in message.alerts[:_MAX_ALERTS]
         ],
-        "next_steps": [text.one_line(step, _DETAIL_LIMIT) for step in text.next_steps(message)],
+        "next_steps": [text.one_line(step, _DETAIL_LIMIT) for step in text.next_steps(message)[:_MAX_STEPS]],
     }

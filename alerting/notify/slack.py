@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import httpx
+import msgspec
 
 from alerting import instants, text
 from alerting.messages import Message
@@ -27,7 +28,9 @@ class SlackNotifier:
     async def send(self, message: Message) -> Outcome:
         """Send one message."""
         slack = cast("Slack", message.integration)
-        return await post(self._client, slack.api_url, payload(message), authorization=slack.authorization)
+        return await post(
+            self._client, slack.api_url, msgspec.json.encode(payload(message)), authorization=slack.authorization
+        )
 
 
 def payload(message: Message) -> dict[str, Any]:

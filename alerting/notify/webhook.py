@@ -1,15 +1,21 @@
-"""Webhooks: Alertmanager's payload, version 4; an escalation names its step in `commonAnnotations`."""
+"""Webhooks: Alertmanager's payload, version 4; an escalation names its step in `commonAnnotations`.
 
+With a key, `X-Sci-Agents-Signature` lets the receiver tell that the body is ours and whole.
+"""
+
+import hmac
 from typing import Any, cast
 
 import httpx
+import msgspec
 
 from alerting.messages import Message
 from alerting.notify.http import post
 from alerting.outbox import Outcome
-from alerting.receivers import Webhook
+from alerting.receivers import Secret, Webhook
 from streams.contracts import AlertState
 
+SIGNATURE = "x-sci-agents-signature"
 _NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -22,8 +28,14 @@ class WebhookNotifier:
     async def send(self, message: Message) -> Outcome:
         """Send one message."""
         webhook = cast("Webhook", message.integration)
-        body = payload(message, webhook.max_alerts)
-        return await post(self._client, webhook.url, body, webhook.timeout, webhook.authorization)
+        body = msgspec.json.encode(payload(message, webhook.max_alerts))
+        signed = {} if webhook.key is None else {SIGNATURE: signature(webhook.key, body)}
+        return await post(self._client, webhook.url, body, webhook.timeout, webhook.authorization, signed)
+
+
+def signature(key: Secret, body: bytes) -> str:
+    """Sign a body, HMAC-SHA256 (RFC 2104), in the form of GitHub's webhooks: `sha256=` and hexadecimal digits."""
+    return "sha256=" + hmac.new(key.reveal().encode(), body, "sha256").hexdigest()
 
 
 def payload(message: Message, max_alerts: int = 0) -> dict[str, Any]:
@@ -32,6 +44,7 @@ def payload(message: Message, max_alerts: int = 0) -> dict[str, Any]:
     annotations = _common([state.annotations for state in message.alerts])
     if message.target is not None:
         annotations |= {"escalation_target": message.target, "incident_id": message.incident.id}
+        annotations["escalation_reason"] = message.reason
         if message.step is not None:
             annotations["escalation_step"] = str(message.step)
     return {

@@ -142,7 +142,8 @@ def test_defaults_are_alertmanagers(read):
         ),
         pytest.param(
             BASE + "escalation:\n  - steps:\n      - {after: 0s, notify: [adda]}\npeople: {ada: {}}\n",
-            "alerting.yaml:7: escalation[0].steps[0].notify[0]: no person or receiver 'adda' (did you mean 'ada'?)",
+            "alerting.yaml:7: escalation[0].steps[0].notify[0]: no person, rotation or receiver 'adda'"
+            " (did you mean 'ada'?)",
             id="a person",
         ),
         pytest.param(
@@ -166,7 +167,7 @@ def test_defaults_are_alertmanagers(read):
         *(
             pytest.param(BASE + f"{key}: {value}\n", f"alerting.yaml:5: {key}: {LATER}", id=key)
             for key, value in [
-                ("rotations", "{primary: {members: [ada]}}"), ("silences", "[]"),
+                ("silences", "[]"),
             ]
         ),
         pytest.param(

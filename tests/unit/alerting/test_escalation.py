@@ -151,3 +151,33 @@ def test_the_chain_is_chosen_by_the_opener_and_the_severity_now():
     assert chain_of(chains, incident) is None
     worse = incidents.joined(incident, [make_alert(agent="pde", severity="P0", at=NOW + 5)], NOW + 5)
     assert chain_of(chains, replace(worse)) is chains[0]
+
+
+def test_a_step_with_nobody_in_it_makes_way_at_once_and_says_so():
+    chain = Chain((Step(0.0, ()), Step(900.0, ("B",)), Step(1800.0, ("C",))))
+    incident, calls = run(begun(chain), chain, [0, 899, 900])
+    assert calls == [(0, "B", 2), (900, "C", 3)]
+    assert "step 1: nobody is on call" in [entry.reason for entry in incident.timeline]
+
+
+def test_lost_data_with_nobody_to_call_is_looked_at_once():
+    chain = Chain((Step(0.0, ("A",)),), data_loss=Step(0.0, ()))
+    incident, calls = run(begun(chain, make_alert(data_loss="true")), chain, [0])
+    assert calls == [(0, "A", 1)]
+    assert due(incident, chain) is None
+
+
+def test_forced_passes_over_a_step_with_nobody_in_it():
+    chain = Chain((Step(0.0, ("A",)), Step(60.0, ()), Step(120.0, ("C",))))
+    incident, _ = run(begun(chain), chain, [0])
+    after, calls = forced(incident, chain, PROMISE, NOW + 10)
+    assert [(call.target, call.step) for call in calls] == [("C", 3)]
+    assert (after.escalation.step, after.escalation.due_at) == (3, None)
+
+
+def test_a_chain_of_nobody_ends():
+    chain = Chain((Step(0.0, ()), Step(60.0, ())))
+    incident, calls = run(begun(chain), chain, [0])
+    assert calls == []
+    assert due(incident, chain) is None
+    assert advance(incident, chain, PROMISE, NOW + 60) == (incident, [])

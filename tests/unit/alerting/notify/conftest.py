@@ -18,6 +18,8 @@ class Endpoint:
 
     url: str = ""
     got: list[dict] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
     silent: threading.Event | None = None
 
@@ -31,6 +33,8 @@ def endpoint():
         def do_POST(self):
             body = self.rfile.read(int(self.headers["content-length"]))
             state.got.append(msgspec.json.decode(body))
+            state.bodies.append(body)
+            state.headers.append({name.lower(): value for name, value in self.headers.items()})
             if state.silent is not None:
                 state.silent.wait(30)
             status, headers, text = state.answers.pop(0) if state.answers else (200, {}, b"ok")

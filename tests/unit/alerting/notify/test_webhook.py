@@ -1,5 +1,7 @@
 """Webhooks get Alertmanager's payload, version 4."""
 
+import hashlib
+import hmac
 from dataclasses import replace
 
 from unit.alerting.making import NOW, make_alert, make_incident
@@ -78,3 +80,24 @@ async def test_a_group_is_named_by_its_own_key_not_by_that_of_its_incident(messa
 async def test_an_alert_names_where_it_comes_from(message):
     state = replace(make_alert(), generator_url="http://prometheus/graph").state(NOW)
     assert payload(message(WEBHOOK, alerts=(state,)))["alerts"][0]["generatorURL"] == "http://prometheus/graph"
+
+
+async def test_with_a_key_the_body_is_signed(message, endpoint, client):
+    """HMAC-SHA256 over the bytes as they were sent."""
+    key = Secret("k3y")
+    await WebhookNotifier(client).send(message(Webhook(url=Secret(endpoint.url), key=key)))
+    expected = hmac.new(b"k3y", endpoint.bodies[0], hashlib.sha256).hexdigest()
+    assert endpoint.headers[0]["x-sci-agents-signature"] == f"sha256={expected}"
+    await WebhookNotifier(client).send(message(Webhook(url=Secret(endpoint.url))))
+    assert "x-sci-agents-signature" not in endpoint.headers[1]
+
+
+def test_a_key_that_is_not_there_turns_the_webhook_off(read):
+    """What is asked to be signed is never sent unsigned."""
+    found = read(
+        "route: {receiver: r}\n"
+        "receivers: [{name: r, webhook_configs: [{url: 'http://a', hmac_key_file: /nowhere/key}]}]\n"
+    )
+    assert found.receivers["r"].channels == ()
+    assert "unsigned" in found.notices[0]
+    assert "hmac" not in found.original
