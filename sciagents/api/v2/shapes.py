@@ -14,8 +14,9 @@ from streams.contracts import Silence
 
 MAX_LABELS = 64
 LABEL_LIMIT = 1024
-ANNOTATION_LIMIT = 16 * 1024
-"""Signs of a value: alerts come from whoever reaches the address."""
+"""Signs of a name or a label's value: alerts come from whoever reaches the address."""
+ALERT_LIMIT = 12 * 1024
+"""Bytes of an alert as JSON: an incident holds 500 of them, and has to fit its topic."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ZERO = "0001-01-01T00:00:00"
 
@@ -67,18 +68,20 @@ def alert(posted: PostableAlert, now: float) -> Alert:
         raise ValueError("at least one label pair required")
     if len(labels) > MAX_LABELS or len(posted.annotations) > MAX_LABELS:
         raise ValueError(f"more than {MAX_LABELS} labels or annotations")
-    for pairs, limit in ((labels, LABEL_LIMIT), (posted.annotations.items(), ANNOTATION_LIMIT)):
-        for name, value in pairs:
-            if _NAME.fullmatch(name) is None or len(name) > LABEL_LIMIT:
-                raise ValueError(f"invalid name {name[:100]!r}")
-            if len(value) > limit:
-                raise ValueError(f"the value of {name!r} has more than {limit} signs")
+    for name in (*posted.labels, *posted.annotations):
+        if _NAME.fullmatch(name) is None or len(name) > LABEL_LIMIT:
+            raise ValueError(f"invalid name {name[:100]!r}")
+    for name, value in labels:
+        if len(value) > LABEL_LIMIT:
+            raise ValueError(f"the value of {name!r} has more than {LABEL_LIMIT} signs")
+    if len(msgspec.json.encode(posted)) > ALERT_LIMIT:
+        raise ValueError(f"an alert of more than {ALERT_LIMIT} bytes")
     starts_at, ends_at = instant(posted.startsAt), instant(posted.endsAt)
     if starts_at is None:
         starts_at = now if ends_at is None else ends_at
     if ends_at is not None and ends_at < starts_at:
         raise ValueError("start time must be before end time")
-    return Alert(labels, starts_at, posted.annotations, ends_at, generator_url=posted.generatorURL[: LABEL_LIMIT * 8])
+    return Alert(labels, starts_at, posted.annotations, ends_at, generator_url=posted.generatorURL)
 
 
 def gettable_alert(one: Alert, engine: Engine, now: float) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The process in the place of an Alertmanager through reloads, restarts and its end."""
 
 import signal
+import subprocess
 
 import httpx
 import pytest
@@ -103,3 +104,25 @@ def test_without_tokens_it_listens_on_this_machine_alone(tmp_path, shell):
     file.write_text("route: {receiver: team}\nreceivers: [{name: team}]\n")
     code, _, err = shell("alerting", "--embedded", "--config", file, "--listen", "0.0.0.0:0")
     assert (code, "on this machine alone" in err) == (2, True)
+
+
+def test_tokens_open_what_their_scopes_say(tmp_path, monkeypatch, amtool):
+    """Whoever may read sees alerts and sends none; amtool logs in as Prometheus does."""
+    monkeypatch.setenv("SCI_AGENTS_TOKENS", "prometheus-token submit\noncall-token read,operate")
+    http = tmp_path / "http.yml"
+    http.write_text("authorization: {credentials: oncall-token}\n")
+    with alerting(tmp_path, "route: {receiver: team}\nreceivers: [{name: team}]\n") as process:
+        url = f"http://{process.url}/api/v2"
+        alert = [{"labels": {"alertname": "Told"}}]
+
+        def post(path, token, body):
+            return httpx.post(f"{url}/{path}", json=body, headers={"authorization": f"Bearer {token}"}).status_code
+
+        assert httpx.get(f"{url}/alerts").status_code == 401
+        assert post("alerts", "prometheus-token", alert) == 200
+        assert post("alerts", "oncall-token", alert) == 403
+        assert post("silences", "prometheus-token", {}) == 403
+        assert httpx.get(f"http://{process.url}/-/ready").status_code == 200
+        command = [amtool, f"--alertmanager.url=http://{process.url}", f"--http.config.file={http}", "alert", "query"]
+        found = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S, check=True)
+        assert "Told" in found.stdout

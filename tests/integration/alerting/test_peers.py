@@ -149,6 +149,10 @@ def test_groups_are_what_is_told_together(am, running):
             "start time must be before end time", id="an end before the start",
         ),
         pytest.param('[{"labels": {"a": "%s"}}]' % ("x" * 2000), "more than 1024 signs", id="a label without bound"),
+        pytest.param(
+            '[{"labels": {"a": "1"}, "annotations": {"b": "%s"}}]' % ("x" * 20_000), "more than 12288 bytes",
+            id="an alert without bound",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_no_alert_is_refused_in_alertmanagers_words(running, body, said):
