@@ -9,6 +9,7 @@ import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
@@ -46,7 +47,7 @@ def _print_round(number: int, of: int, done: Round) -> None:
     print(
         f"round {number}/{of} seed {done.seed}: {report.requests} requests, {report.results} results "
         f"({report.repeats} repeats), {report.dead} dead letters, {done.restarts} restarts, "
-        f"{len(report.violations)} violations; settled {done.settled_s:.1f} s after the last fault, "
+        f"{len(report.violations)} violations; settled {_seconds(done.settled)}, "
         f"took {done.took_s:.0f} s\n"
         f"    {'; '.join(map(str, done.faults))}",
         flush=True,
@@ -57,10 +58,14 @@ def _print_round(number: int, of: int, done: Round) -> None:
         print(f"      {violation}", flush=True)
 
 
+def _seconds(settled: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in settled.items())
+
+
 def _print_summary(rounds: list[Round]) -> None:
     faults = Counter(fault.kind for one in rounds for fault in one.faults)
     statuses = sum((one.report.statuses for one in rounds), Counter[str]())
-    settled = sorted(one.settled_s for one in rounds)
+    settled = sorted(max(one.settled.values(), default=0.0) for one in rounds)
     broken = Counter(violation.promise for one in rounds for violation in one.report.violations)
     rows = [
         ("rounds", len(rounds)),

@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -36,15 +36,15 @@ class Scale:
 class Round:
     """What came of a round.
 
-    `settled_s` is from when all was made good until all was answered and committed, `restarts` how often a worker ended
-    by itself.
+    `settled` is how many seconds after all was made good everything was confirmed, answered, committed and recorded;
+    `restarts` is how often a worker ended by itself.
     """
 
     seed: int
     faults: Sequence[Fault]
     report: Report
     restarts: int
-    settled_s: float
+    settled: Mapping[str, float]
     took_s: float
 
 
@@ -119,9 +119,7 @@ def run(seed: int, cluster: Cluster, stores: Stores, kinds: Sequence[str], scale
             Hurt(cluster, workers, stores),
             scale.duration_s,
         )
-        healed = time.monotonic()
-        trouble = _settle(sender, reader, lambda: stores.recorded(seed), scale.settle_s)
-        settled = time.monotonic() - healed
+        settled, trouble = _settle(sender, reader, lambda: stores.recorded(seed), scale.settle_s)
         reader.read_to_end()
         report = verify(sender.confirmed, reader.records, reader.lag(), stores.recorded(seed))
         restarts = workers.restarts
@@ -156,21 +154,22 @@ def _suffer(items: Sequence[Item], sender: Sender, faults: Sequence[Fault], hurt
             end.result()
 
 
-def _settle(sender: Sender, reader: Reader, recorded: Callable[[], set[str]], timeout_s: float) -> str | None:
-    """Wait until all is sent, answered, committed and recorded; what is missing at the end comes back in words."""
-    until = time.monotonic() + timeout_s
-    if left := sender.flush(timeout_s):
-        return f"{left} requests not confirmed after {timeout_s:g} s"
-    sent = sender.confirmed
-    while not reader.has(sent, 0.5):
-        if time.monotonic() > until:
-            return f"not all of {len(sent)} requests answered {timeout_s:g} s after the last fault"
-    while any(lag := reader.lag().values()):
-        if time.monotonic() > until:
-            return f"{sum(lag)} records not committed {timeout_s:g} s after the last fault"
-        reader.read(0.5)
-    while missing := reader.answered - recorded():
-        if time.monotonic() > until:
-            return f"{len(missing)} results not recorded {timeout_s:g} s after the last fault"
-        reader.read(0.5)
-    return None
+def _settle(
+    sender: Sender, reader: Reader, recorded: Callable[[], set[str]], timeout_s: float
+) -> tuple[dict[str, float], str | None]:
+    """Wait until all is confirmed, answered, committed and recorded: after how long each; and in words what was not."""
+    began = time.monotonic()
+    steps: dict[str, Callable[[], bool]] = {
+        "confirmed": lambda: sender.flush(0.5) == 0,
+        "answered": lambda: reader.has(sender.confirmed, 0.5),
+        "committed": lambda: not any(reader.lag().values()),
+        "recorded": lambda: reader.answered <= recorded(),
+    }
+    settled: dict[str, float] = {}
+    for name, holds in steps.items():
+        while not holds():
+            if time.monotonic() > began + timeout_s:
+                return settled, f"not everything {name} {timeout_s:g} s after the last fault"
+            reader.read(0.5)
+        settled[name] = time.monotonic() - began
+    return settled, None
