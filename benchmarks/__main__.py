@@ -11,7 +11,20 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import cache, ensemble, formula, fuzz, latency, rolling, roofline, small, soak, stencils, throughput
+from benchmarks import (
+    cache,
+    ensemble,
+    formula,
+    fuzz,
+    latency,
+    rolling,
+    roofline,
+    sharding,
+    small,
+    soak,
+    stencils,
+    throughput,
+)
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # where the container is made
 
@@ -45,7 +58,7 @@ def _redis() -> Iterator[str]:
 ON_REDIS: dict[str, Callable[[str], object]] = {"cache": cache.measure}
 ON_KAFKA: dict[str, Callable[..., object]] = {
     "throughput": throughput.measure, "latency": latency.measure, "rolling": rolling.measure,
-    "soak": soak.measure,
+    "sharding": sharding.measure, "soak": soak.measure,
 }  # fmt: skip
 ALONE: dict[str, Callable[..., object]] = {
     "ensemble": ensemble.measure, "formula": formula.measure, "fuzz": fuzz.measure, "roofline": roofline.measure,
@@ -60,6 +73,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(names)}; all when none is given")
     parser.add_argument("--inputs", type=int, help="how many formulas fuzz tries")
     parser.add_argument("--requests", type=int, help="how many requests soak waits for")
+    parser.add_argument("--members", type=int, help="how many members sharding's ensemble has")
     given = parser.parse_args()
     asked = given.names or names
     if unknown := set(asked) - set(names):
@@ -80,8 +94,9 @@ def main() -> None:
             for name in asked:
                 if name in ON_KAFKA:
                     _announce(name, ON_KAFKA[name])
-                    sized = name == "soak" and given.requests
-                    found[name] = ON_KAFKA[name](bootstrap, given.requests) if sized else ON_KAFKA[name](bootstrap)
+                    sizes = {"soak": given.requests, "sharding": given.members}
+                    size = sizes.get(name)
+                    found[name] = ON_KAFKA[name](bootstrap, size) if size else ON_KAFKA[name](bootstrap)
     print(json.dumps(found))
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from agents import catalogue
 from agents.alone import Alone
+from agents.divided import Divided
 from agents.outcome import Problem
 from agents.task import Task
 from agents.workflow.document import Workflow
@@ -30,6 +31,8 @@ class Origin(NamedTuple):
     queued_at_ms: int
     content_type: str
     headers: Headers
+    shard: str = ""
+    """Which part of its request is meant, as `streams.shard` writes it; all of it where it is empty."""
 
 
 class Job(msgspec.Struct):
@@ -56,6 +59,18 @@ class Job(msgspec.Struct):
         return self.plan.needs if isinstance(self.plan, Alone) else ()
 
 
+def conducted(plan: Any, *, embedded: bool = False) -> bool:
+    """Whether a plan is run in pieces, by a conductor: a workflow, or divided work too large for one lane.
+
+    The embedded broker keeps too little for what shards leave: there, work is computed in one piece.
+    """
+    if isinstance(plan, Divided):
+        return plan.divisible and plan.cost > DIVIDED_COST and not embedded
+    return isinstance(plan, Workflow)
+
+
+DIVIDED_COST = 4e10
+"""Estimated operations above which divided work is: about 10 s of one core, whatever the number of workers."""
 STEP_HEADER = "workflow-step"
 """Names the workflow that a request is a step of: its result is written in the journal too."""
 _CARRIED = ("traceparent", "tracestate", STEP_HEADER)

@@ -14,9 +14,8 @@ import structlog
 from confluent_kafka import Message
 
 from agents.outcome import Outcome, Problem
-from agents.workflow.document import Workflow
 from streams import letters, limits, telemetry
-from streams.admit import PLAIN, Defaults, Job, Origin, Partition, admit, carried
+from streams.admit import PLAIN, Defaults, Job, Origin, Partition, admit, carried, conducted
 from streams.artifacts import Shelf
 from streams.cache import kept
 from streams.cache.results import ResultCache
@@ -51,6 +50,7 @@ class Compute:
         self, desk: Desk, cancels: Cancels, *, timeout_s: float = 3600.0, defaults: Defaults | None = None,
         shelf: Shelf | None = None, cache: ResultCache | None = None, note: Note | None = None,
         suspects: Collection[Place] = (), limits: Limits = limits.USUAL, max_batch: int = MAX_BATCH,
+        embedded: bool = False,
     ) -> None:  # fmt: skip
         self._desk = desk
         self._cache = cache
@@ -63,6 +63,7 @@ class Compute:
         self._limits = limits
         self._pending = Pending(max_batch, LONG_COST)
         self._again: list[Admitted] = []
+        self._embedded = embedded
         self._waiting: SimpleQueue[RecordBatch | None] = SimpleQueue()
         # one thread: decoding and encoding hold the interpreter's lock, so a second one would only take turns
         self._fast = threading.Thread(target=self._run, name="compute", daemon=True)
@@ -149,7 +150,7 @@ class Compute:
     def _route(self, admitted: Sequence[Admitted], replies: Replies) -> None:
         small: list[Admitted] = []
         for job, record in admitted:
-            if isinstance(job.plan, Workflow):
+            if conducted(job.plan, embedded=self._embedded):
                 replies.forward(job, record.value() or b"")
             elif job.needs:
                 self._delegate(record, job.origin, "artifacts", replies)

@@ -1,16 +1,16 @@
-"""Runs workflows: reads the journal of its partitions, sends steps as requests, and answers when all is said.
+"""Runs what is more than one computation: reads the journal of its partitions, sends the pieces, answers in the end.
 
-Each partition of `compute.workflows` belongs to one worker. What a workflow is up to follows from its records there,
-so a worker that takes a partition over reads them from the committed frontier (the first workflow without its result)
-and goes on: what was sent is not sent again, what was answered is known. What to do next is decided by
-`agents.workflow.machine`; here are only the edges.
+Each partition of `compute.workflows` belongs to one worker. What a request is up to follows from its records there, so
+a worker that takes a partition over reads them from the committed frontier (the first request without its result) and
+goes on: what was sent is not sent again, what has come is known. What to do next is decided by
+`agents.workflow.machine` for workflows (`streams.steps`) and by `streams.division` for divided work (`streams.whole`);
+here are only the edges.
 """
 
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
@@ -18,33 +18,32 @@ import msgspec
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from agents.outcome import Problem
-from agents.workflow import machine
-from agents.workflow.answers import refusal
-from agents.workflow.machine import Answered, Cancel, Cancelled, Command, Finish, State, Submit, Tick
-from agents.workflow.run import finished
+from agents.divided import Divided
+from agents.outcome import Outcome, Problem
 from streams import instants, journal
 from streams.admit import Defaults, Job, Origin, Partition, admit
 from streams.cancels import Cancels
 from streams.codec import Refusal
 from streams.contracts import Control, Progress
 from streams.emit import Outgoing
+from streams.heavy import forward
 from streams.journal import Entry
+from streams.ledger import Conducted, Ledger
+from streams.limits import USUAL, Limits
 from streams.membership import Membership, explained, reader
 from streams.replies import Desk, Replies
-from streams.shard import Found, Running, Shard
-from streams.topics import MESSAGE_LIMIT
+from streams.steps import Steps
+from streams.whole import Whole
 
 _log = structlog.get_logger(__name__)
 
-_LOOK_EVERY_S = 0.05
+_LOOK_EVERY_S = 0.03
 _COMMIT_EVERY_S = 0.5
 _PROGRESS_EVERY_S = 0.25
 _BROKER_S = 20.0
 _BATCH = 200
 _BYTES_LIMIT = 256 * 1024 * 1024
-"""Most bytes of requests and answers of the workflows that one worker runs."""
-_BYTES_EACH = 64 * 1024 * 1024
+"""Most bytes of the requests, and of workflows' answers, that one worker conducts."""
 
 
 class Conductor:
@@ -52,17 +51,20 @@ class Conductor:
 
     def __init__(
         self, desk: Desk, cancels: Cancels, bootstrap: str, group_id: str, *, membership: Membership,
-        embedded: bool = False, defaults: Defaults | None = None,
+        embedded: bool = False, defaults: Defaults | None = None, limits: Limits = USUAL,
     ) -> None:  # fmt: skip
         self._desk = replace(desk, done=self._answered, owns=lambda _: True)
         self._cancels = cancels
         self._defaults = defaults or {}
+        self._limits = limits
         self._topic = desk.topics[journal.TOPIC]
         self._config = {
             **reader(bootstrap, group_id, membership, embedded=embedded),
             "auto.offset.reset": "earliest",
         }
-        self._shards: dict[int, Shard] = {}
+        self._lanes = 1
+        self._ledgers: dict[int, Ledger] = {}
+        self._told: dict[str, tuple[float, float]] = {}
         self._ending: dict[tuple[int, int], Entry] = {}
         self._confirmed: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._stopping = threading.Event()
@@ -81,7 +83,7 @@ class Conductor:
     def _run(self) -> None:
         try:
             self._read()
-        except Exception as failure:  # whatever it is, workflows must not lie with a worker that is deaf to them
+        except Exception as failure:  # whatever it is, requests must not lie with a worker that is deaf to them
             self._desk.give_up(failure)
 
     def _read(self) -> None:
@@ -111,7 +113,9 @@ class Conductor:
         for place in consumer.committed(partitions, timeout=_BROKER_S):
             low, high = _watermarks(consumer, place)
             begin = max(low, place.offset) if place.offset >= 0 else low
-            self._shards[place.partition] = Shard(place.partition, high if begin < high else None)
+            self._ledgers[place.partition] = Ledger(place.partition, high if begin < high else None)
+        heavy = self._desk.topics[forward.TOPIC]
+        self._lanes = max(1, len(consumer.list_topics(heavy, timeout=_BROKER_S).topics[heavy].partitions))
         consumer.incremental_assign(partitions)
         _log.info("workflows_assigned", partitions=[place.partition for place in partitions])
 
@@ -121,16 +125,18 @@ class Conductor:
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for place in partitions:
-            self._shards.pop(place.partition, None)
+            if (ledger := self._ledgers.pop(place.partition, None)) is not None:
+                for name in ledger.running:
+                    self._told.pop(name, None)
         consumer.incremental_unassign(partitions)
 
     def _commit(self, consumer: Consumer) -> None:
         offsets = []
-        for number, shard in self._shards.items():
-            position = shard.frontier.position
-            if shard.behind is None and position is not None and position != shard.committed:
+        for number, ledger in self._ledgers.items():
+            position = ledger.frontier.position
+            if ledger.behind is None and position is not None and position != ledger.committed:
                 offsets.append(TopicPartition(self._topic, number, position))
-                shard.committed = position
+                ledger.committed = position
         if not offsets:
             return
         try:
@@ -138,7 +144,7 @@ class Conductor:
         except KafkaException as error:
             _log.warning("commit_failed", error=str(error))
             for place in offsets:
-                self._shards[place.partition].committed = None
+                self._ledgers[place.partition].committed = None
 
     def _take(self, messages: Iterable[Message]) -> None:
         """Note records; what is decided is decided once for all that came together."""
@@ -150,113 +156,79 @@ class Conductor:
                 _log.warning("consume_error", error=str(error))
                 continue
             number, offset = message.partition(), message.offset()
-            shard = self._shards.get(number) if number is not None else None
-            if shard is None or offset is None:
+            ledger = self._ledgers.get(number) if number is not None else None
+            if ledger is None or offset is None:
                 continue
-            shard.frontier.received([offset])
+            ledger.frontier.received([offset])
             entry = journal.read(message)
-            live = entry is not None and entry.kind == "start" and shard.behind is None
-            if entry is None or not (self._start(shard, entry, offset, Found()) if live else shard.note(entry, offset)):
-                shard.frontier.done([offset])
+            live = entry is not None and entry.kind == "start" and ledger.behind is None
+            if entry is None or not (self._start(ledger, entry, offset, ()) if live else ledger.note(entry, offset)):
+                ledger.frontier.done([offset])
             if entry is not None:
-                touched[shard.number, entry.workflow] = None
-            if shard.behind is not None and offset + 1 >= shard.behind:
-                self._taken_over(shard)
+                touched[ledger.number, entry.name] = None
+            if ledger.behind is not None and offset + 1 >= ledger.behind:
+                self._taken_over(ledger)
         for number, name in touched:
-            shard = self._shards.get(number)
-            if shard is not None and (running := shard.running.get(name)) is not None:
-                self._advance(shard, running, Tick())
+            ledger = self._ledgers.get(number)
+            if ledger is not None and (running := ledger.running.get(name)) is not None:
+                running.advance(time.time())
 
-    def _taken_over(self, shard: Shard) -> None:
+    def _taken_over(self, ledger: Ledger) -> None:
         """Go on with what the last owner of the partition left."""
-        shard.behind = None
-        for name, found in shard.found.items():
+        ledger.behind = None
+        for found in ledger.found.values():
             if found.start is not None:
                 entry, offset = found.start
-                _log.info("workflow_taken_over", id=name, answered=len(found.answers), partition=shard.number)
-                if not self._start(shard, entry, offset, found):
-                    shard.frontier.done([offset])
-        shard.found.clear()
+                if not self._start(ledger, entry, offset, found.entries):
+                    ledger.frontier.done([offset])
+        ledger.found.clear()
 
-    def _start(self, shard: Shard, entry: Entry, offset: int, found: Found) -> bool:
-        """Run a workflow, from its beginning or from what is known of it; says whether it runs."""
-        name = entry.workflow
-        if name in shard.running or shard.ended.get(name) == entry.source:
+    def _start(self, ledger: Ledger, entry: Entry, offset: int, known: Sequence[Entry]) -> bool:
+        """Run a request, from its beginning or from what is known of it; says whether it runs."""
+        name = entry.name
+        if name in ledger.running or ledger.ended.get(name) == entry.source:
             return False  # the request was forwarded twice: its worker ended in between
-        partition: Partition = (self._topic, shard.number)
+        partition: Partition = (self._topic, ledger.number)
         origin = Origin(partition, offset, entry.queued_at_ms, entry.content_type, entry.headers)
         try:
-            admitted = admit(entry.value, origin, float("-inf"), Cancels(), entry.timeout_s, self._defaults)
+            admitted = admit(
+                entry.value, origin, float("-inf"), Cancels(), entry.timeout_s, self._defaults, self._limits
+            )
         except Refusal as refused:
-            _log.error("workflow_not_readable", id=name, problem=refused.problem.message)
+            _log.error("journal_not_readable", id=name, problem=refused.problem.message)
             return False
         if not isinstance(admitted, Job):
             replies = Replies(self._desk, 1)
             replies.reject(*admitted, origin)
             replies.send()
             return True
-        started_at = entry.at_ms / 1000
-        expires_at = admitted.request.expires_at
-        state = machine.begin(
-            name, admitted.plan, started_at + admitted.timeout_s,
-            float("inf") if expires_at is None else instants.from_text(expires_at),
-        )  # fmt: skip
-        state = machine.known(state, found.answers, found.sent)
-        size = len(entry.value) + found.size
-        running = shard.running[name] = Running(admitted, state, entry, started_at, size)
-        if sum(one.size for each in self._shards.values() for one in each.running.values()) > _BYTES_LIMIT:
-            text = "this worker runs as many workflows as it has memory for"
-            problem = Problem("unavailable", text, field="inputs.steps", hint="send it again in a while")
-            self._obey(shard, running, machine.stop(state, problem))
+        running = ledger.running[name] = self._conducted(admitted, entry, known)
+        _log.info("conducting", id=name, partition=ledger.number, known=len(known))
+        if sum(one.size for each in self._ledgers.values() for one in each.running.values()) > _BYTES_LIMIT:
+            text = "this worker conducts as much as it has memory for"
+            running.stop(Problem("unavailable", text, field="inputs", hint="send it again in a while"))
         else:
-            self._advance(shard, running, Tick())
+            running.advance(time.time())
         return True
 
-    def _advance(self, shard: Shard, running: Running, event: machine.Event) -> None:
-        if running.size > _BYTES_EACH:
-            text = f"its steps' results have more than {_BYTES_EACH} bytes together"
-            problem = Problem("too_large", text, field="inputs.steps", hint="smaller outputs of its steps")
-            self._obey(shard, running, machine.stop(running.state, problem))
-            return
-        self._obey(shard, running, machine.advance(running.state, event, time.time()))
+    def _conducted(self, job: Job, entry: Entry, known: Sequence[Entry]) -> Conducted:
+        started_at = entry.at_ms / 1000
+        if isinstance(job.plan, Divided):
+            topic = self._desk.topics[forward.TOPIC]
+            return Whole(job, entry, started_at, known, self, topic, self._lanes)
+        expires_at = job.request.expires_at
+        until = float("inf") if expires_at is None else instants.from_text(expires_at)
+        return Steps(job, entry, started_at, until, known, self, self._desk.topics["compute.requests"])
 
-    def _obey(self, shard: Shard, running: Running, decided: tuple[State, Sequence[Command]]) -> None:
-        """Do what was decided."""
-        running.state, commands = decided[0], deque(decided[1])
-        sending: dict[str, Outgoing] = {}
-        while commands:
-            command = commands.popleft()
-            match command:
-                case Submit():
-                    value = running.request(command, time.time())
-                    if len(value) <= MESSAGE_LIMIT:
-                        key, headers = command.id.encode(), running.headers()
-                        sending[command.id] = Outgoing(self._desk.topics["compute.requests"], key, value, headers)
-                        continue
-                    text = f"the request of step {command.step!r} has {len(value)} bytes, the limit is {MESSAGE_LIMIT}"
-                    problem = Problem("too_large", text, field="inputs", hint="take less of the earlier outputs")
-                    event = Answered(command.id, refusal(command.id, problem))
-                    running.state, more = machine.advance(running.state, event, time.time())
-                    commands += more
-                case Cancel(ids):
-                    for name in ids:
-                        sending.pop(name, None)
-                    self._cancel(ids)
-                case Finish():
-                    self._send(shard, running, sending)
-                    self._finish(shard, running, command)
-                    return
-        self._send(shard, running, sending)
-        self._tell(running)
-
-    def _send(self, shard: Shard, running: Running, sending: dict[str, Outgoing]) -> None:
-        """Send steps; once they are out, say so in the journal, so that no other worker sends them again."""
-        if not sending:
+    def send(self, one: Conducted, messages: Mapping[str, Outgoing], lanes: Mapping[str, int] | None = None) -> None:
+        """Send messages; once they are out, say so in the journal, so that no other worker sends them again."""
+        if not messages:
             return
-        name, ids = running.entry.workflow, tuple(sending)
+        name, ids = one.entry.name, tuple(messages)
+        ledger = self._ledgers.get(one.job.origin.partition[1])
 
         def note() -> None:
-            if shard.running.get(name) is running:
+            if ledger is not None and ledger.running.get(name) is one:
                 self._desk.emitter.send([journal.sent(self._topic, name, ids)], self._or_give_up)
 
         def confirmed(failure: Exception | None) -> None:
@@ -265,9 +237,10 @@ class Conductor:
             else:
                 self._desk.give_up(failure)
 
-        self._desk.emitter.send(list(sending.values()), confirmed)
+        self._desk.emitter.send(list(messages.values()), confirmed, [(lanes or {}).get(each, -1) for each in ids])
 
-    def _cancel(self, ids: Sequence[str]) -> None:
+    def cancel(self, ids: Sequence[str]) -> None:
+        """Cancel requests, or shards."""
         topic = self._desk.topics["compute.control"]
         values = [msgspec.json.encode(Control(id=name, action="cancel")) for name in ids]
         messages = [Outgoing(topic, name.encode(), value, []) for name, value in zip(ids, values, strict=True)]
@@ -277,13 +250,26 @@ class Conductor:
         if failure is not None:
             self._desk.give_up(failure)
 
-    def _finish(self, shard: Shard, running: Running, command: Finish) -> None:
-        name = running.entry.workflow
-        shard.end(name, running.entry.source)
-        replies = Replies(self._desk, 1, max(0.0, time.time() - running.started_at))
-        replies.compute([running.job], [finished(command)])
-        self._ending[running.job.origin.partition[1], running.job.origin.offset] = running.entry
+    def finish(self, one: Conducted, outcome: Outcome) -> None:
+        """Answer."""
+        replies = Replies(self._desk, 1, max(0.0, time.time() - one.started_at))
+        replies.compute([one.job], [outcome])
+        self._ended(one)
         replies.send()
+
+    def relay(self, one: Conducted, result: bytes) -> None:
+        """Answer with a result that is written already."""
+        replies = Replies(self._desk, 1)
+        replies.relay(one.job, result)
+        self._ended(one)
+        replies.send()
+
+    def _ended(self, one: Conducted) -> None:
+        partition, offset = one.job.origin.partition, one.job.origin.offset
+        if (ledger := self._ledgers.get(partition[1])) is not None:
+            ledger.end(one.entry.name, one.entry.source)
+        self._told.pop(one.entry.name, None)
+        self._ending[partition[1], offset] = one.entry
 
     def _answered(self, offsets: Sequence[tuple[Partition, int]]) -> None:
         """The result is on the broker; called from the emitter's thread."""
@@ -291,19 +277,19 @@ class Conductor:
             self._confirmed.put(lambda number=number, offset=offset: self._end(number, offset))  # type: ignore[misc]
 
     def _end(self, number: int, offset: int) -> None:
-        """Write that the workflow has its result; then its offset is done."""
-        shard, entry = self._shards.get(number), self._ending.pop((number, offset), None)
+        """Write that the request has its result; then its offset is done."""
+        ledger, entry = self._ledgers.get(number), self._ending.pop((number, offset), None)
 
         def confirmed(failure: Exception | None) -> None:
             if failure is not None:
                 self._desk.give_up(failure)
-            elif shard is not None:
-                self._confirmed.put(lambda: shard.frontier.done([offset]))
+            elif ledger is not None:
+                self._confirmed.put(lambda: ledger.frontier.done([offset]))
 
         if entry is None:  # it was answered without running
             confirmed(None)
         else:
-            self._desk.emitter.send([journal.end(self._topic, entry.workflow, entry.source)], confirmed)
+            self._desk.emitter.send([journal.end(self._topic, entry.name, entry.source)], confirmed)
 
     def _hear(self) -> None:
         """Do what waited for a confirmation."""
@@ -316,26 +302,27 @@ class Conductor:
     def _look(self) -> None:
         """Look at cancellations and the time."""
         now = time.time()
-        for shard in self._shards.values():
-            for name, running in list(shard.running.items()):
+        for ledger in self._ledgers.values():
+            for name, running in list(ledger.running.items()):
                 if self._cancels and name in self._cancels:
-                    self._advance(shard, running, Cancelled())
-                elif now >= min(running.state.timed_out_at, running.state.expires_at):
-                    self._advance(shard, running, Tick())
+                    running.cancel(now)
+                elif now >= running.due_at:
+                    running.advance(now)
 
-    def _tell(self, running: Running) -> None:
+    def tell(self, one: Conducted, fraction: float, stage: str) -> None:
         """Tell progress, at most 4 times a second."""
-        now, fraction = time.time(), running.state.fraction
-        if now - running.told_at < _PROGRESS_EVERY_S or fraction == running.told:
+        now, name = time.time(), one.entry.name
+        told_at, told = self._told.get(name, (0.0, 0.0))
+        if now - told_at < _PROGRESS_EVERY_S or fraction == told:
             return
-        running.told_at, running.told = now, fraction
-        spent = now - running.started_at
+        self._told[name] = (now, fraction)
+        spent = now - one.started_at
         progress = Progress(
-            id=running.entry.workflow, fraction=fraction, stage=", ".join(running.state.running[:5]) or "waiting",
-            eta_s=spent * (1 - fraction) / fraction if fraction > 0 else None, at=instants.to_text(now),
+            id=name, fraction=fraction, stage=stage, at=instants.to_text(now),
+            eta_s=spent * (1 - fraction) / fraction if fraction > 0 else None,
         )  # fmt: skip
         topic, value = self._desk.topics["compute.progress"], msgspec.json.encode(progress)
-        self._desk.emitter.send([Outgoing(topic, progress.id.encode(), value, [])], lambda _: None)
+        self._desk.emitter.send([Outgoing(topic, name.encode(), value, [])], lambda _: None)
 
 
 def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -21,6 +22,7 @@ class Outgoing(NamedTuple):
     headers: Headers
 
 
+_BY_KEY = repeat(-1)
 Confirmed = Callable[[Exception | None], None]
 
 
@@ -65,8 +67,10 @@ class Emitter:
         self._thread = threading.Thread(target=self._poll, name="emit", daemon=True)
         self._thread.start()
 
-    def send(self, messages: Sequence[Outgoing], confirmed: Confirmed) -> None:
+    def send(self, messages: Sequence[Outgoing], confirmed: Confirmed, partitions: Sequence[int] | None = None) -> None:
         """Queue `messages`; `confirmed(None)` is called, from another thread, once all are on the broker.
+
+        Their keys decide where they lie, or `partitions`, one for each (-1: the key).
 
         A broker that is away is waited for; what the broker, or librdkafka, refuses for good comes as the exception.
         """
@@ -75,10 +79,10 @@ class Emitter:
             return
         receipt = _Receipt(len(messages), confirmed)
         produce = self._producer.produce
-        for topic, key, value, headers in messages:
+        for (topic, key, value, headers), partition in zip(messages, partitions or _BY_KEY, strict=False):
             while True:
                 try:
-                    produce(topic, value, key, headers=headers, on_delivery=receipt)
+                    produce(topic, value, key, partition, headers=headers, on_delivery=receipt)
                     break
                 except BufferError:  # the local queue is full: reports have to be served first
                     self._producer.poll(0.05)

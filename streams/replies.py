@@ -11,15 +11,17 @@ import structlog
 from msgspec.structs import replace
 
 from agents import catalogue
-from agents.outcome import Outcome, Problem
-from streams import answer, artifacts, instants, journal, letters, logs, telemetry
+from agents.divided import Trouble
+from agents.outcome import Code, Outcome, Problem
+from streams import answer, artifacts, instants, journal, letters, logs, shard, telemetry
 from streams.admit import STEP_HEADER, Job, Origin, Partition
 from streams.cache import content, kept
 from streams.cache.kept import Kept
 from streams.codec import INLINE_LIMIT, Received, Refusal, encode_outputs, encode_result
-from streams.contracts import Provenance, Result
+from streams.contracts import Error, Provenance, Result
 from streams.emit import Emitter, Outgoing
 from streams.letters import Letter
+from streams.shard import Blocks
 from streams.spans import Spans, traceparent
 from streams.topics import RESULT_LIMIT
 
@@ -119,8 +121,25 @@ class Draft:
         made = replace(self._provenance(job.origin, job), cached=True, kernel=found.kernel, compiled=found.compiled)
         self._add(answer.repeated(job, found, made, self._at), job.origin)
 
+    def part(self, job: Job, what: Blocks, value: bytes) -> None:
+        """Put in the journal what a shard left."""
+        topic, request = self._head.topics[journal.TOPIC], job.request
+        if len(value) > RESULT_LIMIT:
+            text = f"a part of it leaves {len(value)} bytes, the limit is {RESULT_LIMIT}"
+            self.reject(request, Problem("too_large", text, hint="fewer points"), job.origin)
+            return
+        self._messages.append(journal.part(topic, request.id, what.source, (what.low, what.high), value, self._run_s))
+        self._offsets.append((job.origin.partition, job.origin.offset))
+
+    def relay(self, job: Job, value: bytes) -> None:
+        """Answer with a result that is written already."""
+        name, origin = job.request.id, job.origin
+        self._messages.append(Outgoing(self._head.topics["compute.results"], name.encode(), value, origin.headers))
+        self._offsets.append((origin.partition, origin.offset))
+        self._tell_workflow(value, origin)
+
     def forward(self, job: Job, value: bytes) -> None:
-        """Put a workflow in the journal: whoever owns its partition there runs it and answers."""
+        """Put in the journal what is run in pieces: whoever owns its partition there runs it and answers."""
         self._messages.append(journal.start(self._head.topics[journal.TOPIC], value, job))
         self._offsets.append((job.origin.partition, job.origin.offset))
 
@@ -174,20 +193,35 @@ class Draft:
             self.kept.append((key, kept.to_bytes(key, value)))
 
     def _add(self, result: Result, origin: Origin, arrays: str | None = None) -> None:
+        what = shard.read(origin.shard)
+        if isinstance(what, Blocks):
+            self._lose(result, what, origin)
+            return
         value = encode_result(result, origin.content_type, arrays, self._head.inline_limit)
         if len(value) > RESULT_LIMIT:
             text = f"the result has {len(value)} bytes, the limit is {RESULT_LIMIT}"
             self._fail(result, Problem("too_large", text, hint='ask for fewer points, or options.arrays: "base64"'))
             value = encode_result(result, origin.content_type)
-        self._messages.append(Outgoing(self._head.topics["compute.results"], result.id.encode(), value, origin.headers))
         self._offsets.append((origin.partition, origin.offset))
-        if len(origin.headers) > 1:
-            self._tell_workflow(value, origin)
+        if what is None:
+            topic = self._head.topics["compute.results"]
+            self._messages.append(Outgoing(topic, result.id.encode(), value, origin.headers))
+            if len(origin.headers) > 1:
+                self._tell_workflow(value, origin)
+        else:  # the conductor sends it, unless it has answered already
+            self._messages.append(journal.merged(self._head.topics[journal.TOPIC], result.id, what.source, value))
         if result.error is None:
             self._counts[result.agent or "", result.task or "", result.status, ""] += 1
         else:  # names from outside would make series without bound
             known = (result.agent, result.task) if (result.agent, result.task) in catalogue.TASKS else ("", "")
             self._counts[known[0] or "", known[1] or "", result.status, result.error.code] += 1
+
+    def _lose(self, result: Result, what: Blocks, origin: Origin) -> None:
+        """Say in the journal why a shard leaves nothing."""
+        error = result.error or Error(code="internal", message="it leaves nothing")
+        lost = Trouble(cast("Code", error.code), error.message, error.field, error.hint)
+        self._messages.append(journal.lost(self._head.topics[journal.TOPIC], result.id, what.source, lost))
+        self._offsets.append((origin.partition, origin.offset))
 
     def _tell_workflow(self, value: bytes, origin: Origin) -> None:
         """Write the result of a workflow's step in the journal too."""

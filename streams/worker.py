@@ -3,6 +3,7 @@
 intake → channel of record batches → agent `compute` → `Compute` (a thread) → emitter → intake.done → commit
 what is too long: `Compute` → `compute.heavy` → an intake of its own → agent `heavy` → `Heavy` (processes) → emitter
 a workflow: `Compute` → the journal → `Conductor` → its steps as requests → their results in the journal → its result
+divided work: the same, with shards over `compute.heavy` in place of steps: what each leaves is in the journal
 """
 
 import asyncio
@@ -137,7 +138,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     cache = None if settings.cache is None else open_cache(settings.cache, settings.inline_limit)
     compute = Compute(
         desk, cancels, timeout_s=settings.timeout_s, defaults=settings.defaults, shelf=shelf, cache=cache, note=note,
-        suspects=suspects, limits=settings.limits, max_batch=settings.max_batch,
+        suspects=suspects, limits=settings.limits, max_batch=settings.max_batch, embedded=settings.embedded,
     )  # fmt: skip
     heavy_batches = app.channel(maxsize=1)
     heavy_intake = Intake(
@@ -152,13 +153,13 @@ def make_app(  # noqa: PLR0915 - a list of what there is
             version=desk.version, worker=name, topics=topics, inline_limit=settings.inline_limit,
             timeout_s=settings.timeout_s, defaults=settings.defaults, limits=settings.limits, plugins=settings.plugins,
             log=(settings.log_level, settings.log_file, settings.log_format),
-            keying=None if cache is None else cache.key,
+            keying=None if cache is None else cache.key, embedded=settings.embedded,
         ),
-        max_workers=settings.max_workers, owns=heavy_intake.owns, shelf=shelf, cache=cache,
+        max_workers=settings.max_workers, owns=heavy_intake.owns, shelf=shelf, cache=cache, bootstrap=settings.kafka,
     )  # fmt: skip
     conductor = Conductor(
         desk, cancels, settings.kafka, f"{group_id}-workflows", membership=membership, embedded=settings.embedded,
-        defaults=settings.defaults,
+        defaults=settings.defaults, limits=settings.limits,
     )  # fmt: skip
     recall = Recall(cancels, settings.kafka, topics["compute.control"], embedded=settings.embedded)
     vitals = Vitals(

@@ -14,11 +14,11 @@ import msgspec
 import structlog
 from threadpoolctl import threadpool_limits
 
-from agents import catalogue
+from agents import catalogue, divided
+from agents.divided import Divided
 from agents.outcome import Outcome, Problem
-from agents.workflow.document import Workflow
-from streams import logs
-from streams.admit import Job, admit
+from streams import logs, shard
+from streams.admit import Job, admit, conducted
 from streams.cache import kept
 from streams.cache.kept import Kept
 from streams.cancels import Cancels
@@ -135,12 +135,22 @@ def answer(work: Work, setup: Setup, line: Line) -> Written:
         rejected = draft()
         rejected.reject(*admitted, work.origin)
         return rejected.written()
-    if isinstance(admitted.plan, Workflow):
+    if not work.origin.shard and conducted(admitted.plan, embedded=setup.embedded):
         forwarded = draft()
         forwarded.forward(admitted, work.value)
         return forwarded.written()
+    outcome: Kept | Outcome
+    what = shard.read(work.origin.shard)
     with logs.about(admitted.request.id, traceparent(work.origin.headers)):
-        outcome = _look(admitted, setup, line) or _compute(admitted, line)
+        if isinstance(what, shard.Blocks) and isinstance(admitted.plan, Divided):
+            return _part(admitted, admitted.plan, what, line, draft)
+        if isinstance(what, shard.Merge) and isinstance(admitted.plan, Divided):
+            began -= max(0.0, time.time() - what.begun_at)  # the whole's time, on all workers
+            if setup.keying is not None:
+                setup.keying(admitted)  # the answer may be kept
+            outcome = _merge(admitted, admitted.plan, work.shards, line)
+        else:
+            outcome = _look(admitted, setup, line) or _compute(admitted, line)
     computed = draft()
     if isinstance(outcome, Kept):
         computed.repeat(admitted, outcome)
@@ -157,6 +167,39 @@ def _look(job: Job, setup: Setup, line: Line) -> Kept | Outcome | None:
         return kept.from_bytes(key, line.look(key), packed=job.origin.content_type == MSGPACK)
     except Problem as problem:
         return _failed(job, problem)
+
+
+def _part(job: Job, plan: Divided, what: shard.Blocks, line: Line, draft: Callable[[], Draft]) -> Written:
+    """Compute a shard; its own progress is not the whole's."""
+    vigil = Vigil(job.request.id, job.timeout_s, line, lambda _: None)
+    try:
+        vigil(0.0, "begun")
+        value = divided.compute(plan, what.low, what.high, vigil)
+    except Problem as problem:
+        lost = problem
+    except EOFError:  # the worker has ended
+        raise SystemExit(0) from None
+    except Exception as error:
+        _log.exception("shard_failed", agent=job.task.agent, task=job.task.name)
+        text = f"{type(error).__name__} in {job.task.agent}.{job.task.name}"
+        lost = Problem("internal", text, hint="report this request")
+    else:
+        made = draft()
+        made.part(job, what, value)
+        return made.written()
+    failed = draft()
+    failed.reject(job.request, lost, job.origin)
+    return failed.written()
+
+
+def _merge(job: Job, plan: Divided, shards: Sequence[bytes], line: Line) -> Outcome:
+    """Make the answer of what all shards left."""
+    try:
+        job.plan = divided.merged(plan, shards)
+    except ValueError as error:
+        _log.exception("shards_do_not_fit", id=job.request.id)
+        return _failed(job, Problem("internal", f"its parts do not fit: {error}", hint="send it again"))
+    return _compute(job, line)
 
 
 def _compute(job: Job, line: Line) -> Outcome:

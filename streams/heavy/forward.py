@@ -5,17 +5,19 @@ from typing import Literal, NamedTuple, cast
 
 from confluent_kafka import Message
 
+from streams import shard
 from streams.admit import Origin, Partition, carried
 from streams.emit import Headers, Outgoing
 
 TOPIC = "compute.heavy"
-Reason = Literal["cost", "slice", "artifacts", "suspect"]
-"""Too costly for the fast lane; outlasted its slice there; needs artifacts; was in the native call a worker died in."""
+Reason = Literal["cost", "slice", "artifacts", "suspect", "shard"]
+"""Too costly for the fast lane; outlasted its slice there; needs artifacts; was in the native call a worker died in;
+is a part of divided work, which the conductor sends."""
 
 PREFIX = "lane-"
-_REASON = "lane-reason"
+REASON = "lane-reason"
 _ATTEMPT = "lane-attempt"
-_QUEUED = "lane-queued-ms"
+QUEUED = "lane-queued-ms"
 _SOURCE = "lane-source"
 _KEY = "lane-key"
 _SOURCE_FORM = re.compile(r"([A-Za-z0-9._-]{1,249})/(\d{1,10})/(\d{1,19})")
@@ -39,9 +41,9 @@ def forward(topic: str, record: Message, origin: Origin, request_id: str, reason
     (name, partition), offset = origin.partition, origin.offset
     headers = without_ours(cast("Headers", record.headers() or []))
     headers += [
-        (_REASON, reason),
+        (REASON, reason),
         (_ATTEMPT, str(attempt)),
-        (_QUEUED, str(origin.queued_at_ms)),
+        (QUEUED, str(origin.queued_at_ms)),
         (_SOURCE, f"{name}/{partition}/{offset}"),
     ]
     if (key := record.key()) is not None:
@@ -54,13 +56,13 @@ def read(record: Message, partition: Partition, offset: int) -> Forwarded:
     headers = cast("Headers", record.headers() or [])
     ours = {name: _text(value) for name, value in headers if name.startswith(PREFIX)}
     content_type, kept = carried(headers)
-    queued_at_ms = _number(ours.get(_QUEUED), record.timestamp()[1])
-    key = next((value for name, value in headers if name == _KEY), None if _REASON in ours else record.key())
+    queued_at_ms = _number(ours.get(QUEUED), record.timestamp()[1])
+    key = next((value for name, value in headers if name == _KEY), None if REASON in ours else record.key())
     return Forwarded(
-        Origin(partition, offset, queued_at_ms, content_type, kept),
+        Origin(partition, offset, queued_at_ms, content_type, kept, ours.get(shard.HEADER, "")),
         record.value(), without_ours(headers), key.encode() if isinstance(key, str) else key,
         _place(ours.get(_SOURCE)) or (partition[0], str(partition[1]), str(offset)),
-        ours.get(_REASON) or "", min(max(_number(ours.get(_ATTEMPT), 1), 1), _LARGEST_ATTEMPT),
+        ours.get(REASON) or "", min(max(_number(ours.get(_ATTEMPT), 1), 1), _LARGEST_ATTEMPT),
     )  # fmt: skip
 
 

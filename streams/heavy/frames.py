@@ -33,6 +33,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     defaults: Mapping[tuple[str, str], Mapping[str, Any]] = {}
     log: tuple[str, str | None, str] = ("INFO", None, "auto")
     """Level, file and form of its logs, as the worker's."""
+    embedded: bool = False
     keying: Keying | None = None
     """What gives a request its key in the cache; None where there is no cache."""
     limits: Limits = USUAL
@@ -42,11 +43,13 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Work(NamedTuple):
-    """One request: its value, where it lay, and which attempt this is."""
+    """One request, or a part of one: its value, where it lay, and which attempt this is."""
 
     value: bytes
     origin: Origin
     attempt: int
+    shards: tuple[bytes, ...] = ()
+    """Where all shards of divided work are to be merged: what they left."""
 
 
 _Headers = list[tuple[str, Any]]
@@ -54,7 +57,7 @@ _Headers = list[tuple[str, Any]]
 _Message = tuple[str, bytes | None, bytes | None, _Headers]
 
 encode = msgspec.msgpack.Encoder().encode
-_work = msgspec.msgpack.Decoder(tuple[bytes, tuple[Partition, int, int, str, _Headers], int])
+_work = msgspec.msgpack.Decoder(tuple[bytes, tuple[Partition, int, int, str, _Headers, str], int, tuple[bytes, ...]])
 _written = msgspec.msgpack.Decoder(
     tuple[
         list[_Message], list[_Message], list[tuple[Partition, int]], list[tuple[tuple[str, str, str, str], int]],
@@ -67,8 +70,8 @@ decode_artifacts = msgspec.msgpack.Decoder(dict[str, bytes]).decode
 
 def decode_work(body: bytes) -> Work:
     """Read a request, as the process gets it."""
-    value, origin, attempt = _work.decode(body)
-    return Work(value, Origin(*origin), attempt)
+    value, origin, attempt, shards = _work.decode(body)
+    return Work(value, Origin(*origin), attempt, shards)
 
 
 def decode_written(body: bytes) -> Written:

@@ -13,13 +13,14 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from agents.outcome import Problem
-from streams import instants, logs, telemetry
+from streams import instants, journal, logs, shard, telemetry
 from streams.admit import Partition
 from streams.artifacts import Shelf
 from streams.cache.results import ResultCache
 from streams.cancels import Cancels
 from streams.codec import Received, Refusal, receive
 from streams.emit import Outgoing
+from streams.gather import gather
 from streams.heavy import forward
 from streams.heavy.forward import Forwarded
 from streams.heavy.frames import Setup, Work
@@ -27,6 +28,7 @@ from streams.heavy.slot import Died, Ending, Find, Order, Slot, Stopped, warm
 from streams.intake import RecordBatch
 from streams.letters import Letter
 from streams.replies import Desk, Replies, Written, deliver
+from streams.shard import Blocks, Merge, Shard
 from streams.spans import traceparent
 from streams.turns import Turns
 from streams.watch import cancelled
@@ -52,6 +54,18 @@ class Task:
     expires_at: float
     until: float = 0.0
     """When its time is over, once it runs (monotonic seconds)."""
+    shard: Shard | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What cancels it."""
+        if self.shard is None:
+            return (self.request.id,)
+        return self.request.id, shard.group(self.request.id, self.shard.source)
+
+
+class _Ordered(Exception):  # noqa: N818 - an order, not an accident
+    """What is to be done instead of going on."""
 
 
 class Heavy:
@@ -59,9 +73,10 @@ class Heavy:
 
     def __init__(
         self, desk: Desk, cancels: Cancels, setup: Setup, *, max_workers: int = 2, owns: Owns = lambda _: True,
-        shelf: Shelf | None = None, cache: ResultCache | None = None,
+        shelf: Shelf | None = None, cache: ResultCache | None = None, bootstrap: str = "",
     ) -> None:  # fmt: skip
         self._desk = desk
+        self._bootstrap = bootstrap
         self._cancels = cancels
         self._setup = setup
         self._owns = owns
@@ -147,6 +162,12 @@ class Heavy:
             return
         expires_at = float("inf") if request.expires_at is None else instants.from_text(request.expires_at)
         timeout_s = self._setup.timeout_s if request.timeout_s is None else request.timeout_s
+        task = Task(record, request, timeout_s, expires_at, shard=shard.read(record.origin.shard))
+        priority = request.priority
+        if task.shard is not None:  # what has begun does not expire
+            task.expires_at = float("inf")
+        if isinstance(task.shard, Blocks):  # what takes all lanes lets others by
+            priority = "normal" if priority == "high" else "low"
         with self._changed:
             place = (record.origin.partition, record.origin.offset)
             # one read again, after its partition was lost and came back, is not done: it was given up meanwhile
@@ -156,7 +177,7 @@ class Heavy:
             self._sources[record.source] = place
             if len(self._sources) > _SOURCES:
                 self._sources.popitem(last=False)
-            self._waiting.put(Task(record, request, timeout_s, expires_at), request.priority)
+            self._waiting.put(task, priority)
             self._changed.notify()
 
     def _sweep(self) -> None:
@@ -168,7 +189,7 @@ class Heavy:
             self._reject(task, self._ended(task, now))
 
     def _ended(self, task: Task, now: float) -> Problem | None:
-        if task.request.id in self._cancels:
+        if any(name in self._cancels for name in task.names):
             return cancelled()
         if task.expires_at <= now:
             text = f"it was to be answered before {task.request.expires_at}"
@@ -207,22 +228,31 @@ class Heavy:
             self._reject(task, problem)
             return
         record = task.record
-        partition, request_id = record.origin.partition, task.request.id
+        partition, request_id, names = record.origin.partition, task.request.id, task.names
 
         def order() -> Order:
             if self._closed or not self._owns(partition):
                 return "abandon"
-            return "cancel" if self._cancels and request_id in self._cancels else "go on"
+            return "cancel" if self._cancels and any(name in self._cancels for name in names) else "go on"
 
         def tell(progress: bytes) -> None:
             topic = self._desk.topics["compute.progress"]
             self._desk.emitter.send([Outgoing(topic, request_id.encode(), progress, [])], lambda _: None)
 
-        telemetry.QUEUE_SECONDS.observe("heavy", [max(time.time() - record.origin.queued_at_ms / 1000, 0.0)])
+        if task.shard is None:  # the whole has waited longer than its shards
+            telemetry.QUEUE_SECONDS.observe("heavy", [max(time.time() - record.origin.queued_at_ms / 1000, 0.0)])
+        try:
+            shards = self._gather(task, order) if isinstance(task.shard, Merge) else ()
+        except _Ordered as ordered:
+            if ordered.args[0] == "cancel":
+                self._reject(task, Problem("cancelled", "cancelled while its parts were put together"))
+            else:
+                self._sources.pop(record.source, None)
+            return
         attempt = record.attempt
         while order() != "abandon":
             began = time.perf_counter()
-            work = Work(record.value or b"", record.origin, attempt)
+            work = Work(record.value or b"", record.origin, attempt, shards)
             ending = slot.run(work, task.timeout_s, order, tell)
             if not isinstance(ending, Died):
                 self._end(task, ending, attempt, time.perf_counter() - began)
@@ -235,6 +265,18 @@ class Heavy:
                 self._bury(task, ending, attempt)
                 return
             attempt += 1
+        self._sources.pop(record.source, None)  # it may come back
+
+    def _gather(self, task: Task, order: Callable[[], Order]) -> tuple[bytes, ...]:
+        """Read what the shards left; raises `_Ordered` when it is not to go on."""
+
+        def watch(fraction: float, stage: str) -> None:  # noqa: ARG001 - no progress of the whole
+            if (what := order()) != "go on":
+                raise _Ordered(what)
+
+        assert isinstance(task.shard, Merge)
+        topic = self._desk.topics[journal.TOPIC]
+        return tuple(gather(self._bootstrap, topic, task.request.id, task.shard, watch))
 
     def _end(self, task: Task, ending: Ending, attempt: int, run_s: float) -> None:
         match ending:
