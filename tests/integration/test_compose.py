@@ -18,6 +18,7 @@ from containers.container import free_port
 from images import build
 
 import sciagents
+from agents import catalogue
 from streams import declare
 
 pytestmark = pytest.mark.timeout(900)  # the first run builds two images
@@ -114,6 +115,26 @@ def test_a_request_over_http_is_answered_to_who_has_a_token(compose: Compose) ->
         answer = client.post("/v1/requests?wait=60", json=request, headers=_BEARER)
     assert answer.status_code == 200
     assert answer.json()["outputs"]["x"] == pytest.approx(_SOLUTION)
+
+
+def test_workers_share_a_cache_and_the_api_keeps_a_history(compose: Compose) -> None:
+    """A request that costs something is kept in Redis, and what became of it in PostgreSQL."""
+    _until_healthy(compose, "api", 1)
+    _until_healthy(compose, "redis", 1)
+    _until_healthy(compose, "postgres", 1)
+    heat = {"agent": "pde", "task": "heat", "inputs": dict(catalogue.TASKS["pde", "heat"].example)}
+    keys = ("exec", "-T", "redis", "redis-cli", "--scan", "--pattern", "sci-agents:result:*")
+    query = "SELECT status FROM requests WHERE id = '{}'"
+    psql = ("exec", "-T", "postgres", "psql", "-U", "agent_user", "-d", "sci_agents", "-Atc")
+    with httpx.Client(base_url=compose.http, timeout=_TIMEOUT_S, headers=_BEARER) as client:
+        for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=_TIMEOUT_S, wait_max=1.0):
+            with attempt:  # a worker that has not found Redis yet keeps nothing
+                request = {"id": uuid.uuid4().hex, **heat}
+                assert client.post("/v1/requests?wait=60", json=request).json()["status"] == "succeeded"
+                assert compose(*keys).strip()
+        for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=_TIMEOUT_S, wait_max=1.0):
+            with attempt:
+                assert compose(*psql, query.format(request["id"])).strip() == "succeeded"
 
 
 def test_an_event_of_lost_data_becomes_an_incident(compose: Compose) -> None:
