@@ -181,7 +181,10 @@ class Intake(Service):
             self._finish(consumer, None)
         finally:
             self._flight.drop(list(self._flight.standings()))
-            consumer.close()
+            try:
+                consumer.close()
+            except Exception as error:  # all is committed that could be
+                _log.warning("group_not_left", group=self._group_id, error=str(error))
 
     def _receive(self, messages: Sequence[Message]) -> None:
         records: list[Record] = []
@@ -288,6 +291,8 @@ class Intake(Service):
                 self._flight.committed(positions.items())
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._stopping.is_set():
+            return  # the group's answer to an earlier word of ours; it is told that we leave
         taken = [(place.topic, place.partition) for place in partitions]
         self._flight.take(taken)
         if self._answered is not None:
