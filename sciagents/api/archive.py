@@ -1,5 +1,6 @@
 """The history as the API has it: what memory does not know any more, read from the store that a recorder fills."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import cast
 
@@ -38,7 +39,7 @@ class Archive:
 
     async def close(self) -> None:
         """Record no more."""
-        self._recorder.stop()
+        await asyncio.to_thread(self._recorder.stop)
         await self._reader.close()
 
     async def find(self, request_id: str) -> Entry | None:
