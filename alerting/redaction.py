@@ -1,4 +1,7 @@
-"""A configuration as it may be shown: Alertmanager's sections alone, so that its tools read it, and no secret."""
+"""A configuration as it may be shown: in Alertmanager's sections and words, so that its tools read it, and no secret.
+
+People stand among the receivers, durations have no fractions, and a PagerDuty channel says that it has a key.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,10 +9,15 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from alerting import durations
+
 SECRET = "<secret>"  # noqa: S105 - what stands in the place of one, as Alertmanager writes it
 
 _SECTIONS = ("global", "templates", "route", "inhibit_rules", "mute_time_intervals", "time_intervals", "receivers")
 _OURS = frozenset({"pagerduty_routing_key", "pagerduty_routing_key_file", "evaluation_interval", "external_url"})
+_FILES = frozenset({"routing_key_file", "service_key_file"})
+"""Of later Alertmanagers than Debian's."""
+_DURATIONS = frozenset({"resolve_timeout", "group_wait", "group_interval", "repeat_interval"})
 _SECRETS = frozenset({
     "smtp_auth_password", "smtp_auth_secret", "auth_password", "auth_secret", "slack_api_url", "api_url", "password",
     "credentials", "bearer_token", "routing_key", "service_key",
@@ -23,6 +31,9 @@ def shown(value: Any) -> str:
     kept = {name: value[name] for name in _SECTIONS if name in value} if isinstance(value, Mapping) else {}
     if isinstance(kept.get("global"), Mapping):
         kept["global"] = {name: one for name, one in kept["global"].items() if name not in _OURS}
+    people = [{"name": name, **(one or {})} for name, one in (value.get("people") or {}).items()] if kept else []
+    if people:
+        kept["receivers"] = [*kept.get("receivers", []), *people]
     return str(yaml.safe_dump(_without(kept, ""), sort_keys=False, allow_unicode=True))
 
 
@@ -32,11 +43,15 @@ def _without(value: Any, under: str) -> Any:
         for key, item in value.items():
             if key in _SECRETS and item:
                 made[key] = SECRET
+            elif key in _DURATIONS and isinstance(item, str):
+                made[key] = durations.show(durations.parse(item))
             elif under == "webhook_configs" and key == "url" and isinstance(item, str):
                 made[key] = _origin(item)
             elif not (under == "webhook_configs" and key in _UNKNOWN):
                 made[key] = _without(item, key)
-        return made
+        if under == "pagerduty_configs" and not {"routing_key", "service_key"} & made.keys():
+            made["routing_key"] = SECRET
+        return {name: one for name, one in made.items() if name not in _FILES}
     if isinstance(value, list):
         return [_without(item, under) for item in value]
     return value

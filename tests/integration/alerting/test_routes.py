@@ -8,6 +8,7 @@ import yaml
 
 from alerting import config as configuration
 from alerting import routing
+from sciagents import shipped
 
 DEBIAN = """
 global: {smtp_smarthost: 'localhost:25', smtp_from: 'alertmanager@example.org'}
@@ -152,6 +153,17 @@ def test_they_agree_on_trees_that_nobody_thought_of(amtool, tmp_path):
             ours = ",".join(one.receiver for one in routing.match(route, labels))
             theirs = by_amtool(amtool, file, [f"{name}={value}" for name, value in labels.items()])
             assert ours == theirs, (file.read_text(), labels)
+
+
+def test_what_is_shown_of_the_default_configuration_is_one_of_alertmanagers(amtool, tmp_path):
+    """Its own sections left out, amtool reads it and routes as we do."""
+    found = configuration.load(shipped.folder("config") / "alerting.yaml")
+    file = tmp_path / "shown.yml"
+    file.write_text(found.original)
+    subprocess.run([amtool, "check-config", str(file)], capture_output=True, check=True, timeout=30)
+    for labels in ({"alertname": "Watchdog"}, {"condition": "cpu"}, {}):
+        ours = ",".join(one.receiver for one in routing.match(found.route, labels))
+        assert by_amtool(amtool, file, [f"{name}={value}" for name, value in labels.items()]) == ours
 
 
 def test_verified_receivers_decide_the_exit_code(shell, tmp_path):

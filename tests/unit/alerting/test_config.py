@@ -231,6 +231,7 @@ def test_what_is_shown_is_alertmanagers_part_without_secrets(read):
     assert "SECRET" not in shown
     assert "http://a:8/" in shown
     assert "people" not in shown
+    assert "- name: ada\n" in shown
     assert "evaluation_interval" not in shown
 
 
