@@ -106,14 +106,26 @@ class Channels:
 
     def _slack(self, section: SlackSection, path: Place) -> Slack | str:
         url = self._secret(section.api_url, section.api_url_file, path, "api_url")
+        authorization = self._authorization(section.http_config, path)
+        token = None if url else self._secret(section.app_token, section.app_token_file, path, "app_token")
+        token = token or (None if url else self._common("slack_app_token"))
+        if token is not None:
+            if section.channel is None:
+                raise self._document.error(path, "a bot needs a channel", 'channel: "#alerts"')
+            url = Secret(section.app_url or self._global.slack_app_url)
+            authorization = Secret(f"Bearer {token.reveal()}")
         url = url or self._common("slack_api_url")
         if url is None:
             return f"no URL; {ENVIRONMENT}SLACK_API_URL, global.slack_api_url or api_url gives one"
         return Slack(
             api_url=url, channel=section.channel, username=section.username, icon_emoji=section.icon_emoji,
-            authorization=self._authorization(section.http_config, path),
-            send_resolved=section.send_resolved,
+            authorization=authorization, send_resolved=section.send_resolved,
+            buttons=self.signing_secret() is not None,
         )  # fmt: skip
+
+    def signing_secret(self) -> Secret | None:
+        """With what Slack signs what buttons send; without it there are no buttons."""
+        return self._common("slack_signing_secret")
 
     def _webhook(self, section: WebhookSection, path: Place) -> Webhook | str:
         url = self._secret(section.url, section.url_file, path, "url")

@@ -19,7 +19,7 @@ from alerting.incidents import PROMISES, Promise
 from alerting.inhibition import InhibitRule
 from alerting.intervals import Interval
 from alerting.matchers import Matcher
-from alerting.receivers import Receiver
+from alerting.receivers import Receiver, Secret
 from alerting.rotations import Override, Rotation
 from alerting.routing import ALL, Route, RouteSpec, resolve
 from alerting.rules import Rule
@@ -63,6 +63,7 @@ class Config:
     reopen_window: float = 1800.0
     evaluation_interval: float = 15.0
     external_url: str = ""
+    slack_signing_secret: Secret | None = None
     original: str = ""
     notices: tuple[str, ...] = ()
 
@@ -147,6 +148,7 @@ class _Reader:
             reopen_window=section.incidents.reopen_window,
             evaluation_interval=self._global.evaluation_interval,
             external_url=self._global.external_url,
+            slack_signing_secret=channels.signing_secret(),
             original=redaction.shown(self._document.value),
             notices=(*self._notices, *channels.notices),
         )

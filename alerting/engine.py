@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
-from alerting import escalation, groups, incidents, instants, recovery, rotations, silencing, troubles
+from alerting import audit, escalation, groups, incidents, instants, recovery, rotations, silencing, troubles
 from alerting.alerts import Alert, restored
 from alerting.answers import Answer
 from alerting.config import Config
@@ -110,6 +110,11 @@ class Engine:
         self._take(troubles.report(self.store, name, "P2", summary, now), now)
         return self.tick(now)
 
+    def audit(self, late: Iterable[str], now: float) -> list[Effect]:
+        """Raise a P1 for incidents (by id) whose step is overdue; without any it is over."""
+        self._take(troubles.report(self.store, troubles.STEP_OVERDUE, "P1", audit.summary(late), now), now)
+        return self.tick(now)
+
     def on_event(self, event: OpsEvent, now: float) -> None:
         """Take an ops event."""
         self.signals.add_event(event, now)
@@ -169,6 +174,9 @@ class Engine:
     def on_delivery(self, name: str, outcome: Outcome, now: float) -> list[Effect]:
         """Take how a sending went; a step that nobody can be reached by makes way for the next one."""
         missed = self._teller.delivered(name, outcome, now)
+        for (receiver, channel), summary in self._teller.take_troubles():
+            labels = {"receiver": receiver, "channel": channel}
+            self._take(troubles.report(self.store, troubles.CHANNEL_FAILING, "P2", summary, now, **labels), now)
         if missed is not None:
             self._pass_by(*missed, now)
         return self._drain()

@@ -12,7 +12,8 @@ from streams.contracts import AlertState, Incident
 class Message:
     """`id` names the transition for this channel and stays the same over attempts; `step` counts from 1.
 
-    `firing` and `resolved` are fingerprints: what the channel knows of its group from now on.
+    `firing` and `resolved` are fingerprints: what the channel knows of its group from now on. `thread` is where the
+    incident's messages on this channel are together, once there is one.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Message:
     step: int | None = None
     target: str | None = None
     attempt: int = 1
+    thread: str | None = None
     next_targets: tuple[str, ...] = ()
     update_every: float | None = None
     external_url: str = ""

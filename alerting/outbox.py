@@ -9,6 +9,7 @@
 | a newer one for the same channel and incident has come | – | `suppressed` |
 
 One message at a time for an incident on a channel, so that none overtakes another; channels do not wait for each other.
+Slack gets a message a second in each of its channels (`pacing`): of one incident the latest, P0 before the others.
 A message's id is known once it was intended: putting it again does nothing.
 """
 
@@ -21,6 +22,8 @@ from alerting.effects import Effect, Notify, Publish
 from alerting.groups import Group
 from alerting.messages import Message
 from alerting.muting import Mute
+from alerting.pacing import Pace
+from alerting.receivers import Secret, Slack
 from alerting.timers import Timers
 from streams.contracts import Notification
 
@@ -38,11 +41,15 @@ Slot = tuple[str, str, str, bool]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a sending went; `after` is how many seconds the receiver wants to be left alone."""
+    """How a sending went.
+
+    `after` is how many seconds the receiver wants to be left alone, `thread` where an incident's messages are together.
+    """
 
     status: Literal["delivered", "retry", "permanent"]
     error: str | None = None
     after: float | None = None
+    thread: str | None = None
 
 
 DELIVERED = Outcome("delivered")
@@ -65,6 +72,7 @@ def record(
     status: Literal["intended", "delivered", "failed", "suppressed"],
     at: float,
     error: str | None = None,
+    thread: str | None = None,
 ) -> Publish:
     """Write what happens to a message for the topic."""
     notification = Notification(
@@ -72,7 +80,7 @@ def record(
         reason=message.reason, status=status, attempt=message.attempt, at=instants.show(at),
         error=None if error is None else error[:_MAX_ERROR], dedup_key=message.dedup_key,
         firing=None if message.firing is None else list(message.firing),
-        resolved=None if message.resolved is None else list(message.resolved),
+        resolved=None if message.resolved is None else list(message.resolved), thread=thread,
     )  # fmt: skip
     return Publish(TOPIC, message.incident.id, notification)
 
@@ -95,6 +103,8 @@ class Outbox:
         self._slots: dict[Slot, _Slot] = {}
         self._slot_of: dict[str, Slot] = {}
         self._due: Timers[Slot] = Timers()
+        self._pace: Pace[Slot] = Pace()
+        self._threads: dict[tuple[str, ...], str] = {}
         self._known: dict[str, None] = {}
 
     def put(self, message: Message, now: float) -> list[Effect]:
@@ -119,6 +129,8 @@ class Outbox:
         for notification in notifications:
             last[notification.id] = notification
             self._know(notification.id)
+            if notification.thread is not None:
+                self._keep((notification.incident, notification.receiver, notification.channel), notification.thread)
         for notification in last.values():
             if notification.status != "intended":
                 continue
@@ -136,18 +148,22 @@ class Outbox:
         slot = self._slots[self._slot_of.pop(name)]
         slot.sending = None
         if outcome.status == "delivered":
-            effects: list[Effect] = [record(message, "delivered", now, outcome.error)]
+            if outcome.thread is not None:
+                self._keep(_place(message), outcome.thread)
+            effects: list[Effect] = [record(message, "delivered", now, outcome.error, outcome.thread)]
         else:
             effects = self._failed(slot, message, outcome, now)
         return [*effects, *self._send(_slot(message), now)]
 
     def tick(self, now: float) -> list[Effect]:
         """Send what is due again."""
-        return [effect for slot in self._due.take(now) if slot in self._slots for effect in self._send(slot, now)]
+        ready = [effect for slot in self._due.take(now) if slot in self._slots for effect in self._send(slot, now)]
+        paced = self._pace.take(self._urgency, Slack.every, now)
+        return [*ready, *(effect for slot in paced for effect in self._send(slot, now, free=True))]
 
     def due(self) -> float | None:
         """When something is due again."""
-        return self._due.next()
+        return min((at for at in (self._due.next(), self._pace.due()) if at is not None), default=None)
 
     def under_way(self, incident: str, step: int) -> bool:
         """Whether a call of an incident's step may still be heard."""
@@ -182,14 +198,21 @@ class Outbox:
         wait = max(backoff(message.attempt), min(outcome.after or 0.0, LONGEST_WAIT_S))
         if now + wait > message.at + GIVE_UP_S:
             return [record(message, "failed", now, f"given up: {outcome.error}")]
+        if outcome.after is not None and (lane := _lane(message)) is not None:
+            self._pace.hold(lane, now + wait)
         failed = record(message, "failed", now, outcome.error)
         slot.waiting, slot.due_at = replace(message, attempt=message.attempt + 1), now + wait
         return [failed, record(slot.waiting, "intended", slot.due_at)]
 
-    def _send(self, key: Slot, now: float) -> list[Effect]:
+    def _send(self, key: Slot, now: float, *, free: bool = False) -> list[Effect]:
+        """Send what waits in a slot when its time has come; `free` when its lane has been waited for."""
         slot = self._slots[key]
         if slot.sending is None and slot.waiting is not None and slot.due_at <= now:
-            slot.sending, slot.waiting = slot.waiting, None
+            lane = None if free else _lane(slot.waiting)
+            if lane is not None and not self._pace.enter(lane, key, Slack.every, now):
+                self._due.set(key, None)
+                return []
+            slot.sending, slot.waiting = replace(slot.waiting, thread=self._threads.get(_place(slot.waiting))), None
             self._slot_of[slot.sending.id] = key
             self._due.set(key, None)
             return [Notify(slot.sending)]
@@ -199,6 +222,18 @@ class Outbox:
             del self._slots[key]
         return []
 
+    def _urgency(self, key: Slot) -> tuple[str, float] | None:
+        """P0 first, then the oldest; nothing of a slot that has nothing to send."""
+        slot = self._slots.get(key)
+        if slot is None or slot.waiting is None or slot.sending is not None:
+            return None
+        return slot.waiting.incident.severity, slot.waiting.at
+
+    def _keep(self, place: tuple[str, ...], thread: str) -> None:
+        self._threads.setdefault(place, thread)
+        if len(self._threads) > _MAX_KNOWN:
+            del self._threads[next(iter(self._threads))]
+
     def _know(self, name: str) -> None:
         self._known[name] = None
         if len(self._known) > _MAX_KNOWN:
@@ -207,3 +242,13 @@ class Outbox:
 
 def _slot(message: Message) -> Slot:
     return message.incident.id, message.receiver, message.channel, message.target is not None
+
+
+def _place(message: Message) -> tuple[str, ...]:
+    return message.incident.id, message.receiver, message.channel
+
+
+def _lane(message: Message) -> tuple[Secret, str | None] | None:
+    """What shares a limit with others; None has none."""
+    integration = message.integration
+    return (integration.api_url, integration.channel) if isinstance(integration, Slack) else None

@@ -45,13 +45,16 @@ class Email:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slack:
-    """An incoming webhook of Slack."""
+    """An incoming webhook of Slack, or `chat.postMessage` with a bot's token; `buttons` acknowledge and resolve."""
 
     kind: ClassVar[str] = "slack"
+    every: ClassVar[float] = 1.0
+    """Seconds between two messages in one channel (Slack: "no more than one message per second per channel")."""
     api_url: Secret
     channel: str | None = None
     username: str | None = None
     icon_emoji: str | None = None
+    buttons: bool = False
     authorization: Secret | None = None
     send_resolved: bool = False
 

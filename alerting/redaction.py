@@ -14,7 +14,10 @@ from alerting import durations
 SECRET = "<secret>"  # noqa: S105 - what stands in the place of one, as Alertmanager writes it
 
 _SECTIONS = ("global", "templates", "route", "inhibit_rules", "mute_time_intervals", "time_intervals", "receivers")
-_OURS = frozenset({"pagerduty_routing_key", "pagerduty_routing_key_file", "evaluation_interval", "external_url"})
+_OURS = frozenset({
+    "pagerduty_routing_key", "pagerduty_routing_key_file", "slack_signing_secret", "slack_signing_secret_file",
+    "slack_app_token", "slack_app_token_file", "slack_app_url", "evaluation_interval", "external_url",
+})  # fmt: skip
 _FILES = frozenset({"routing_key_file", "service_key_file"})
 """Of later Alertmanagers than Debian's."""
 _DURATIONS = frozenset({"resolve_timeout", "group_wait", "group_interval", "repeat_interval"})
@@ -22,8 +25,11 @@ _SECRETS = frozenset({
     "smtp_auth_password", "smtp_auth_secret", "auth_password", "auth_secret", "slack_api_url", "api_url", "password",
     "credentials", "bearer_token", "routing_key", "service_key",
 })  # fmt: skip
-_UNKNOWN = frozenset({"timeout", "hmac_key", "hmac_key_file"})
-"""Of a webhook: ours, or of later Alertmanagers than Debian's."""
+_UNKNOWN = {
+    "webhook_configs": frozenset({"timeout", "hmac_key", "hmac_key_file"}),
+    "slack_configs": frozenset({"app_token", "app_token_file", "app_url"}),
+}
+"""Of a channel: ours, or of later Alertmanagers than Debian's."""
 
 
 def shown(value: Any) -> str:
@@ -47,7 +53,7 @@ def _without(value: Any, under: str) -> Any:
                 made[key] = durations.show(durations.parse(item))
             elif under == "webhook_configs" and key == "url" and isinstance(item, str):
                 made[key] = _origin(item)
-            elif not (under == "webhook_configs" and key in _UNKNOWN):
+            elif key not in _UNKNOWN.get(under, ()):
                 made[key] = _without(item, key)
         if under == "pagerduty_configs" and not {"routing_key", "service_key"} & made.keys():
             made["routing_key"] = SECRET

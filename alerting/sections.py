@@ -123,7 +123,7 @@ class HttpSection(Section):
 
 
 class GlobalSection(Section):
-    """`global`; ours alone are `pagerduty_routing_key`, `evaluation_interval` and `external_url`."""
+    """`global`; ours alone: `pagerduty_routing_key`, `slack_signing_secret`, `evaluation_interval`, `external_url`."""
 
     smtp_smarthost: str = ""
     smtp_from: str = ""
@@ -136,6 +136,11 @@ class GlobalSection(Section):
     smtp_require_tls: bool = True
     slack_api_url: str | None = None
     slack_api_url_file: str | None = None
+    slack_app_token: str | None = None
+    slack_app_token_file: str | None = None
+    slack_app_url: str = "https://slack.com/api/chat.postMessage"
+    slack_signing_secret: str | None = None
+    slack_signing_secret_file: str | None = None
     pagerduty_url: str = "https://events.pagerduty.com/v2/enqueue"
     pagerduty_routing_key: str | None = None
     pagerduty_routing_key_file: str | None = None
@@ -224,6 +229,9 @@ class SlackSection(Section):
     channel: str | None = None
     username: str | None = None
     icon_emoji: str | None = None
+    app_token: str | None = None
+    app_token_file: str | None = None
+    app_url: str | None = None
     http_config: HttpSection | None = None
     send_resolved: bool = False
 

@@ -21,7 +21,7 @@ import httpx
 import msgspec
 import structlog
 
-from alerting import answers
+from alerting import answers, audit
 from alerting.alerts import Alert
 from alerting.config import Config
 from alerting.documents import ConfigError
@@ -31,7 +31,7 @@ from alerting.messages import Message
 from alerting.notify import Notifier, notifiers
 from alerting.outbox import Outcome
 from alerting.troubles import RELOAD_FAILED
-from streams.contracts import Command, OpsEvent, Silence
+from streams.contracts import Command, Incident, OpsEvent, Silence
 
 _log = structlog.get_logger(__name__)
 
@@ -40,6 +40,7 @@ _SMALL = 64 * 1024
 """Bytes of an event or a command; one that is larger is none."""
 _LONGEST_SLEEP_S = 30.0
 _FINISH_S = 1.5
+_AUDIT_EVERY_S = 15.0
 _AT_ONCE = 50
 
 _event_json, _event_msgpack = msgspec.json.Decoder(OpsEvent), msgspec.msgpack.Decoder(OpsEvent)
@@ -99,6 +100,7 @@ class Stream:
         self._sendings: set[asyncio.Task[None]] = set()
         self._fail: Callable[[BaseException], object] = lambda _: None
         self._client: httpx.AsyncClient | None = None
+        self._published = {one.id: one for one in engine.register if one.status != "resolved"}
         self._notifiers: Mapping[str, Notifier] = {}
         self.ignored: Counter[str] = Counter()
         """Records that could not be read, by topic."""
@@ -199,6 +201,23 @@ class Stream:
                 await self._perform(self._engine.tick(self._clock()))
             await asyncio.sleep(0)
 
+    async def audit(self) -> None:
+        """Look at what was published for steps that are overdue, beside the engine's own timers.
+
+        Twice in a row, so that what a stalled process has just caught up with is no trouble.
+        """
+        await self._live.wait()
+        late: set[str] = set()
+        while True:
+            await asyncio.sleep(_AUDIT_EVERY_S)
+            async with self._turn:
+                now = self._clock()
+                seen = set(audit.overdue(self._published.values(), now))
+                if seen & late:
+                    _log.critical("escalation_overdue", incidents=sorted(seen & late))
+                await self._perform(self._engine.audit(sorted(seen & late), now))
+                late = seen
+
     async def stop(self) -> None:
         """Let what is being sent finish, for a moment; the rest is sent again by the next process."""
         self._stopping = True
@@ -247,6 +266,8 @@ class Stream:
         for effect in effects:
             if isinstance(effect, Publish):
                 value = None if effect.value is None else msgspec.json.encode(effect.value)
+                if isinstance(effect.value, Incident):
+                    self._keep(effect.value)
                 records.append(Outgoing(self._topics[effect.topic], effect.key.encode(), value))
                 continue
             if records:
@@ -260,6 +281,12 @@ class Stream:
         if records:
             await self._send(records)
         self._changed.set()
+
+    def _keep(self, incident: Incident) -> None:
+        if incident.status == "resolved":
+            self._published.pop(incident.id, None)
+        else:
+            self._published[incident.id] = incident
 
     def _finished(self, sending: asyncio.Task[None]) -> None:
         self._sendings.discard(sending)
@@ -301,10 +328,14 @@ def attach(app: faust.App, batches: faust.ChannelT[Any], stream: Stream, command
     async def keep_time(_app: object) -> None:
         await _or_crash(stream.keep_time(), crash)
 
+    async def watch(_app: object) -> None:
+        await _or_crash(stream.audit(), crash)
+
     stream.on_failure(crash)
     app.agent(batches, name="observe")(observe)
     app.agent(app.topic(commands, value_serializer="raw", key_serializer="raw"), name="command")(command)
     app.task(keep_time)
+    app.task(watch)
 
 
 async def _or_crash(work: Awaitable[None], crash: Callable[[BaseException], object]) -> None:

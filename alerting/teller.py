@@ -7,19 +7,31 @@ whoever was called or told hears of the answer and of the end. Whether and when 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 from alerting import escalation, groups, incidents, instants
 from alerting.alerts import Alert
 from alerting.config import Config
 from alerting.effects import Effect
 from alerting.escalation import Call
+from alerting.failing import Failing
 from alerting.groups import Group, Groups, Told
 from alerting.messages import Message, instant_of, message_id, step_of
 from alerting.outbox import Outbox, Outcome
 from alerting.receivers import Integration, Receiver
 from alerting.recovery import Channel
 from alerting.register import Register
+from alerting.troubles import CHANNEL_FAILING
 from streams.contracts import Incident, Notification
+
+
+class _Way(NamedTuple):
+    """A channel by which a group is told; `key` is its name in `Group.told`."""
+
+    key: str
+    receiver: str
+    channel: str
+    integration: Integration
 
 
 class Teller:
@@ -31,6 +43,8 @@ class Teller:
         self.outbox = Outbox()
         self._called: defaultdict[str, set[Channel]] = defaultdict(set)
         self._reached: dict[str, int] = {}
+        self._failing = Failing()
+        self._troubles: list[tuple[Channel, str | None]] = []
         self.reconfigure(config, all_groups)
 
     def reconfigure(self, config: Config, all_groups: Groups) -> None:
@@ -54,12 +68,47 @@ class Teller:
         """Take how a sending went; returns incident and step of one that can never be delivered."""
         message = self.outbox.sent(name)
         self._effects += self.outbox.on_delivery(name, outcome, now)
+        if message is not None:
+            self._judge((message.receiver, message.channel), outcome, now)
         if message is None or message.step is None:
             return None
         incident = message.incident.id
         if outcome.status == "delivered":
             self._reached[incident] = max(self._reached.get(incident, 0), message.step)
         return (incident, message.step) if outcome.status == "permanent" else None
+
+    def take_troubles(self) -> list[tuple[Channel, str | None]]:
+        """The channels that have begun to keep failing since the last call, or go on to, or (None) deliver again."""
+        troubles, self._troubles = self._troubles, []
+        return troubles
+
+    def _judge(self, channel: Channel, outcome: Outcome, now: float) -> None:
+        if outcome.status == "delivered":
+            if self._failing.delivered(channel):
+                self._troubles.append((channel, None))
+        elif self._failing.failed(channel, outcome.error, now, refused=outcome.status == "permanent"):
+            self._troubles.append((channel, self._failing.summary(channel)))
+
+    def _channels(self, group: Group, receiver: Receiver, alerts: Iterable[Alert]) -> list[_Way]:
+        """The ways to tell of alerts: that a channel fails goes over another one, which then hears of the end too."""
+        own = [_Way(channel, receiver.name, channel, integration) for channel, integration in receiver.channels]
+        failing = any(("alertname", CHANNEL_FAILING) in alert.labels for alert in alerts)
+        if not failing and not any(":" in key for key in group.told):
+            return own
+        others = [
+            _Way(f"{other.name}:{channel}", other.name, channel, integration)
+            for other in self._config.receivers.values()
+            if other is not receiver
+            for channel, integration in other.channels
+        ]
+        told = [way for way in others if way.key in group.told]
+        if not failing:
+            return [*own, *told]
+        working = [way for way in own if (way.receiver, way.channel) not in self._failing]
+        if working or told:
+            return [*working, *told]
+        able = [way for way in others if (way.receiver, way.channel) not in self._failing]
+        return [way for way in able if way.receiver == able[0].receiver] if able else own
 
     def tell_group(
         self, group: Group, receiver: Receiver, incident: Incident, calls: Iterable[Call], firing: dict[str, Alert],
@@ -68,17 +117,18 @@ class Teller:
         """Tell the channels of a group's receiver what is new to them; a step that calls it goes with that."""
         step = next((call for call in calls if call.target == receiver.name), None)
         told = False
-        for channel, integration in receiver.channels:
+        for way in self._channels(group, receiver, firing.values()):
+            integration = way.integration
             decision = groups.decide(
-                group.told.get(channel), frozenset(firing), frozenset(ended),
+                group.told.get(way.key), frozenset(firing), frozenset(ended),
                 repeat_interval=group.route.repeat_interval, now=now, send_resolved=integration.send_resolved,
             )  # fmt: skip
             if not decision.tell:
                 continue
-            group.told[channel] = Told(frozenset(firing), frozenset(ended), now)
+            group.told[way.key] = Told(frozenset(firing), frozenset(ended), now)
             shown = [*firing.values(), *(ended.values() if integration.send_resolved else ())]
             message = replace(
-                self._message(incident, receiver.name, channel, integration, decision.reason, now, step),
+                self._message(incident, way.receiver, way.channel, integration, decision.reason, now, step),
                 alerts=tuple(alert.state(now) for alert in shown), group_key=group.key,
                 group_labels=group.labels,
                 firing=tuple(sorted(firing)), resolved=tuple(sorted(ended)),

@@ -8,6 +8,10 @@ RELOAD_FAILED = "ConfigReloadFailed"
 """The configuration that was to be loaded again cannot be used, and the old one is in force."""
 NOBODY_ON_CALL = "NobodyOnCall"
 """A rotation has nobody on call."""
+CHANNEL_FAILING = "NotificationChannelFailing"
+"""A channel of a receiver keeps failing: it is told over another one."""
+STEP_OVERDUE = "EscalationStepOverdue"
+"""A step of an open incident should have been taken long ago."""
 
 
 def report(

@@ -238,3 +238,4 @@ class Notification(msgspec.Struct, kw_only=True):
     dedup_key: str | None = None
     firing: list[str] | None = None
     resolved: list[str] | None = None
+    thread: str | None = None

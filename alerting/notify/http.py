@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -16,15 +16,19 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)  # they log whole URLs, and a webhook's URL is its secret
 
 _BODY_LIMIT = 4096
+_READ_LIMIT = 1024 * 1024
 _SHOWN = 200
 _TRY_AGAIN = frozenset({408, 425, 429})
 
 
 async def post(
     client: httpx.AsyncClient, url: Secret, body: bytes, timeout_s: float = 10.0, authorization: Secret | None = None,
-    extra: Mapping[str, str] | None = None,
+    extra: Mapping[str, str] | None = None, read: Callable[[bytes], Outcome] | None = None,
 ) -> Outcome:  # fmt: skip
-    """Post JSON: 2xx is delivered; 408, 425, 429, 5xx and silence are tried again; the rest is permanent."""
+    """Post JSON: 2xx is delivered; 408, 425, 429, 5xx and silence are tried again; the rest is permanent.
+
+    `read` says what an answer with 2xx means, where its status does not.
+    """
     headers = {"content-type": "application/json", **(extra or {})}
     if authorization is not None:
         headers["authorization"] = authorization.reveal()
@@ -33,7 +37,7 @@ async def post(
             request = client.build_request("POST", url.reveal(), content=body, headers=headers)
             response = await client.send(request, stream=True, follow_redirects=False)
             try:
-                answer = await _start_of(response)
+                answer = await _start_of(response, _BODY_LIMIT if read is None else _READ_LIMIT)
             finally:
                 await response.aclose()
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
@@ -44,7 +48,10 @@ async def post(
         return Outcome("retry", f"cannot be reached: {type(error).__name__}")
     except (ValueError, UnicodeError) as error:
         return Outcome("permanent", f"the URL cannot be used: {type(error).__name__}")
-    return judge(response.status_code, answer.replace(url.reveal(), "***"), response.headers.get("retry-after"))
+    if read is not None and response.is_success:
+        return read(answer)
+    shown = answer[:_BODY_LIMIT].decode("utf-8", "replace")
+    return judge(response.status_code, shown.replace(url.reveal(), "***"), response.headers.get("retry-after"))
 
 
 def judge(status: int, answer: str, retry_after: str | None = None, now: datetime | None = None) -> Outcome:
@@ -69,12 +76,12 @@ def _seconds(retry_after: str | None, now: datetime | None) -> float | None:
         return None
 
 
-async def _start_of(response: httpx.Response) -> str:
+async def _start_of(response: httpx.Response, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     async for part in response.aiter_raw(_BODY_LIMIT):  # raw: a compressed answer could unfold without bound
         parts.append(part)
         size += len(part)
-        if size >= _BODY_LIMIT:
+        if size >= limit:
             break
-    return b"".join(parts)[:_BODY_LIMIT].decode("utf-8", "replace")
+    return b"".join(parts)[:limit]

@@ -1,5 +1,10 @@
-"""Slack: an incoming webhook, Block Kit within its limits (50 blocks, 3,000 a section, 2,000 a field, 150 a header)."""
+"""Slack: an incoming webhook or a bot, Block Kit within its limits.
 
+50 blocks, 3,000 characters a section, 2,000 a field, 150 a header, 75 a button, 255 an `action_id`, 2,000 a `value`.
+"""
+
+import re
+from collections.abc import Callable
 from typing import Any, cast
 
 import httpx
@@ -9,28 +14,85 @@ from alerting import instants, text
 from alerting.messages import Message
 from alerting.notify.http import post
 from alerting.outbox import Outcome
-from alerting.receivers import Slack
+from alerting.receivers import Secret, Slack
 from streams.contracts import AlertState
 
 HEADER_LIMIT = 150
 SECTION_LIMIT = 3000
 FIELD_LIMIT = 2000
 BLOCKS_LIMIT = 50
+POST, UPDATE = "/chat.postMessage", "/chat.update"
+ACKNOWLEDGE, RESOLVE = "acknowledge", "resolve"
+"""What buttons say: their `action_id`."""
 _MAX_ALERTS = 20
+_PLACE = re.compile(r"[A-Z0-9]{1,32}:[0-9]{1,20}\.[0-9]{1,10}")
+_PASSING = frozenset({
+    "fatal_error", "internal_error", "rate_limited", "ratelimited", "request_timeout", "service_unavailable",
+})  # fmt: skip
+"""Errors of the Web API that may be over the next time."""
 
 
 class SlackNotifier:
-    """Posts to incoming webhooks."""
+    """Posts to incoming webhooks, or, where the URL is that of `chat.postMessage`, as a bot."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
     async def send(self, message: Message) -> Outcome:
-        """Send one message."""
+        """Send one message; a bot's go into one thread an incident, whose first message shows where it stands."""
         slack = cast("Slack", message.integration)
-        return await post(
-            self._client, slack.api_url, msgspec.json.encode(payload(message)), authorization=slack.authorization
-        )
+        body = payload(message)
+        if not is_bot(slack):
+            return await self._post(slack, slack.api_url, body)
+        where, _, root = (message.thread or "").partition(":")
+        if not root:
+            return await self._post(slack, slack.api_url, body, answered)
+        outcome = await self._post(slack, slack.api_url, body | {"channel": where, "thread_ts": root}, answered)
+        if outcome.status == "delivered":
+            url = Secret(slack.api_url.reveal().removesuffix(POST) + UPDATE)
+            changed = await self._post(slack, url, update(body, where, root), answered)
+            said = changed.error and f"the first message was not changed: {changed.error}"
+            return Outcome("delivered", said, thread=message.thread)
+        return outcome
+
+    async def _post(
+        self, slack: Slack, url: Secret, body: dict[str, Any], read: Callable[[bytes], Outcome] | None = None
+    ) -> Outcome:
+        content = msgspec.json.encode(body)
+        return await post(self._client, url, content, authorization=slack.authorization, read=read)
+
+
+def is_bot(slack: Slack) -> bool:
+    """Whether messages go through the Web API, which knows threads and changes."""
+    return slack.api_url.reveal().endswith(POST)
+
+
+class _Answer(msgspec.Struct):
+    ok: bool
+    error: str = ""
+    ts: str = ""
+    channel: str = ""
+
+
+_answer = msgspec.json.Decoder(_Answer)
+
+
+def answered(body: bytes) -> Outcome:
+    """Say what the Web API's answer means: it says 200 to what it refuses, too."""
+    try:
+        answer = _answer.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Outcome("retry", "the answer cannot be read")
+    if answer.ok:
+        known = _PLACE.fullmatch(f"{answer.channel}:{answer.ts}")
+        return Outcome("delivered", thread=known[0] if known else None)
+    error = text.one_line(answer.error, 200) or "refused without a word"
+    return Outcome("retry" if answer.error in _PASSING else "permanent", error)
+
+
+def update(body: dict[str, Any], channel: str, timestamp: str) -> dict[str, Any]:
+    """Write the change of an incident's first message: it always shows the latest."""
+    return {"channel": channel, "ts": timestamp, "text": body["text"], "blocks": body["blocks"]}
 
 
 def payload(message: Message) -> dict[str, Any]:
@@ -55,6 +117,7 @@ def payload(message: Message) -> dict[str, Any]:
         *_section("Actions Taken", text.actions_taken(incident)),
         *_section("Next Steps", text.next_steps(message)),
         *_section("Alerts", [_line(state) for state in message.alerts[:_MAX_ALERTS]]),
+        *_buttons(message),
         {"type": "context", "elements": [_words(f"Updates: {text.updates(message.update_every)}", FIELD_LIMIT)]},
         {"type": "context", "elements": [_words(_plain(note), FIELD_LIMIT)]},
     ]
@@ -64,6 +127,20 @@ def payload(message: Message) -> dict[str, Any]:
         "blocks": blocks[:BLOCKS_LIMIT],
         **{name: value for name, value in named.items() if value},
     }
+
+
+def _buttons(message: Message) -> list[dict[str, Any]]:
+    incident = message.incident
+    if not cast("Slack", message.integration).buttons or incident.status == "resolved":
+        return []
+    offered = {ACKNOWLEDGE: "Acknowledge", RESOLVE: "Resolve"}
+    if incident.status == "acknowledged":
+        del offered[ACKNOWLEDGE]
+    elements = [
+        {"type": "button", "action_id": name, "value": incident.id, "text": {"type": "plain_text", "text": label}}
+        for name, label in offered.items()
+    ]
+    return [{"type": "actions", "elements": elements}]
 
 
 def _section(title: str, lines: list[str]) -> list[dict[str, Any]]:

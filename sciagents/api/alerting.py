@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
-from sciagents.api import incidents, lifecycle, problems, rules, silences, v2
+from sciagents.api import incidents, lifecycle, problems, rules, silences, slack, v2
 from sciagents.api.access import Tokens
 from sciagents.api.board import Board
 from sciagents.api.desk import Desk
@@ -41,7 +41,8 @@ def make_app(desk: Desk, gateway: Gateway, tokens: Tokens) -> Litestar:
 
     return Litestar(
         route_handlers=[
-            *v2.ROUTES, *silences.ROUTES, *rules.ROUTES, *incidents.ROUTES, *lifecycle.ROUTES, metrics,
+            *v2.ROUTES, *silences.ROUTES, *rules.ROUTES, *incidents.ROUTES, *lifecycle.ROUTES, *slack.ROUTES,
+            metrics,
         ],
         dependencies={"desk": Provide(at_desk), "casebook": Provide(casebook)},
         exception_handlers={RefusedError: refused, **problems.HANDLERS},

@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from sciagents.api.access import requires
 from sciagents.api.problems import HttpProblem
 
-_PASSED = ("authorization", "content-type", "accept")
+_PASSED = ("authorization", "content-type", "accept", "x-slack-request-timestamp", "x-slack-signature")
 _TIMEOUT_S = 10.0
 _SILENCES = ["/api/v2/silences", "/api/v2/silence/{rest:path}", "/v1/silences", "/v1/silences/{rest:path}"]
 _LOOKS = ["/api/v2/alerts", "/api/v2/alerts/groups", "/api/v2/status", "/api/v2/receivers", "/v1/rules", *_SILENCES]

@@ -16,7 +16,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.plugins.prometheus import PrometheusConfig
 
 from sciagents import addresses
-from sciagents.api import audit, forward, incidents, operations, problems, requests, system
+from sciagents.api import audit, forward, incidents, operations, problems, requests, slack, system
 from sciagents.api.access import Tokens, listen, read_tokens
 from sciagents.api.archive import Archive
 from sciagents.api.board import Board
@@ -91,7 +91,8 @@ def make_app(settings: ApiSettings, tokens: Tokens) -> Litestar:
     measured = PrometheusConfig(app_name="api", prefix="sci_agents_http", group_path=True, exclude_unhandled_paths=True)
     return Litestar(
         route_handlers=[
-            *requests.ROUTES, *operations.ROUTES, *incidents.ROUTES, *audit.ROUTES, *forward.ROUTES, *system.ROUTES,
+            *requests.ROUTES, *operations.ROUTES, *incidents.ROUTES, *audit.ROUTES, *forward.ROUTES, *slack.PASSED_ON,
+            *system.ROUTES,
         ],
         dependencies={"service": Provide(service), "casebook": Provide(casebook)},
         exception_handlers=problems.HANDLERS,

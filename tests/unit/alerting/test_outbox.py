@@ -1,12 +1,14 @@
 """The outbox: recorded before it is sent, tried again as data, told once."""
 
+from dataclasses import replace
+
 import pytest
-from unit.alerting.making import NOW
+from unit.alerting.making import NOW, make_alert, make_incident
 
 from alerting import instants
 from alerting.effects import Notify
 from alerting.outbox import DELIVERED, GIVE_UP_S, Outbox, Outcome, backoff
-from alerting.receivers import Secret, Webhook
+from alerting.receivers import Secret, Slack, Webhook
 
 CHANNEL = Webhook(url=Secret("http://127.0.0.1/"))
 LATER = Outcome("retry", "HTTP 503")
@@ -152,3 +154,62 @@ def test_restore(one, message, log, due, attempt):
     if due is not None:
         (sent,) = outbox.tick(NOW + due)
         assert (sent.message.id, sent.message.attempt) == ("one", attempt)
+
+
+def slack(message, number, severity="P2", channel="#a"):
+    incident = make_incident(make_alert(severity=severity), number=number)
+    return message(
+        Slack(api_url=Secret("http://slack"), channel=channel), id=f"{severity}-{number}", incident=incident,
+        at=NOW + number,
+    )  # fmt: skip
+
+
+def sent(effects):
+    return [effect.message.id for effect in effects if isinstance(effect, Notify)]
+
+
+def test_slack_gets_a_message_a_second_in_a_channel_p0_first_then_the_oldest(message):
+    outbox = Outbox()
+    assert sent(outbox.put(slack(message, 1), NOW)) == ["P2-1"]
+    for one in (slack(message, 2), slack(message, 3, "P1"), slack(message, 4, "P0"), slack(message, 5)):
+        assert sent(outbox.put(one, NOW)) == []
+    assert sent(outbox.put(slack(message, 6, channel="#b"), NOW)) == ["P2-6"]
+    times = []
+    while (due := outbox.due()) is not None:
+        times += [(due - NOW, name) for name in sent(outbox.tick(due))]
+    assert times == [(1.0, "P0-4"), (2.0, "P1-3"), (3.0, "P2-2"), (4.0, "P2-5")]
+
+
+def test_what_waits_for_its_turn_is_replaced_by_what_is_newer_of_its_incident(message):
+    outbox = Outbox()
+    outbox.put(slack(message, 1), NOW)
+    outbox.put(slack(message, 2), NOW)
+    newer = message(Slack(api_url=Secret("http://slack"), channel="#a"), id="new", incident=slack(message, 2).incident)
+    assert shown(outbox.put(newer, NOW)) == [("intended", 1, 0), ("suppressed", 1, 0)]
+    assert sent(outbox.tick(NOW + 1)) == ["new"]
+    assert outbox.due() is None
+
+
+def test_a_channel_that_answers_429_gets_nothing_from_anybody_until_its_time(message):
+    outbox = Outbox()
+    outbox.put(slack(message, 1), NOW)
+    outbox.on_delivery("P2-1", Outcome("retry", "HTTP 429", 30.0), NOW)
+    assert sent(outbox.put(slack(message, 2, "P0"), NOW + 5)) == []
+    assert outbox.due() == NOW + 30
+    times = []
+    while (due := outbox.due()) is not None:
+        times += [(due - NOW, name) for name in sent(outbox.tick(due))]
+    assert times == [(30.0, "P0-2"), (31.0, "P2-1")]
+
+
+def test_the_thread_of_an_incident_is_known_after_a_restart(message):
+    first = slack(message, 1)
+    outbox = Outbox()
+    intent = outbox.put(first, NOW)[0].value
+    delivered = outbox.on_delivery(first.id, Outcome("delivered", thread="C1:1.2"), NOW)[0].value
+    assert delivered.thread == "C1:1.2"
+    for known in (outbox, Outbox()):
+        if known is not outbox:
+            known.restore([intent, delivered], lambda _: None, NOW)
+        (effect,) = [one for one in known.put(replace(first, id="next"), NOW + 9) if isinstance(one, Notify)]
+        assert effect.message.thread == "C1:1.2"

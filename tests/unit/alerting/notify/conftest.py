@@ -20,6 +20,7 @@ class Endpoint:
     got: list[dict] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
     silent: threading.Event | None = None
 
@@ -34,6 +35,7 @@ def endpoint():
             body = self.rfile.read(int(self.headers["content-length"]))
             state.got.append(msgspec.json.decode(body))
             state.bodies.append(body)
+            state.paths.append(self.path)
             state.headers.append({name.lower(): value for name, value in self.headers.items()})
             if state.silent is not None:
                 state.silent.wait(30)

@@ -39,7 +39,10 @@ def test_severity(message, severity, expected):
 
 def test_limits_hold_for_an_incident_of_any_size(message):
     alerts = [make_alert(instance=f"host-{n}" * 200) for n in range(400)]
-    incident = replace(make_incident(*alerts), title="T" * 5000, impact="I" * 100_000)
+    for number, alert in enumerate(alerts):
+        alert.annotations["runbook"] = f"{number}" + "\U0001f525" * 9_000
+        alert.annotations["summary"] = "\U0001f525" * 9_000
+    incident = replace(make_incident(*alerts), title="T" * 5000, impact="I" * 1_000_000)
     body = payload(message(CHANNEL, incident=incident))
     assert len(body["payload"]["summary"]) <= 1024
     assert len(body["dedup_key"]) <= 255
