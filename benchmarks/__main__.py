@@ -17,12 +17,14 @@ from benchmarks import (
     formula,
     fuzz,
     latency,
+    priority,
     rolling,
     roofline,
     sharding,
     small,
     soak,
     stencils,
+    stopping,
     throughput,
 )
 
@@ -57,7 +59,8 @@ def _redis() -> Iterator[str]:
 
 ON_REDIS: dict[str, Callable[[str], object]] = {"cache": cache.measure}
 ON_KAFKA: dict[str, Callable[..., object]] = {
-    "throughput": throughput.measure, "latency": latency.measure, "rolling": rolling.measure,
+    "throughput": throughput.measure, "latency": latency.measure, "cancel": stopping.cancel,
+    "deadline": stopping.deadline, "priority": priority.measure, "rolling": rolling.measure,
     "sharding": sharding.measure, "soak": soak.measure,
 }  # fmt: skip
 ALONE: dict[str, Callable[..., object]] = {

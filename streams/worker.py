@@ -46,7 +46,7 @@ from streams.vitals import Vitals
 _log = structlog.get_logger(__name__)
 
 
-_READ_AHEAD = 128
+_READ_AHEAD = 512
 """Requests of the heavy lane that are read before their turn: among these, high priority overtakes."""
 _READ_AHEAD_BYTES = 64 * 1024 * 1024
 _HEAVY_BATCH = 32

@@ -90,12 +90,17 @@ def request(request_id: str, how: str = "well", *, priority: str = "normal", tim
     return msgspec.json.encode(whole)
 
 
-if __name__ == "__main__":
+def work(kafka: str, prefix: str, directory: str, *embedded: str) -> None:
+    """Be a worker, with its supervisor, that has these tasks too."""
     from streams import worker
 
-    kafka, prefix, directory, *embedded = sys.argv[1:]
     worker.supervise(
         worker.WorkerSettings(
-            kafka=kafka, prefix=prefix, directory=directory, embedded=bool(embedded), plugins=("misbehaving",)
+            kafka=kafka, prefix=prefix, directory=directory, embedded=bool(embedded), plugins=("misbehaving",),
+            max_workers=1,
         )
-    )
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    work(*sys.argv[1:])

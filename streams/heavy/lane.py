@@ -24,7 +24,7 @@ from streams.gather import gather
 from streams.heavy import forward
 from streams.heavy.forward import Forwarded
 from streams.heavy.frames import Setup, Work
-from streams.heavy.slot import Died, Ending, Find, Order, Slot, Stopped, warm
+from streams.heavy.slot import Died, Ending, Find, Order, Slot, Stopped
 from streams.intake import RecordBatch
 from streams.letters import Letter
 from streams.replies import Desk, Replies, Written, deliver
@@ -95,10 +95,9 @@ class Heavy:
         ]
 
     def begin(self) -> None:
-        """Start the threads, and the server that the processes come from."""
+        """Start the threads, and with them the processes."""
         telemetry.HEAVY_RUNNING.set_function(lambda: len(self._running))
         telemetry.HEAVY_WAITING.set_function(lambda: len(self._waiting))
-        threading.Thread(target=warm, name="heavy-warm", daemon=True).start()
         for thread in self._threads:
             thread.start()
 
@@ -197,20 +196,22 @@ class Heavy:
         return self._setup.limits.waited_too_long(task.record.origin.queued_at_ms, now)
 
     def _work(self, slot: Slot) -> None:
-        while (task := self._next()) is not None:
-            with logs.about(task.request.id, traceparent(task.record.origin.headers)):
-                try:
+        try:
+            slot.prepare()
+            while (task := self._next()) is not None:
+                with logs.about(task.request.id, traceparent(task.record.origin.headers)):
                     self._run(slot, task)
-                except Exception as error:
-                    # every foreseen failure is an answer; after this one the process ends, and its offsets are read
-                    # again
-                    _log.exception("heavy_failed")
-                    self._desk.give_up(error)
-                finally:
-                    with self._changed:
-                        self._running.discard(task)
-                        self._changed.notify_all()
-        slot.kill()
+                with self._changed:
+                    self._running.discard(task)
+                    self._changed.notify_all()
+                if not self._closed:
+                    slot.prepare()
+        except Exception as error:
+            # every foreseen failure is an answer; after this one the process ends, and its offsets are read again
+            _log.exception("heavy_failed")
+            self._desk.give_up(error)
+        finally:
+            slot.kill()
 
     def _next(self) -> Task | None:
         with self._changed:

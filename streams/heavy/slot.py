@@ -21,7 +21,7 @@ from streams.watch import timed_out
 
 _log = structlog.get_logger(__name__)
 
-_TICK_S = 0.02
+_TICK_S = 0.01
 """How often a running request is looked at: half of what a cancellation may take goes into the grace below."""
 _GRACE_S = 0.04
 """How long a process may take to stop by itself, at the next chunk of its work."""
@@ -52,13 +52,6 @@ Order = Literal["go on", "cancel", "abandon"]
 Find = Callable[[Sequence[str], Watch], Mapping[str, bytes]]
 
 
-def warm() -> None:
-    """Start the server that processes are forked from, so that the first request finds one soon."""
-    process = _context.Process(target=_nothing)
-    process.start()
-    process.join()
-
-
 class Slot:
     """Runs one request at a time; used by one thread. `find` looks for artifacts, the cache for its answer."""
 
@@ -68,7 +61,17 @@ class Slot:
         self._cache = cache
         self._flight: bytes | None = None
         self._process: ForkServerProcess | None = None
+        self._killed: list[ForkServerProcess] = []
         self._pipe: Connection | None = None
+
+    def prepare(self) -> None:
+        """Have a process that waits for a request: how long that takes is no request's time.
+
+        Raises:
+            RuntimeError: processes do not start.
+
+        """
+        self._attempt(self._ready)
 
     def run(self, work: Work, timeout_s: float, order: Callable[[], Order], tell: Callable[[bytes], None]) -> Ending:
         """Compute a request in the process.
@@ -121,27 +124,33 @@ class Slot:
                 self._send(frames.CANCEL)
 
     def kill(self) -> None:
-        """End the process at once, whatever it does."""
+        """End the process at once, whatever it does; how long it takes to be gone, with its memory, holds up nobody."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
-            process.join()
-            process.close()
+            self._killed.append(process)
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
 
     def _begin(self, frame: bytes) -> Connection:
-        """Send a request to a process that lives; one that ended while it waited is not the request's fault."""
+        """Send a request to a process that lives."""
+
+        def send() -> Connection:
+            pipe = self._ready()
+            pipe.send_bytes(frame)
+            return pipe
+
+        return self._attempt(send)
+
+    def _attempt(self, begin: Callable[[], Connection]) -> Connection:
+        """Try again in another process: one that ended while it waited is not the request's fault."""
         for _ in range(_STARTS):
             try:
-                pipe = self._ready()
-                pipe.send_bytes(frame)
+                return begin()
             except (EOFError, OSError) as error:
                 _log.warning("heavy_process_lost", error=str(error))
                 self.kill()
-            else:
-                return pipe
         raise RuntimeError("the processes of the heavy lane do not start")
 
     def _ready(self) -> Connection:
@@ -149,6 +158,10 @@ class Slot:
         if self._process is not None and self._pipe is not None and self._process.is_alive():
             return self._pipe
         self.kill()
+        for killed in self._killed:
+            killed.join()
+            killed.close()
+        self._killed.clear()
         self._pipe, theirs = _context.Pipe()
         self._process = _context.Process(target=child.serve, args=(theirs, self._setup), daemon=True)
         self._process.start()
@@ -191,7 +204,3 @@ class Slot:
             return self._find(frames.decode_names(body), watch)
         except Problem:
             return {}
-
-
-def _nothing() -> None:
-    """Do nothing: the server is what is wanted."""

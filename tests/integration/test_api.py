@@ -260,6 +260,34 @@ def test_an_answered_request_has_nothing_to_cancel(answering):
     assert (found.status_code, found.json()["status"]) == (200, "succeeded")
 
 
+_SLOW = {
+    "agent": "ode", "task": "ivp", "options": {"max_steps": 1_000_000_000, "rtol": 1e-10},
+    "inputs": {
+        "equations": {"x": "y", "y": "-x"}, "initial": {"x": 1, "y": 0}, "t_span": [0, 1e7], "n_points": 2,
+    },
+}  # fmt: skip
+
+
+def test_deleting_stops_what_runs_in_the_heavy_lane(answering):
+    wanted = request(**_SLOW)
+    assert answering.client.post("/v1/requests", json=wanted).status_code == 202
+    assert answering.client.delete(f"/v1/requests/{wanted['id']}").status_code == 202
+    found = answering.client.get(f"/v1/requests/{wanted['id']}", params={"wait": 60})
+    assert (found.status_code, found.json()["status"]) == (200, "cancelled")
+
+
+def test_deleting_is_heeded_in_the_fast_lane(answering):
+    """By a request that comes after it; the two are read from topics of their own, so one of several will do."""
+    for _ in range(200):
+        wanted = request()
+        assert answering.client.delete(f"/v1/requests/{wanted['id']}").status_code == 202
+        found = answering.client.post("/v1/requests", params={"wait": 60}, json=wanted).json()
+        if found["status"] == "cancelled":
+            break
+    assert found["error"]["code"] == "cancelled"
+    assert found["provenance"]["lane"] == "fast"
+
+
 def test_pages_follow_each_other_without_gap_or_repeat(answering):
     """The cursor of a page gets the next one, until there is none."""
     wanted = {answering.client.post("/v1/requests", params={"wait": 60}, json=request()).json()["id"] for _ in range(5)}

@@ -232,6 +232,16 @@ def test_the_worker_stops_what_somebody_else_cancels(client):
     assert (error.code, error.result.status) == ("cancelled", "cancelled")
 
 
+def test_a_cancellation_is_heeded_in_the_fast_lane(client):
+    """By a request that comes after it; the two are read from topics of their own, so one of several will do."""
+    for number in range(200):
+        client.cancel(f"unwanted-{number}")
+        error = client.submit("linalg", "solve", _SYSTEM, id=f"unwanted-{number}").exception(_TIMEOUT_S)
+        if error is not None:
+            break
+    assert (error.code, error.result.provenance.lane) == ("cancelled", "fast")
+
+
 def test_progress_ends_with_the_result(alone, embedded_kafka, topic_prefix):
     future = alone.submit("linalg", "solve", _SYSTEM, id="told")
     updates = alone.progress(future)
