@@ -57,7 +57,7 @@ def _rate(bootstrap: str, prefix: str, name: str, count: int) -> float:
     topic = f"{prefix}compute.results"
     with running(name, bootstrap, prefix) as process:
         _wait(bootstrap, topic, count, process)
-    results = list(read_all(bootstrap, topic, _PATIENCE_S))
+    results = list(read_all(bootstrap, topic, timeout_s=_PATIENCE_S))
     answered = {msgspec.json.decode(record.value() or b"{}")["id"] for record in results}
     if len(answered) != count:
         raise RuntimeError(f"{name} answered {len(answered)} of {count} requests")
