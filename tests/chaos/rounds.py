@@ -98,7 +98,7 @@ class Hurt:
 
 
 def run(seed: int, cluster: Cluster, stores: Stores, kinds: Sequence[str], scale: Scale, logs: Path) -> Round:
-    """Run one round; what the processes wrote is kept in `logs` when a promise was broken."""
+    """Run one round; what the processes wrote is kept in `logs` when a promise was broken or a worker ended."""
     began = time.monotonic()
     faults = plan(seed, kinds, {"workers": scale.workers, "brokers": cluster.brokers}, scale.duration_s)
     prefix = f"chaos{seed}."
@@ -125,7 +125,7 @@ def run(seed: int, cluster: Cluster, stores: Stores, kinds: Sequence[str], scale
         restarts = workers.restarts
         if trouble:
             report = replace(report, violations=(Violation("it settles", f"seed {seed}", trouble), *report.violations))
-        if report.violations:
+        if report.violations or restarts:
             workers.write_logs(logs / f"seed-{seed}")
             cluster.write_logs(logs / f"seed-{seed}")
     return Round(seed, faults, report, restarts, settled, time.monotonic() - began)
