@@ -30,6 +30,10 @@ def body(result):
     return {name: value for name, value in result.items() if name not in {"provenance", "completed_at"}}
 
 
+PATIENCE_S = 300.0
+"""For machines that are busy with other things: what is waited for comes in seconds on one that is not."""
+
+
 class Progress:
     """What is told on the way."""
 
@@ -44,7 +48,7 @@ class Progress:
                 self.told.setdefault(record.key().decode(), []).append(msgspec.json.decode(record.value()))
             self._changed.notify_all()
 
-    def wait(self, name, fraction, timeout_s=90.0):
+    def wait(self, name, fraction, timeout_s=PATIENCE_S):
         def reached():
             return any(one["fraction"] >= fraction for one in self.told.get(name, ()))
 
@@ -59,7 +63,7 @@ class Progress:
         self._tail.__exit__(*error)
 
 
-def share(lane, workers, timeout_s=90.0):
+def share(lane, workers, timeout_s=PATIENCE_S):
     """Wait until so many workers answer long requests."""
     until, number, seen = time.monotonic() + timeout_s, 0, set()
     while len(seen) < workers:
@@ -67,14 +71,14 @@ def share(lane, workers, timeout_s=90.0):
         names = [f"warm-{number + i}" for i in range(4)]
         number += len(names)
         lane.publish(*(ensemble(name, 2000) for name in names))
-        seen |= {lane.answers.one(name)["provenance"]["worker"] for name in names}
+        seen |= {lane.answers.one(name, PATIENCE_S)["provenance"]["worker"] for name in names}
 
 
 def test_one_worker_two_and_one_killed_give_the_same_bytes(kafka_lane):
     """Of each shard computed by whoever had time; the one killed, with all that it had in hand, is not missed."""
     first = kafka_lane.start_worker()
     kafka_lane.publish(ensemble("r"))
-    alone = kafka_lane.answers.one("r", 90.0)
+    alone = kafka_lane.answers.one("r", PATIENCE_S)
     assert alone["status"] == "succeeded", alone["error"]
     assert alone["outputs"]["n_members"] == SMALL
     assert alone["provenance"]["lane"] == "heavy"
@@ -87,7 +91,7 @@ def test_one_worker_two_and_one_killed_give_the_same_bytes(kafka_lane):
             if name == "killed":
                 progress.wait("r", 0.1)
                 first.kill()
-            again = kafka_lane.answers.one("r", 120.0)
+            again = kafka_lane.answers.one("r", PATIENCE_S)
         assert body(again) == body(alone), name
         assert len(kafka_lane.answers.by_id["r"]) == 1
 
@@ -95,13 +99,13 @@ def test_one_worker_two_and_one_killed_give_the_same_bytes(kafka_lane):
 def test_progress_is_of_the_whole_and_never_goes_back(kafka_lane):
     kafka_lane.start_worker()
     with Progress(kafka_lane) as progress:
-        kafka_lane.publish(ensemble("r", 2_000_000))
-        kafka_lane.answers.one("r", 90.0)
+        kafka_lane.publish(ensemble("r", 1_000_000))
+        kafka_lane.answers.one("r", PATIENCE_S)
     fractions = [one["fraction"] for one in progress.told["r"]]
     assert fractions == sorted(fractions)
     assert 0 < fractions[0] < 0.6
     assert fractions[-1] < 1
-    assert any("of 31 blocks" in one["stage"] for one in progress.told["r"])
+    assert any("of 16 blocks" in one["stage"] for one in progress.told["r"])
 
 
 @pytest.mark.parametrize("how", ["cancel", "deadline"])
@@ -109,23 +113,23 @@ def test_what_ends_the_whole_ends_its_shards(kafka_lane, how):
     """One result says so; the lanes are free for the next, and the same id may be sent again."""
     kafka_lane.start_worker()
     kafka_lane.publish(ensemble("ready"))
-    kafka_lane.answers.one("ready", 90.0)
+    kafka_lane.answers.one("ready", PATIENCE_S)
     with Progress(kafka_lane) as progress:
         more = {"timeout_s": 4.0} if how == "deadline" else {}
         kafka_lane.publish(ensemble("r", LARGE, 20.0, **more))
         if how == "cancel":
             progress.wait("r", 0.0001)
             kafka_lane.publish(b'{"id": "r", "action": "cancel"}', topic="compute.control")
-        result = kafka_lane.answers.one("r", 30.0)
+        result = kafka_lane.answers.one("r", PATIENCE_S)
     expected = {"cancel": ("cancelled", "cancelled"), "deadline": ("failed", "timed_out")}[how]
     assert (result["status"], result["error"]["code"]) == expected
     kafka_lane.publish(ensemble("next"))
-    assert kafka_lane.answers.one("next", 60.0)["status"] == "succeeded"
+    assert kafka_lane.answers.one("next", PATIENCE_S)["status"] == "succeeded"
     assert len(kafka_lane.answers.by_id["r"]) == 1
     if how == "deadline":
         kafka_lane.answers.by_id.pop("r")
         kafka_lane.publish(ensemble("r"))
-        assert kafka_lane.answers.one("r", 60.0)["status"] == "succeeded"
+        assert kafka_lane.answers.one("r", PATIENCE_S)["status"] == "succeeded"
 
 
 def test_other_long_requests_do_not_wait_behind_the_shards(kafka_lane):
@@ -135,10 +139,10 @@ def test_other_long_requests_do_not_wait_behind_the_shards(kafka_lane):
         kafka_lane.publish(ensemble("r", 4_000_000, 2.0))
         progress.wait("r", 0.0001)
         kafka_lane.publish(ensemble("small", 2000))
-        kafka_lane.answers.wait(lambda answers: {"small", "r"} & answers.by_id.keys())
+        kafka_lane.answers.wait(lambda answers: {"small", "r"} & answers.by_id.keys(), PATIENCE_S)
         assert "r" not in kafka_lane.answers.by_id
-        assert kafka_lane.answers.one("small")["status"] == "succeeded"
-        assert kafka_lane.answers.one("r", 120.0)["status"] == "succeeded"
+        assert kafka_lane.answers.one("small", PATIENCE_S)["status"] == "succeeded"
+        assert kafka_lane.answers.one("r", PATIENCE_S)["status"] == "succeeded"
 
 
 def test_the_whole_may_be_a_step(kafka_lane):
@@ -150,7 +154,7 @@ def test_the_whole_may_be_a_step(kafka_lane):
     step = {name: whole[name] for name in ("id", "agent", "task", "inputs", "options", "seed")}
     request = {"id": "w", "agent": "workflow", "task": "run", "inputs": {"steps": [step, after]}}
     kafka_lane.publish(json.dumps(request).encode())
-    result = kafka_lane.answers.one("w", 90.0)
+    result = kafka_lane.answers.one("w", PATIENCE_S)
     assert result["status"] == "succeeded", result["error"]
     steps = result["outputs"]["steps"]
     assert steps["after"]["outputs"]["x"][0] == steps["big"]["outputs"]["mean"]["z"][0]
@@ -163,11 +167,11 @@ def test_an_owner_that_stops_cleanly_leaves_the_work_to_another(kafka_lane):
         progress.wait("r", 0.05)
         kafka_lane.start_worker()
         first.process.send_signal(signal.SIGTERM)
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE_S
         while first.running and time.monotonic() < until:
             kafka_lane.answers.pause(0.1)
         assert not first.running
-        result = kafka_lane.answers.one("r", 120.0)
+        result = kafka_lane.answers.one("r", PATIENCE_S)
     assert result["status"] == "succeeded", result["error"]
     assert len(kafka_lane.answers.by_id["r"]) == 1
 
@@ -181,15 +185,15 @@ def test_a_block_with_a_problem_a_mistake_or_a_death_is_the_end_of_the_whole(kaf
         misdivided.request("kill", blocks=40, place=7, how="kill"), misdivided.request("after", blocks=9),
     )  # fmt: skip
     for name, blocks in (("well", 40), ("after", 9)):
-        assert kafka_lane.answers.one(name)["outputs"] == {"numbers": list(range(blocks))}
-    problem = kafka_lane.answers.one("problem")
+        assert kafka_lane.answers.one(name, PATIENCE_S)["outputs"] == {"numbers": list(range(blocks))}
+    problem = kafka_lane.answers.one("problem", PATIENCE_S)
     assert (problem["status"], problem["error"]["code"], problem["error"]["message"]) == (
         "failed", "singular", "block 11",
     )  # fmt: skip
-    assert kafka_lane.answers.one("raise")["error"]["code"] == "internal"
-    killed = kafka_lane.answers.one("kill")
+    assert kafka_lane.answers.one("raise", PATIENCE_S)["error"]["code"] == "internal"
+    killed = kafka_lane.answers.one("kill", PATIENCE_S)
     assert (killed["status"], killed["error"]["code"]) == ("failed", "worker_crashed")
-    kafka_lane.answers.wait(lambda answers: answers.dead)
+    kafka_lane.answers.wait(lambda answers: answers.dead, PATIENCE_S)
     assert {record.value() for record in kafka_lane.answers.dead} == {
         misdivided.request("kill", blocks=40, place=7, how="kill")
     }
