@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
-from alerting import audit, escalation, groups, incidents, instants, recovery, rotations, silencing, troubles
+from alerting import audit, escalation, flapping, groups, incidents, instants, recovery, rotations, silencing, troubles
 from alerting.alerts import Alert, restored
 from alerting.answers import Answer
 from alerting.config import Config
@@ -48,6 +48,7 @@ class Engine:
         self._groups = Groups(config.route)
         self._effects: list[Effect] = []
         self._teller = Teller(config, self.register, self._groups, self._effects)
+        self._flapping: set[str] = set()
         self._clean_at = 0.0
 
     @property
@@ -83,6 +84,8 @@ class Engine:
             engine._take_back(incident, recovery.heard(by_incident.get(incident.id, [])), now)
         engine._teller.outbox.restore(log, engine._teller.again, now)
         for incident in engine.register:
+            if incident.status != "resolved" and flapping.on(incident):
+                engine._flapping.add(incident.id)
             if recovery.recent(incident, now):
                 engine._teller.tell_status(incident, now)
         return engine
@@ -187,6 +190,7 @@ class Engine:
             self._take(self._evaluator.evaluate(now), now)
             self._look_at_rotations(now)
         self._sync(now)
+        self._calm(now)
         for group in self._groups.due(now):
             self._flush(group, now)
         for incident in self.register.due(now):
@@ -233,9 +237,36 @@ class Engine:
                 [one for one in changed if one.resolved(now)] if over else self._heard(group, incident, changed, now)
             )
             updated = self._join(incident, alerts, now)
-            if updated.status != "resolved" and incidents.over(updated) and not group.split(now)[0]:
-                self._save(ended := incidents.resolved(updated, now, "every alert is over"))
-                self._teller.tell_status(ended, now)
+            if updated is not incident:
+                updated = self._weigh(updated, now)
+            if incidents.over(updated) and not flapping.on(updated) and not group.split(now)[0]:
+                self._end(updated, now)
+
+    def _end(self, incident: Incident, now: float) -> None:
+        """Resolve an incident whose alerts are all over."""
+        if incident.status != "resolved" and incidents.over(incident):
+            self._save(ended := incidents.resolved(incident, now, "every alert is over"))
+            self._teller.tell_status(ended, now)
+
+    def _weigh(self, incident: Incident, now: float) -> Incident:
+        """Take note when an incident begins or ceases to flap, and say so."""
+        flaps = flapping.on(incident)
+        if incident.status == "resolved" or flapping.verdict(incident, now, self._config.route.group_interval) == flaps:
+            return incident
+        changed = self._save(incidents.flapped(incident, now, flapping.ENDS if flaps else flapping.BEGINS))
+        self._flapping.discard(changed.id) if flaps else self._flapping.add(changed.id)
+        if not flaps or not incidents.over(changed):  # what is over is told as such
+            self._teller.announce(changed, flapping.ENDS if flaps else flapping.BEGINS, now)
+        return changed
+
+    def _calm(self, now: float) -> None:
+        """Look at what flaps: quiet is no event."""
+        for name in sorted(self._flapping):
+            incident = self.register.get(name)
+            if incident is None or incident.status == "resolved":
+                self._flapping.discard(name)
+            elif not flapping.on(calm := self._weigh(incident, now)):
+                self._end(calm, now)
 
     def _heard(self, group: Group, incident: Incident, alerts: Iterable[Alert], now: float) -> list[Alert]:
         """Those of a group's alerts that may join its incident: what nothing mutes, and what it has already."""
@@ -253,6 +284,11 @@ class Engine:
     # groups are told
 
     def _flush(self, group: Group, now: float) -> None:
+        flaps = self.register.of(group)
+        if flaps is not None and flaps.status != "resolved" and flapping.on(flaps):  # told once it is steady
+            group.flush_at = now + group.route.group_interval
+            self._groups.schedule(group)
+            return
         receiver = self._config.receivers[group.route.receiver]
         mutes = {
             name: mute

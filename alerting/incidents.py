@@ -6,6 +6,7 @@
 | another alert of the group; one is over | `joined`; `ended` | the alert, at once |
 | its severity is worse now (it falls only by hand) | `rose` | the alert, at once |
 | every alert is over | `resolved` | the alert, at once |
+| it fires and ends in turn; no more | `flapping`; `steady` | its changes (`flapping`) |
 | a step of the chain; a lapsed acknowledgement | `escalated`; `ack_expired` | the timer (`escalation`) |
 | what somebody does | `acknowledge`, `resolve`, `escalate`, `assign`, `note`, `phase`; `refused` | `by` |
 
@@ -138,6 +139,12 @@ def reopened(incident: Incident, alerts: Sequence[Alert], now: float) -> Inciden
         severity=worst(incident.severity, *(alert.severity for alert in alerts)),
         status="triggered", phase="INVESTIGATING", resolved_at=None, escalation=EscalationState(),
     )  # fmt: skip
+
+
+def flapped(incident: Incident, now: float, what: str) -> Incident:
+    """Say in the timeline that it begins (`flapping`) or ceases (`steady`) to fire and end in turn."""
+    reason = "it fires and ends in turn: nobody is told until it is steady" if what == "flapping" else None
+    return _next(incident, [_entry(now, what, reason)])
 
 
 def by_hand(incident: Incident) -> bool:

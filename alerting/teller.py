@@ -151,6 +151,15 @@ class Teller:
                 self._called[incident.id].add((call.target, channel))
                 self._effects += self.outbox.put(message, now)
 
+    def announce(self, incident: Incident, reason: str, now: float) -> None:
+        """Tell whoever hears of an incident by its group something beside what fires."""
+        for group in filter(None, map(self._groups.get, self._register.places(incident))):
+            receiver = self._config.receivers[group.route.receiver]
+            for channel, integration in receiver.channels:
+                if channel in group.told:
+                    message = self._message(incident, receiver.name, channel, integration, reason, now)
+                    self._effects += self.outbox.put(replace(message, id=f"{message.id}.{reason}"), now)
+
     def tell_status(self, incident: Incident, now: float) -> None:
         """Tell of an answer or an end whoever does not hear of it from a group."""
         routed = {
