@@ -1,9 +1,13 @@
 """Mails at a real SMTP server: their words, their thread, and what its answers mean."""
 
+import asyncio
 import email
 import email.policy
+import ssl
+import subprocess
 
 import pytest
+from aiosmtpd.smtp import SMTP, AuthResult
 from msgspec.structs import replace
 from unit.alerting.making import NOW, make_alert, make_incident
 
@@ -137,3 +141,70 @@ async def test_a_password_is_in_no_error(message, mail_server):
 @pytest.mark.parametrize("to", ["nobody", "", "@"])
 async def test_an_address_that_is_none_is_permanent(message, mail_server, to):
     assert (await EmailNotifier().send(message(channel(mail_server.port, to=to)))).status == "permanent"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate of `localhost`, signed by itself."""
+    folder = tmp_path_factory.mktemp("tls")
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    )
+    subprocess.run(
+        [*command.split(), "-keyout", folder / "key", "-out", folder / "cert"], check=True, capture_output=True
+    )
+    return folder
+
+
+@pytest.fixture
+async def secure_server(certificate):
+    """An SMTP server that takes mail after STARTTLS and AUTH alone: port, mails, and who logged in."""
+    mails, logins = [], []
+
+    class Handler:
+        async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
+            mails.append((session.ssl is not None, envelope))
+            return "250 taken"
+
+    def authenticate(server, session, envelope, mechanism, data):
+        logins.append((session.ssl is not None, data.login, data.password))
+        return AuthResult(success=(data.login, data.password) == (b"ada", b"hunter2"), handled=False)
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate / "cert", certificate / "key")
+    loop = asyncio.get_running_loop()
+    options = {"tls_context": context, "require_starttls": True, "auth_required": True, "authenticator": authenticate}
+    server = await loop.create_server(
+        lambda: SMTP(Handler(), hostname="localhost", loop=loop, **options), "127.0.0.1", 0
+    )  # fmt: skip
+    async with server:
+        yield server.sockets[0].getsockname()[1], mails, logins
+
+
+def logged_in(port, password="hunter2"):
+    return channel(require_tls=True, smarthost=f"localhost:{port}", username="ada", password=Secret(password))
+
+
+async def test_mail_goes_over_starttls_with_a_login(message, secure_server, certificate, monkeypatch):
+    """The password crosses the wire encrypted alone, to a server whose certificate is known."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert"))
+    port, mails, logins = secure_server
+    assert await EmailNotifier().send(message(logged_in(port))) == DELIVERED
+    assert [secure for secure, _ in mails] == [True]
+    assert logins == [(True, b"ada", b"hunter2")]
+
+
+async def test_a_login_that_is_refused_is_permanent_and_shows_no_password(
+    message, secure_server, certificate, monkeypatch
+):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert"))
+    port, mails, _ = secure_server
+    outcome = await EmailNotifier().send(message(logged_in(port, "wr0ng")))
+    assert (outcome.status, mails) == ("permanent", [])
+    assert "wr0ng" not in outcome.error
+
+
+async def test_a_server_that_nobody_vouches_for_gets_neither_mail_nor_password(message, secure_server):
+    port, mails, logins = secure_server
+    outcome = await EmailNotifier().send(message(logged_in(port)))
+    assert (outcome.status, mails, logins) == ("retry", [], [])
