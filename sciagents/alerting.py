@@ -42,6 +42,7 @@ from sciagents.broker import EmbeddedBroker
 from sciagents.journal import Journal
 from sciagents.tail import Tail
 from streams import declare, logs, process
+from streams.channel import own_channel
 from streams.contracts import Severity
 from streams.emit import Emitter, Outgoing
 from streams.topics import names
@@ -132,7 +133,7 @@ def make_app(
     before = past.of_topics(settings.kafka, settings.prefix) if journal is None else past.of_journal(journal)
     engine = Engine.restore(config, before.incidents, before.notifications, now, before.silences)
     emitter = Emitter(settings.kafka)
-    batches = app.channel(maxsize=0)
+    batches = own_channel(app, 0)
     alerting = Stream(engine, _sender(emitter, journal, topics), topics)
     feed = _Feed(batches, app)
     tails = [

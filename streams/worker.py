@@ -27,6 +27,7 @@ from streams.answered import Answered, KafkaResults
 from streams.artifacts import Shelf
 from streams.cache.results import CacheSettings, open_cache
 from streams.cancels import Cancels
+from streams.channel import own_channel
 from streams.compute import Compute
 from streams.conductor import Conductor
 from streams.emit import Emitter
@@ -117,7 +118,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     app = _app(settings)
     cancels = Cancels()
     emitter = Emitter(settings.kafka)
-    batches = app.channel(maxsize=1)
+    batches = own_channel(app, 1)
     topics = names(settings.prefix)
     group_id = settings.prefix + settings.group_id
     membership = choose(
@@ -140,7 +141,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
         desk, cancels, timeout_s=settings.timeout_s, defaults=settings.defaults, shelf=shelf, cache=cache, note=note,
         suspects=suspects, limits=settings.limits, max_batch=settings.max_batch, embedded=settings.embedded,
     )  # fmt: skip
-    heavy_batches = app.channel(maxsize=1)
+    heavy_batches = own_channel(app, 1)
     heavy_intake = Intake(
         heavy_batches, settings.kafka, [topics[forward.TOPIC]], f"{group_id}-heavy", membership=membership,
         in_flight_limit=_READ_AHEAD, bytes_limit=_READ_AHEAD_BYTES, batch_limit=_HEAVY_BATCH,
