@@ -3,6 +3,7 @@
 import json
 import threading
 
+import psutil
 import pytest
 
 COUNT_A_TICK, TICK_S = 5, 0.02
@@ -46,9 +47,11 @@ class Load:
             self.count += COUNT_A_TICK
 
 
-def _answers_of(answers, process):
+def _answers_of(answers, worker):
+    """Count the answers of a worker: its supervisor's child gives them."""
+    pids = {str(child.pid) for child in psutil.Process(worker.process.pid).children()}
     return sum(
-        result["provenance"]["worker"].endswith(f"/{process.process.pid}")
+        result["provenance"]["worker"].rpartition("/")[2] in pids
         for results in list(answers.by_id.values()) for result in results
     )  # fmt: skip
 
