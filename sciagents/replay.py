@@ -14,7 +14,7 @@ from confluent_kafka import Message
 
 from sciagents.errors import BrokerError
 from sciagents.reach import answering
-from sciagents.tail import Tail
+from sciagents.tail import read_each
 from streams.codec import JSON, id_of
 from streams.emit import Emitter, Headers, Outgoing
 from streams.letters import ERROR, SOURCE_OFFSET, SOURCE_PARTITION, SOURCE_TOPIC
@@ -176,12 +176,7 @@ def _read(bootstrap: str, topic: str, take: Callable[[Message], None], until: fl
         for record in records:
             take(record)
 
-    with Tail(bootstrap, [topic], each, start="beginning") as tail:
-        while not tail.caught_up.wait(0.05):
-            if tail.failure is not None:
-                raise tail.failure
-            if time.monotonic() > until:
-                raise TimeoutError(f"{topic} could not be read in time")
+    read_each(bootstrap, topic, take=each, timeout_s=until - time.monotonic())
 
 
 def _texts(record: Message) -> dict[str, str]:

@@ -6,11 +6,12 @@ What a client, the HTTP API and the command line read results, progress and inci
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Self
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaException, Message, TopicPartition
+
+from streams import groupless
 
 # the standard library's, since this runs in users' programs too: silent there unless they want it
 _log = logging.getLogger(__name__)
@@ -32,19 +33,7 @@ class Tail:
         self, bootstrap: str, topics: Sequence[str], on_records: Callable[[list[Message]], None], *, start: Start,
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> None:  # fmt: skip
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": f"sci-agents-tail-{uuid.uuid4().hex[:12]}",  # the library wants one; nothing joins it
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "enable.partition.eof": False,
-                "auto.offset.reset": "earliest",
-                "fetch.message.max.bytes": 12 * 1024 * 1024,
-                "fetch.wait.max.ms": 100,
-            },
-            logger=logging.getLogger("librdkafka"),
-        )
+        self._consumer = groupless.consumer(bootstrap, "tail", wait_ms=100)
         self._topics = list(topics)
         self._on_records = on_records
         self._on_failure = on_failure
@@ -140,14 +129,19 @@ class Tail:
             self.caught_up.set()
 
 
-def read_all(bootstrap: str, *topics: str, timeout_s: float = 30.0) -> Iterator[Message]:
-    """Read everything that topics hold now, each partition in order; raises `TimeoutError`."""
-    found: list[Message] = []
-    with Tail(bootstrap, topics, found.extend, start="beginning") as tail:
+def read_each(bootstrap: str, *topics: str, take: Callable[[list[Message]], None], timeout_s: float) -> None:
+    """Hand out everything that topics hold now, each partition in order; raises `TimeoutError`."""
+    with Tail(bootstrap, topics, take, start="beginning") as tail:
         deadline = time.monotonic() + timeout_s
         while not tail.caught_up.wait(0.05):
             if tail.failure is not None:
                 raise tail.failure
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{', '.join(topics)} could not be read within {timeout_s:g} s")
+
+
+def read_all(bootstrap: str, *topics: str, timeout_s: float = 30.0) -> Iterator[Message]:
+    """Read everything that topics hold now, each partition in order; raises `TimeoutError`."""
+    found: list[Message] = []
+    read_each(bootstrap, *topics, take=found.extend, timeout_s=timeout_s)
     yield from found

@@ -5,7 +5,6 @@ cancelled, would now be told so. So the first records of a partition that was ta
 since. What is not found there, because Kafka is away or too much was said since, is answered again.
 """
 
-import logging
 import time
 from collections.abc import Collection, Sequence
 from typing import Protocol, cast
@@ -13,6 +12,7 @@ from typing import Protocol, cast
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from streams import groupless
 from streams.admit import STEP_HEADER, carried
 from streams.codec import id_of
 from streams.emit import Headers
@@ -111,10 +111,7 @@ class KafkaResults:
     def __init__(self, bootstrap: str, topic: str, *, embedded: bool = False) -> None:
         self._topic = topic
         self._embedded = embedded
-        self._config = {
-            "bootstrap.servers": bootstrap, "group.id": f"{topic}.recall",  # the library wants one; nothing joins it
-            "enable.auto.commit": False, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 10,
-        }  # fmt: skip
+        self._bootstrap = bootstrap
 
     def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """Ask the broker; raises `KafkaException`."""
@@ -152,21 +149,10 @@ class KafkaResults:
 
     def _assign(self, consumer: Consumer, at_ms: int) -> dict[int, int]:
         """Read from that time on; returns the end of each partition that has records since."""
-        numbers = list(consumer.list_topics(self._topic, timeout=_BUDGET_S).topics[self._topic].partitions)
-        since = {}
-        if not self._embedded:  # that one knows no times: each result's is looked at anyway
-            places = [TopicPartition(self._topic, number, at_ms) for number in numbers]
-            since = {place.partition: place.offset for place in consumer.offsets_for_times(places, timeout=_BUDGET_S)}
-        behind, begin = {}, []
-        for number in numbers:
-            low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=_BUDGET_S)
-            start = since.get(number, low)
-            start = high if start < 0 else max(start, low, high - RESULTS_LIMIT)
-            if start < high:
-                begin.append(TopicPartition(self._topic, number, start))
-                behind[number] = high
-        consumer.assign(begin)
+        numbers = groupless.numbers_of(consumer, self._topic)
+        begin, behind = groupless.since(consumer, self._topic, numbers, at_ms, RESULTS_LIMIT, embedded=self._embedded)
+        consumer.assign([place for place in begin if place.partition in behind])
         return behind
 
     def _consumer(self) -> Consumer:
-        return Consumer(self._config, logger=logging.getLogger("librdkafka"))
+        return groupless.consumer(self._bootstrap, "answered")

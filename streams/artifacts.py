@@ -4,10 +4,8 @@ They lie on `compute.artifacts`, an internal topic, by their ids. A worker remem
 is read only for others, and then from where the last reading ended.
 """
 
-import logging
 import threading
 import time
-import uuid
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
@@ -15,6 +13,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from agents.task import Watch
+from streams import groupless
 
 TOPIC = "compute.artifacts"
 _MEMORY = 256 * 1024 * 1024
@@ -89,19 +88,7 @@ class Shelf:
 
     def _reader(self) -> Consumer:
         if self._consumer is None:
-            self._consumer = Consumer(
-                {
-                    "bootstrap.servers": self._bootstrap,
-                    "group.id": f"sci-agents-shelf-{uuid.uuid4().hex[:12]}",  # the library wants one; nothing joins it
-                    "enable.auto.commit": False,
-                    "enable.auto.offset.store": False,
-                    "auto.offset.reset": "earliest",
-                    "fetch.message.max.bytes": 12 * 1024 * 1024,
-                    "queued.max.messages.kbytes": 64 * 1024,
-                    "fetch.wait.max.ms": 10,
-                },
-                logger=logging.getLogger("librdkafka"),
-            )
+            self._consumer = groupless.consumer(self._bootstrap, "shelf")
         return self._consumer
 
     def _catch_up(self, watch: Watch) -> None:

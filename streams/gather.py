@@ -1,12 +1,9 @@
 """Reads what the shards of divided work left in the journal."""
 
-import logging
-import uuid
-
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 
 from agents.task import Watch
-from streams import journal
+from streams import groupless, journal
 from streams.shard import Merge
 
 _BATCH = 50
@@ -14,19 +11,7 @@ _BATCH = 50
 
 def gather(bootstrap: str, topic: str, request_id: str, what: Merge, watch: Watch) -> list[bytes]:
     """Read the shards of a work; a broker that is away is waited for, until `watch` ends it."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": f"sci-agents-gather-{uuid.uuid4().hex[:12]}",  # the library wants one; nothing joins it
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "auto.offset.reset": "earliest",
-            "fetch.message.max.bytes": 12 * 1024 * 1024,
-            "queued.max.messages.kbytes": 64 * 1024,
-            "fetch.wait.max.ms": 10,
-        },
-        logger=logging.getLogger("librdkafka"),
-    )
+    consumer = groupless.consumer(bootstrap, "gather")
     found: list[bytes] = []
     try:
         consumer.assign([TopicPartition(topic, what.partition, what.first)])

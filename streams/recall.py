@@ -3,15 +3,14 @@
 The Faust agent `control` hears from its start on, and says not exactly when that was: for a while, both read.
 """
 
-import logging
 import threading
 import time
-import uuid
 
 import msgspec
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message
 
+from streams import groupless
 from streams.cancels import Cancels
 from streams.contracts import Control
 from streams.patience import patiently
@@ -61,16 +60,7 @@ class Recall:
             self._known.set()
 
     def _read(self) -> None:
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self._bootstrap,
-                "group.id": f"sci-agents-recall-{uuid.uuid4().hex[:12]}",  # the library wants one; nothing joins it
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 10,
-            },
-            logger=logging.getLogger("librdkafka"),
-        )
+        consumer = groupless.consumer(self._bootstrap, "recall")
         try:
             since_ms = int((time.time() - HORIZON_S) * 1000)
             behind = self._assign(consumer, since_ms)
@@ -92,19 +82,9 @@ class Recall:
 
     def _assign(self, consumer: Consumer, since_ms: int) -> dict[int, int]:
         """Read from an hour ago; returns the end of each partition that has records since."""
-        numbers = list(consumer.list_topics(self._topic, timeout=_BROKER_S).topics[self._topic].partitions)
-        since = {}
-        if not self._embedded:  # that one knows no times: each record's is looked at anyway
-            places = [TopicPartition(self._topic, number, since_ms) for number in numbers]
-            since = {place.partition: place.offset for place in consumer.offsets_for_times(places, timeout=_BROKER_S)}
-        behind, begin = {}, []
-        for number in numbers:
-            low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=_BROKER_S)
-            start = since.get(number, low)
-            start = high if start < 0 else max(start, low, high - _RECORDS_LIMIT // len(numbers))
-            begin.append(TopicPartition(self._topic, number, start))
-            if start < high:
-                behind[number] = high
+        numbers = groupless.numbers_of(consumer, self._topic)
+        most = _RECORDS_LIMIT // len(numbers)
+        begin, behind = groupless.since(consumer, self._topic, numbers, since_ms, most, embedded=self._embedded)
         consumer.assign(begin)
         return behind
 
