@@ -185,7 +185,7 @@ class Compute:
         try:
             admitted = admit(record.value(), origin, now, self._cancels, self._timeout_s, self._defaults, self._limits)
         except Refusal as refusal:
-            self._refuse(refusal, origin, record, replies)
+            replies.turn_away(refusal, origin, letters.of(record, origin))
         except Exception as error:
             _log.exception("admission_failed", partition=origin.partition, offset=origin.offset)
             replies.dead(
@@ -196,14 +196,6 @@ class Compute:
                 return admitted
             replies.reject(*admitted, origin)
         return None
-
-    @staticmethod
-    def _refuse(refusal: Refusal, origin: Origin, record: Message, replies: Replies) -> None:
-        """Answer a value that is no request by its id; without one it is a dead letter."""
-        if refusal.id is None:
-            replies.dead(letters.of(record, origin), origin, refusal.problem)
-        else:
-            replies.refuse(refusal, origin)
 
     def _delegate(self, record: Message, origin: Origin, reason: Reason, replies: Replies, attempt: int = 1) -> None:
         """Forward a request; what it is, but for its id, is looked at where it is computed."""

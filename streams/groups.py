@@ -6,6 +6,7 @@ import structlog
 
 from agents import alone
 from agents.outcome import Outcome, Problem
+from agents.task import Task
 from streams.admit import Job
 from streams.watch import Demoted, Slice, Vigil
 
@@ -24,5 +25,9 @@ def compute_group(jobs: Sequence[Job], watch: Slice | Vigil, kept: Mapping[str, 
         raise
     except Exception as error:
         _log.exception("task_failed", agent=task.agent, task=task.name, ids=[job.request.id for job in jobs[:10]])
-        problem = Problem("internal", f"{type(error).__name__} in {task.agent}.{task.name}", hint="report this request")
-        return [Outcome(None, f"{task.agent}.{task.name}", compiled=False, problem=problem)] * len(jobs)
+        return [Outcome(None, f"{task.agent}.{task.name}", compiled=False, problem=mistake(task, error))] * len(jobs)
+
+
+def mistake(task: Task, error: Exception) -> Problem:
+    """Say what a task has raised against its promise."""
+    return Problem("internal", f"{type(error).__name__} in {task.agent}.{task.name}", hint="report this request")

@@ -151,6 +151,13 @@ class Draft:
         """Answer a value that is no request, by the id that was read from it."""
         self._add(answer.refused(refusal, refusal.problem, self._provenance(origin), self._at), origin)
 
+    def turn_away(self, refusal: Refusal, origin: Origin, letter: Letter) -> None:
+        """Answer a value that is no request by its id; without one it is a dead letter."""
+        if refusal.id is None:
+            self.dead(letter, origin, refusal.problem)
+        else:
+            self.refuse(refusal, origin)
+
     def delegate(self, message: Outgoing, origin: Origin) -> None:
         """Pass a request on: it is done here once it lies there."""
         self._messages.append(message)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from agents.analyze.problem import RATE
 from agents.divided import Divided, Trouble
 from agents.outcome import Outcome, Problem
 from streams import division, shard
@@ -17,8 +18,6 @@ from streams.heavy.forward import QUEUED, REASON
 from streams.journal import Entry
 from streams.ledger import Conducted, Effects
 
-RATE = 4e9
-"""Operations a second, as costs are estimated: what a core does of dense algebra."""
 _MESSAGE_BYTES = 6 * 1024 * 1024
 _MERGED_FROM = 0.95
 _LOOK_EVERY_S = 1.0

@@ -156,7 +156,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
             log=(settings.log_level, settings.log_file, settings.log_format),
             keying=None if cache is None else cache.key, embedded=settings.embedded,
         ),
-        max_workers=settings.max_workers, owns=heavy_intake.owns, shelf=shelf, cache=cache, bootstrap=settings.kafka,
+        max_workers=settings.max_workers, shelf=shelf, cache=cache, bootstrap=settings.kafka,
     )  # fmt: skip
     conductor = Conductor(
         desk, cancels, settings.kafka, f"{group_id}-workflows", membership=membership, embedded=settings.embedded,

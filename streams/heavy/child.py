@@ -24,7 +24,7 @@ from streams.cache.kept import Kept
 from streams.cancels import Cancels
 from streams.codec import MSGPACK, Refusal, receive
 from streams.contracts import Progress
-from streams.groups import compute_group
+from streams.groups import compute_group, mistake
 from streams.heavy import frames
 from streams.heavy.frames import Setup, Work
 from streams.lifeline import die_with
@@ -181,8 +181,7 @@ def _part(job: Job, plan: Divided, what: shard.Blocks, line: Line, draft: Callab
         raise SystemExit(0) from None
     except Exception as error:
         _log.exception("shard_failed", agent=job.task.agent, task=job.task.name)
-        text = f"{type(error).__name__} in {job.task.agent}.{job.task.name}"
-        lost = Problem("internal", text, hint="report this request")
+        lost = mistake(job.task, error)
     else:
         made = draft()
         made.part(job, what, value)

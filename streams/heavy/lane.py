@@ -41,8 +41,6 @@ _SWEEP_EVERY_S = 0.05
 _SOURCES = 10_000
 """So many of the last requests are known by where they lay first."""
 
-Owns = Callable[[Partition], bool]
-
 
 @dataclass(eq=False)
 class Task:
@@ -69,17 +67,16 @@ class _Ordered(Exception):  # noqa: N818 - an order, not an accident
 
 
 class Heavy:
-    """Takes record batches of `compute.heavy`; `owns` says whether a partition is still this worker's."""
+    """Takes record batches of `compute.heavy`; what `desk` does not own any more is abandoned."""
 
     def __init__(
-        self, desk: Desk, cancels: Cancels, setup: Setup, *, max_workers: int = 2, owns: Owns = lambda _: True,
-        shelf: Shelf | None = None, cache: ResultCache | None = None, bootstrap: str = "",
+        self, desk: Desk, cancels: Cancels, setup: Setup, *, max_workers: int = 2, shelf: Shelf | None = None,
+        cache: ResultCache | None = None, bootstrap: str = "",
     ) -> None:  # fmt: skip
         self._desk = desk
         self._bootstrap = bootstrap
         self._cancels = cancels
         self._setup = setup
-        self._owns = owns
         self._shelf = shelf
         self._batches: SimpleQueue[RecordBatch | None] = SimpleQueue()
         self._waiting: Turns[Task] = Turns()
@@ -153,10 +150,7 @@ class Heavy:
         try:
             request = receive(record.value, record.origin.content_type)
         except Refusal as refusal:
-            if refusal.id is None:
-                replies.dead(_letter(record), record.origin, refusal.problem)
-            else:
-                replies.refuse(refusal, record.origin)
+            replies.turn_away(refusal, record.origin, _letter(record))
             replies.send()
             return
         expires_at = float("inf") if request.expires_at is None else instants.from_text(request.expires_at)
@@ -232,7 +226,7 @@ class Heavy:
         partition, request_id, names = record.origin.partition, task.request.id, task.names
 
         def order() -> Order:
-            if self._closed or not self._owns(partition):
+            if self._closed or not self._desk.owns(partition):
                 return "abandon"
             return "cancel" if self._cancels and any(name in self._cancels for name in names) else "go on"
 

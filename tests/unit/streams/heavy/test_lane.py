@@ -69,11 +69,11 @@ class Lane:
         self.emitter, self.done, self.given_up, self.cancels = Broker(), [], [], Cancels()
         desk = Desk(
             version="0", worker="w", emitter=self.emitter, done=self.done.extend, give_up=self.given_up.append,
-            topics=names(),
+            owns=lambda _: self.owned, topics=names(),
         )  # fmt: skip
         setup = Setup(version="0", worker="w", topics=names(), plugins=("misbehaving",), **more)
         self.owned, self.taken = True, 0
-        self.heavy = Heavy(desk, self.cancels, setup, max_workers=max_workers, owns=lambda _: self.owned, shelf=shelf)
+        self.heavy = Heavy(desk, self.cancels, setup, max_workers=max_workers, shelf=shelf)
         self.heavy.begin()
 
     def take(self, *values, headers=()):
