@@ -160,10 +160,7 @@ class PostgresReader:
         if before is not None:
             arguments += [_instant(before[0]), before[1]]
             conditions.append("(r.at, r.id) < ($1, $2)")
-        for column, value in (("status", status), ("agent", agent)):
-            if value is not None:
-                arguments.append(value)
-                conditions.append(f"r.{column} = ${len(arguments)}")
+        conditions += statements.equal({"r.status": status, "r.agent": agent}, arguments, _mark)
         query = statements.PAGE.format(
             at="extract(epoch FROM r.at)::float8", conditions=" AND ".join(conditions), limit=limit
         )
@@ -173,11 +170,8 @@ class PostgresReader:
 
     async def audit(self, limit: int, subject: str | None, who: str | None) -> Sequence[Deed]:
         """Read deeds."""
-        conditions, arguments = ["true"], list[Any]()
-        for column, value in (("subject", subject), ("who", who)):
-            if value is not None:
-                arguments.append(value)
-                conditions.append(f"{column} = ${len(arguments)}")
+        arguments: list[Any] = []
+        conditions = ["true", *statements.equal({"subject": subject, "who": who}, arguments, _mark)]
         query = statements.AUDIT.format(
             at="extract(epoch FROM at)::float8", conditions=" AND ".join(conditions), limit=limit
         )
@@ -246,3 +240,7 @@ def _count(done: str) -> int:
 def _brief(error: BaseException) -> str:
     """An error in one line, without the address, which may hold a password."""
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
+def _mark(place: int) -> str:
+    return f"${place}"

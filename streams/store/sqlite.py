@@ -151,20 +151,17 @@ class SqliteReader:
         if before is not None:
             conditions.append("(r.at, r.id) < (?, ?)")
             arguments += before
-        for column, value in (("status", status), ("agent", agent)):
-            if value is not None:
-                conditions.append(f"r.{column} = ?")
-                arguments.append(value)
+        conditions += statements.equal({"r.status": status, "r.agent": agent}, arguments, _mark)
         query = statements.PAGE.format(at="r.at", conditions=" AND ".join(conditions), limit=limit)
         rows = await self._ask(query, arguments)
         return [Kept(**dict(zip(Kept.__struct_fields__, row, strict=False))) for row in rows]
 
     async def audit(self, limit: int, subject: str | None, who: str | None) -> Sequence[Deed]:
         """Read deeds."""
-        given = [(column, value) for column, value in (("subject", subject), ("who", who)) if value is not None]
-        conditions = " AND ".join(["true", *(f"{column} = ?" for column, _ in given)])
-        query = statements.AUDIT.format(at="at", conditions=conditions, limit=limit)
-        rows = await self._ask(query, [value for _, value in given])
+        arguments: list[Any] = []
+        conditions = ["true", *statements.equal({"subject": subject, "who": who}, arguments, _mark)]
+        query = statements.AUDIT.format(at="at", conditions=" AND ".join(conditions), limit=limit)
+        rows = await self._ask(query, arguments)
         return [
             Deed(at=at, who=by, action=action, subject=what, detail=msgspec.Raw(detail.encode()))
             for at, by, action, what, detail in rows
@@ -197,3 +194,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def _mark(place: int) -> str:  # noqa: ARG001 - the next one, in order
+    return "?"

@@ -1,6 +1,7 @@
 """The SQL that PostgreSQL and SQLite share: rows are staged in temporary tables and merged from there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from streams.store.rows import COLUMNS
 
@@ -35,6 +36,21 @@ def names(kind: str) -> str:
 def merge(kind: str) -> Sequence[str]:
     """Return the statements that take a kind's staged rows into their tables."""
     return _MERGES[kind]
+
+
+def equal(wanted: Mapping[str, str | None], arguments: list[Any], mark: Callable[[int], str]) -> list[str]:
+    """Return a condition for each column that is wanted to be something, which is added to `arguments`.
+
+    >>> found = ["before"]
+    >>> equal({"status": "failed", "agent": None}, found, lambda place: f"${place}"), found
+    (['status = $2'], ['before', 'failed'])
+    """
+    conditions = []
+    for column, value in wanted.items():
+        if value is not None:
+            arguments.append(value)
+            conditions.append(f"{column} = {mark(len(arguments))}")
+    return conditions
 
 
 def _quoted(name: str) -> str:
