@@ -5,6 +5,7 @@ Those that need Kafka use `SCI_AGENTS_KAFKA`, or start one in a container as the
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import sys
@@ -31,30 +32,20 @@ from benchmarks import (
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))  # where the container is made
 
 
+KAFKA = ("SCI_AGENTS_KAFKA", "containers.kafka", "KafkaContainer", "bootstrap")
+REDIS = ("SCI_AGENTS_REDIS_URL", "containers.stores", "RedisContainer", "url")
+
+
 @contextlib.contextmanager
-def _kafka() -> Iterator[str]:
-    if given := os.environ.get("SCI_AGENTS_KAFKA"):
+def _service(variable: str, module: str, kind: str, address: str) -> Iterator[str]:
+    """Give the address in a variable, or else that of a container of the tests."""
+    if given := os.environ.get(variable):
         yield given
         return
     os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
     os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
-    from containers.kafka import KafkaContainer  # noqa: PLC0415 - only where one is needed
-
-    with KafkaContainer() as container:
-        yield container.bootstrap
-
-
-@contextlib.contextmanager
-def _redis() -> Iterator[str]:
-    if given := os.environ.get("SCI_AGENTS_REDIS_URL"):
-        yield given
-        return
-    os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
-    os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
-    from containers.stores import RedisContainer  # noqa: PLC0415 - only where one is needed
-
-    with RedisContainer() as container:
-        yield container.url
+    with getattr(importlib.import_module(module), kind)() as container:  # imported only where one is needed
+        yield getattr(container, address)
 
 
 ON_REDIS: dict[str, Callable[[str], object]] = {"cache": cache.measure}
@@ -87,13 +78,13 @@ def main() -> None:
             _announce(name, ALONE[name])
             found[name] = ALONE[name](given.inputs) if name == "fuzz" and given.inputs else ALONE[name]()
     if set(asked) & set(ON_REDIS):
-        with _redis() as url:
+        with _service(*REDIS) as url:
             for name in asked:
                 if name in ON_REDIS:
                     _announce(name, ON_REDIS[name])
                     found[name] = ON_REDIS[name](url)
     if set(asked) & set(ON_KAFKA):
-        with _kafka() as bootstrap:
+        with _service(*KAFKA) as bootstrap:
             for name in asked:
                 if name in ON_KAFKA:
                     _announce(name, ON_KAFKA[name])

@@ -9,9 +9,9 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
+from listening import listening
 
 WITHIN_S = 60.0
 
@@ -85,32 +85,16 @@ def webhooks() -> Iterator[Webhooks]:
     state = Webhooks()
     done = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            path = self.path.strip("/")
-            body = msgspec.json.decode(self.rfile.read(int(self.headers["content-length"])))
-            hang_for = state.hangs.get(path, lambda _: 0.0)(time.time())
-            if hang_for:
-                done.wait(hang_for)
-            else:
-                state.put(path, body)
-            with contextlib.suppress(OSError):
-                self.send_response(200)
-                self.send_header("content-length", "0")
-                self.end_headers()
+    def answer(path, _, body):
+        path = path.strip("/")
+        if hang_for := state.hangs.get(path, lambda _: 0.0)(time.time()):
+            done.wait(hang_for)
+        else:
+            state.put(path, msgspec.json.decode(body))
+        return 200, {}, b""
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield state
-    finally:
-        done.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(answer) as state.url:
+        try:
+            yield state
+        finally:
+            done.set()

@@ -13,11 +13,11 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import msgspec
 import pytest
 from aiosmtpd.smtp import SMTP
+from listening import listening
 
 from alerting import instants
 from sciagents.tail import Tail, read_all
@@ -90,39 +90,24 @@ def receivers() -> Iterator[Receivers]:
             state.got.put(("mail", mail["Subject"], mail.get_body(("plain",)).get_content(), mail["Message-ID"]))
             return "250 taken"
 
-    class Http(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = msgspec.json.decode(self.rfile.read(int(self.headers["content-length"])))
-            state.got.put((self.path.lstrip("/"), body.get("text"), body, None))
-            self.send_response(200)
-            self.send_header("content-length", "2")
-            self.end_headers()
-            self.wfile.write(b"ok")
+    def answer(path, _, body):
+        body = msgspec.json.decode(body)
+        state.got.put((path.lstrip("/"), body.get("text"), body, None))
+        return 200, {}, b"ok"
 
-        def log_message(self, *_):
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Http)
-    http.daemon_threads = True
-    state.http = http.server_port
     loop = asyncio.new_event_loop()
     mail = loop.run_until_complete(
         loop.create_server(lambda: SMTP(Mail(), hostname="localhost", loop=loop), "127.0.0.1", 0)
     )
     state.smtp = mail.sockets[0].getsockname()[1]
-    threads = [
-        threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}),
-        threading.Thread(target=loop.run_forever),
-    ]
-    for thread in threads:
-        thread.start()
-    yield state
-    http.shutdown()
-    http.server_close()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    with listening(answer) as url:
+        state.http = int(url.rpartition(":")[2])
+        yield state
     loop.call_soon_threadsafe(mail.close)
     loop.call_soon_threadsafe(loop.stop)
-    for thread in threads:
-        thread.join()
+    thread.join()
     loop.close()
 
 

@@ -4,13 +4,13 @@ import hashlib
 import hmac
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlencode
 
 import httpx
 import msgspec
 import pytest
 from integration.alerting.running import WITHIN_S, alerting
+from listening import listening
 
 CONFIG = """
 global: {{slack_app_token: xoxb-1, slack_app_url: '{url}/chat.postMessage', slack_signing_secret: S1GN}}
@@ -24,32 +24,18 @@ def slack():
     """Slack as it documents itself; the first message is told to wait a second."""
     got, answers = [], [(429, {"retry-after": "1"}, b"")]
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = msgspec.json.decode(self.rfile.read(int(self.headers["content-length"])))
-            status, headers, text = answers.pop(0) if answers else (200, {}, b"")
-            if status == 200:
-                assert self.headers["authorization"] == "Bearer xoxb-1"
-                assert 0 < len(body["blocks"]) <= 50
-                got.append((time.monotonic(), self.path, body))
-                text = msgspec.json.encode({"ok": True, "channel": "C1", "ts": f"1700000000.{len(got):06d}"})
-            self.send_response(status)
-            for name, value in {"content-length": str(len(text)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text)
+    def answer(path, headers, body):
+        body = msgspec.json.decode(body)
+        status, said, text = answers.pop(0) if answers else (200, {}, b"")
+        if status == 200:
+            assert headers["authorization"] == "Bearer xoxb-1"
+            assert 0 < len(body["blocks"]) <= 50
+            got.append((time.monotonic(), path, body))
+            text = msgspec.json.encode({"ok": True, "channel": "C1", "ts": f"1700000000.{len(got):06d}"})
+        return status, said, text
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/api", got
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with listening(answer) as url:
+        yield f"{url}/api", got
 
 
 def wait_for(condition):

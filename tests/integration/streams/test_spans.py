@@ -1,10 +1,11 @@
 """Spans of a request go from its producer through the worker, over OTLP, and its result carries the trace on."""
 
+import contextlib
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from listening import listening
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -26,32 +27,19 @@ class Collector:
         self.spans = []
         """Pairs of a service's name and a span."""
         self._changed = threading.Condition()
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                collector.take(ExportTraceServiceRequest.FromString(body))
-                answer = ExportTraceServiceResponse().SerializeToString()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/x-protobuf")
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._open = contextlib.ExitStack()
+        self.address = ""
 
     def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.address = self._open.enter_context(listening(self._answer))
         return self
 
     def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
+        self._open.close()
+
+    def _answer(self, _path, _headers, body):
+        self.take(ExportTraceServiceRequest.FromString(body))
+        return 200, {"content-type": "application/x-protobuf"}, ExportTraceServiceResponse().SerializeToString()
 
     def take(self, request):
         with self._changed:

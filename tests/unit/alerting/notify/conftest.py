@@ -1,15 +1,14 @@
 """Real receivers on free ports: an HTTP server that answers as it is told, and an SMTP server."""
 
 import asyncio
-import contextlib
 import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import msgspec
 import pytest
 from aiosmtpd.smtp import SMTP
+from listening import listening
 
 
 @dataclass
@@ -30,37 +29,20 @@ def endpoint():
     """An HTTP server."""
     state = Endpoint()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["content-length"]))
-            state.got.append(msgspec.json.decode(body))
-            state.bodies.append(body)
-            state.paths.append(self.path)
-            state.headers.append({name.lower(): value for name, value in self.headers.items()})
-            if state.silent is not None:
-                state.silent.wait(30)
-            status, headers, text = state.answers.pop(0) if state.answers else (200, {}, b"ok")
-            with contextlib.suppress(OSError):
-                self.send_response(status)
-                for name, value in {"content-length": str(len(text)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(text)
+    def answer(path, headers, body):
+        state.got.append(msgspec.json.decode(body))
+        state.bodies.append(body)
+        state.paths.append(path)
+        state.headers.append(headers)
+        if state.silent is not None:
+            state.silent.wait(30)
+        return state.answers.pop(0) if state.answers else (200, {}, b"ok")
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}/services/T0/SECRET"
-    yield state
-    if state.silent is not None:
-        state.silent.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with listening(answer) as url:
+        state.url = f"{url}/services/T0/SECRET"
+        yield state
+        if state.silent is not None:
+            state.silent.set()
 
 
 @pytest.fixture
