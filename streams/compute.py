@@ -240,6 +240,7 @@ class Compute:
         replies = Replies(self._desk, len(jobs), run_s)
         replies.compute(jobs, outcomes)
         replies.send()
+        self._desk.emitter.serve()
         if self._cache is not None:
             for key, value in replies.kept:
                 self._cache.keep(key, value)

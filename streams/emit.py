@@ -2,9 +2,10 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from itertools import repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -22,7 +23,10 @@ class Outgoing(NamedTuple):
     headers: Headers
 
 
+_SERVED_S = 0.02
+"""So long after somebody else took reports, the emitter's own thread leaves them to that one."""
 _BY_KEY = repeat(-1)
+_FULL = KafkaError._QUEUE_FULL  # noqa: SLF001 - its public name
 Confirmed = Callable[[Exception | None], None]
 
 
@@ -63,6 +67,7 @@ class Emitter:
             },
             logger=logging.getLogger("librdkafka"),
         )
+        self._served = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="emit", daemon=True)
         self._thread.start()
@@ -78,6 +83,10 @@ class Emitter:
             confirmed(None)
             return
         receipt = _Receipt(len(messages), confirmed)
+        alike = len({one.topic for one in messages}) == 1 and not any(one.headers for one in messages)
+        if alike and partitions is None:
+            self._send_alike(messages, receipt)
+            return
         produce = self._producer.produce
         for (topic, key, value, headers), partition in zip(messages, partitions or _BY_KEY, strict=False):
             while True:
@@ -89,6 +98,29 @@ class Emitter:
                 except KafkaException as error:  # refused before it was queued (its size, its topic's name)
                     receipt(error.args[0], None)
                     break
+
+    def _send_alike(self, messages: Sequence[Outgoing], receipt: _Receipt) -> None:
+        """Queue messages of one topic without headers in one call, which gives the interpreter's lock away but once."""
+        left: list[dict[str, Any]] = [{"key": one.key, "value": one.value} for one in messages]
+        while left:
+            self._producer.produce_batch(messages[0].topic, left, -1, receipt)
+            refused = [(one, one.pop("_error")) for one in left if "_error" in one]
+            left = []
+            for one, error in refused:
+                if error.code() == _FULL:
+                    left.append(one)
+                else:
+                    receipt(error, None)
+            if left:
+                self._producer.poll(0.05)
+
+    def serve(self) -> None:
+        """Take the reports that have come, in the thread of the caller, who holds no lock that they may need.
+
+        Each report takes the interpreter's lock: a busy thread spares itself giving it away for each.
+        """
+        self._producer.poll(0)
+        self._served = time.monotonic()
 
     def cluster_id(self, topic: str, timeout_s: float = 5.0) -> str:
         """Ask for the cluster's id, with the metadata of one topic; raises `KafkaException` when no broker answers."""
@@ -107,4 +139,7 @@ class Emitter:
 
     def _poll(self) -> None:
         while not self._stopping.is_set():
-            self._producer.poll(0.05)
+            if time.monotonic() < self._served + _SERVED_S:
+                self._stopping.wait(_SERVED_S / 4)
+            else:
+                self._producer.poll(0.05)
