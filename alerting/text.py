@@ -133,7 +133,7 @@ def next_steps(message: Message) -> list[str]:
     follow = [f"Follow {link}" for link in runbooks]
     due = incident.escalation.due_at
     if incident.status == "resolved":
-        return ["Write the post-mortem: docs/templates/post_mortem.md"]
+        return [f"Write the post-mortem: sci-agents postmortem {incident.id}"]
     if incident.status == "acknowledged":
         until = f" until {instants.minute(due)}" if due else ""
         return [*follow, f"{incident.escalation.target or 'Somebody'} is on it{until}"]

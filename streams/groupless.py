@@ -9,8 +9,8 @@ from confluent_kafka import Consumer, TopicPartition
 _BROKER_S = 10.0
 
 
-def consumer(bootstrap: str, purpose: str, *, wait_ms: int = 10) -> Consumer:
-    """Make one; a fetch that finds nothing is answered after `wait_ms`."""
+def consumer(bootstrap: str, purpose: str, *, wait_ms: int = 10, ahead_kb: int = 64 * 1024) -> Consumer:
+    """Make one; a fetch that finds nothing is answered after `wait_ms`, at most `ahead_kb` is fetched ahead."""
     return Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -19,7 +19,7 @@ def consumer(bootstrap: str, purpose: str, *, wait_ms: int = 10) -> Consumer:
             "enable.auto.offset.store": False,
             "auto.offset.reset": "earliest",
             "fetch.message.max.bytes": 12 * 1024 * 1024,
-            "queued.max.messages.kbytes": 64 * 1024,
+            "queued.max.messages.kbytes": ahead_kb,
             "fetch.wait.max.ms": wait_ms,
         },
         logger=logging.getLogger("librdkafka"),

@@ -18,6 +18,7 @@ from sciagents.api.desk import Desk
 from sciagents.api.gateway import Gateway
 from sciagents.api.incidents import Casebook
 from sciagents.api.metrics import metrics
+from sciagents.api.scribe import Scribe
 from sciagents.api.v2.answers import RefusedError, refused
 from streams.topics import MESSAGE_LIMIT
 
@@ -27,6 +28,7 @@ _MAX_CONNECTIONS = 1_000
 
 def make_app(desk: Desk, gateway: Gateway, tokens: Tokens) -> Litestar:
     """Wire the application around a running stream."""
+    scribe = Scribe(gateway.bootstrap, gateway.prefix)
 
     async def at_desk() -> Desk:
         return desk
@@ -37,7 +39,7 @@ def make_app(desk: Desk, gateway: Gateway, tokens: Tokens) -> Litestar:
         return made
 
     async def casebook() -> Casebook:
-        return Casebook(board, gateway)
+        return Casebook(board, gateway, scribe)
 
     return Litestar(
         route_handlers=[

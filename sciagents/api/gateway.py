@@ -16,6 +16,8 @@ class Gateway:
     def __init__(
         self, bootstrap: str, prefix: str, timeout_s: float = 10.0, max_bytes: int = 128 * 1024 * 1024
     ) -> None:
+        self.bootstrap = bootstrap
+        self.prefix = prefix
         self._emitter = Emitter(bootstrap)
         self._spans = spans.from_environment("sci-agents-api")
         self._topics = names(prefix)

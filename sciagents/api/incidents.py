@@ -7,23 +7,26 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, get, post
+from litestar import MediaType, Request, Response, get, post
 
 from sciagents.api.access import requires
 from sciagents.api.board import Board
 from sciagents.api.bodies import Limit, check_instant, decode
 from sciagents.api.gateway import Gateway
 from sciagents.api.problems import HttpProblem
+from sciagents.api.scribe import Scribe
+from sciagents.postmortem import Postmortem
 from streams import instants
 from streams.contracts import Action, Command, Incident, IncidentStatus, Phase, Severity
 
 
 @dataclass
 class Casebook:
-    """Where incidents are looked up, `board` giving them as they stand, and the way of commands."""
+    """Where incidents are looked up, `board` giving them as they stand, the way of commands, who writes of them."""
 
     board: Callable[[], Board]
     gateway: Gateway
+    scribe: Scribe
 
     def get(self, incident_id: str) -> Incident | None:
         """An incident by its id."""
@@ -75,6 +78,21 @@ async def show_incident(incident_id: str, casebook: Casebook) -> Incident:
     return _incident(casebook, incident_id)
 
 
+@get(
+    "/v1/incidents/{incident_id:str}/postmortem", guards=[requires("read")], summary="Write a post-mortem",
+    tags=["incidents"],
+)  # fmt: skip
+async def show_postmortem(
+    incident_id: str, request: Request[Any, Any, Any], casebook: Casebook
+) -> Response[str] | Response[Postmortem]:
+    """Fill the template in with what is known, as Markdown; with `Accept: application/json` with its figures."""
+    written = await casebook.scribe.write(_incident(casebook, incident_id))
+    if request.headers.get("accept", "").startswith("application/json"):
+        return Response(written, media_type=MediaType.JSON)
+    headers = {"X-Content-Type-Options": "nosniff"}
+    return Response(written.markdown, media_type="text/markdown", headers=headers)
+
+
 @post(
     "/v1/incidents/{incident_id:str}/commands", status_code=202, guards=[requires("operate")],
     summary="Act on an incident", tags=["incidents"],
@@ -101,4 +119,4 @@ def _incident(casebook: Casebook, incident_id: str) -> Incident:
     return found
 
 
-ROUTES = (list_incidents, show_incident, command_incident)
+ROUTES = (list_incidents, show_incident, show_postmortem, command_incident)

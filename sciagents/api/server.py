@@ -25,6 +25,7 @@ from sciagents.api.forward import Forward
 from sciagents.api.gateway import Gateway
 from sciagents.api.history import History
 from sciagents.api.incidents import Casebook
+from sciagents.api.scribe import Scribe
 from sciagents.api.service import ApiSettings, Service
 from streams import logs
 from streams.topics import MESSAGE_LIMIT
@@ -69,6 +70,7 @@ def make_app(settings: ApiSettings, tokens: Tokens) -> Litestar:
         archive = Archive(settings.history, settings.kafka, settings.prefix) if settings.history else None
         app.state.service = Service(settings, history, board, feed, gateway, archive)
         app.state.forward = Forward(settings.alerting)
+        app.state.scribe = Scribe(settings.kafka, settings.prefix)
         feed.start()
         if archive is not None:
             archive.start()
@@ -86,7 +88,7 @@ def make_app(settings: ApiSettings, tokens: Tokens) -> Litestar:
         return found
 
     async def casebook(state: State) -> Casebook:
-        return Casebook(lambda: state.service.board, state.service.gateway)
+        return Casebook(lambda: state.service.board, state.service.gateway, state.scribe)
 
     measured = PrometheusConfig(app_name="api", prefix="sci_agents_http", group_path=True, exclude_unhandled_paths=True)
     return Litestar(

@@ -1,6 +1,7 @@
 """Commands about incidents."""
 
 import getpass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -98,6 +99,26 @@ def escalate(
 ) -> None:
     """Tell the next of the chain now. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage."""
     _command(kafka, prefix, incident_id, "escalate", by, text, timeout if wait else None)
+
+
+@app.command()
+def postmortem(
+    incident_id: Identifier,
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write it here; one that is there stays.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Write over what is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write an incident's post-mortem: what is known fills the template in, what only people know is left blank.
+
+    Exit codes: 0 written, 1 failed or none such, 2 wrong usage.
+    """
+    from sciagents.console import incidents  # noqa: PLC0415 - as above
+
+    incidents.write_postmortem(kafka, prefix, incident_id, output, force=force, as_json=as_json)
 
 
 def _command(

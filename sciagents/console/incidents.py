@@ -1,18 +1,20 @@
-"""What `incidents list`, `show`, `ack`, `resolve`, `note` and `escalate` do."""
+"""What `incidents list`, `show`, `ack`, `resolve`, `note` and `escalate` do, and `postmortem`."""
 
+import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from confluent_kafka import Message
 
 from alerting import instants
 from alerting.documents import suggest
 from alerting.text import one_line
-from sciagents import lookup
+from sciagents import lookup, postmortem
 from sciagents.console.tables import print_fields, print_json, print_table, say
-from sciagents.errors import NoAnswerError, NotFoundError, SciAgentsError
+from sciagents.errors import NoAnswerError, NotFoundError, SciAgentsError, UsageError
 from sciagents.publish import publish
 from streams.contracts import Action, Command, Incident, Transition
 
@@ -82,6 +84,39 @@ def show(kafka: str, prefix: str, incident_id: str, *, as_json: bool) -> None:
     alerts = [(one.status, one.labels.get("alertname"), _labels(one.labels), one.starts_at) for one in incident.alerts]
     print_table(("alert", "name", "labels", "since"), alerts)
     print_table(("at", "what", "by", "reason"), [(one.at, one.what, one.by, one.reason) for one in incident.timeline])
+
+
+def write_postmortem(
+    kafka: str, prefix: str, incident_id: str, output: Path | None, *, force: bool, as_json: bool
+) -> None:
+    """Write a post-mortem to a file, or to standard output.
+
+    Raises:
+        SciAgentsError: the records cannot be read.
+        UsageError: the file cannot be written, or is there already.
+
+    """
+    incident = _find(lookup.incidents(kafka, prefix), incident_id)
+    try:
+        written = postmortem.of(kafka, prefix, incident)
+    except TimeoutError as error:
+        raise NoAnswerError(str(error)) from None
+    if output is not None:
+        try:
+            with output.open("w" if force else "x", encoding="utf-8") as file:
+                file.write(written.markdown)
+        except FileExistsError:
+            raise UsageError(
+                f"{output} is there already", field="--output", hint="--force writes over it, people's words too"
+            ) from None  # fmt: skip
+        except OSError as error:
+            raise UsageError(f"{output} cannot be written: {error.strerror}", field="--output") from None
+    if as_json:
+        print_json(written)
+    elif output is not None:
+        say(f"{incident.id}: {output}")
+    else:
+        sys.stdout.write(written.markdown)  # its text is escaped, and no control character is left in it
 
 
 def command(

@@ -95,7 +95,9 @@ DUE = EscalationState(step=1, due_at="2025-10-01T14:45:00Z", target="ada")
     [
         pytest.param({}, "Otherwise grace is told at 2025-10-01 14:45 UTC", id="nobody has it"),
         pytest.param({"status": "acknowledged"}, "ada is on it until 2025-10-01 14:45 UTC", id="somebody has it"),
-        pytest.param({"status": "resolved"}, "Write the post-mortem: docs/templates/post_mortem.md", id="it is over"),
+        pytest.param(
+            {"status": "resolved"}, "Write the post-mortem: sci-agents postmortem INC-2025-000042", id="it is over"
+        ),
     ],
 )
 def test_next_steps(message, fields, expected):
