@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Self
 
+import msgspec
+
 from alerting import audit, incidents, instants, recovery, silencing, troubles
 from alerting.alerts import Alert, restored
 from alerting.answers import Answer
@@ -96,11 +98,13 @@ class Engine:
             standing.register.skip(name)
         for incident in recovery.latest(versions):
             engine._take_back(incident, recovery.heard(by_incident.get(incident.id, [])), now)
-        standing.teller.outbox.restore(log, standing.teller.again, now)
+        standing.teller.restore(log, now)
         for incident in standing.register:
             engine._lifecycle.restore(incident)
             if recovery.recent(incident, now):
                 standing.teller.tell_status(incident, now)
+        engine._look_at_channels(now)
+        engine._report(troubles.RELOAD_FAILED, "P2", None, now)  # it was loaded, just now
         return engine
 
     def reconfigure(self, config: Config, now: float) -> list[Effect]:
@@ -109,6 +113,7 @@ class Engine:
             self._report(troubles.NOBODY_ON_CALL, "P1", None, now, rotation=name)
         self._standing.reconfigure(config, now)
         self._evaluator.reconfigure(config.rules, config.evaluation_interval)
+        self._look_at_channels(now)
         return self.trouble(troubles.RELOAD_FAILED, None, now)
 
     def trouble(self, name: str, summary: str | None, now: float) -> list[Effect]:
@@ -171,7 +176,8 @@ class Engine:
         if done is incident:
             return []
         if command.action == "escalate" and not incidents.is_refused(done):
-            done = self._escalator.escalate(done, command.target, at, now)
+            escalated = self._escalator.escalate(done, command.target, at, now)
+            done = msgspec.structs.replace(escalated, version=done.version)  # one command, one version
         if command.action in silencing.ACTIONS and not incidents.is_refused(done):
             standing.effects += silencing.applied(standing.silences, command, incident, now)
         standing.save(done)
@@ -181,10 +187,8 @@ class Engine:
 
     def on_delivery(self, name: str, outcome: Outcome, now: float) -> list[Effect]:
         """Take how a sending went; a step that nobody can be reached by makes way for the next one."""
-        teller = self._standing.teller
-        missed = teller.delivered(name, outcome, now)
-        for (receiver, channel), summary in teller.take_troubles():
-            self._report(troubles.CHANNEL_FAILING, "P2", summary, now, receiver=receiver, channel=channel)
+        missed = self._standing.teller.delivered(name, outcome, now)
+        self._look_at_channels(now)
         if missed is not None:
             self._escalator.pass_by(*missed, now)
         return self._standing.drain()
@@ -212,6 +216,11 @@ class Engine:
 
     def _report(self, name: str, severity: Severity, summary: str | None, now: float, **labels: str) -> None:
         self._standing.take(troubles.report(self.store, name, severity, summary, now, **labels), now)
+
+    def _look_at_channels(self, now: float) -> None:
+        """Raise an alert for each channel that keeps failing, and end that of one that delivers again."""
+        for (receiver, channel), summary in self._standing.teller.take_troubles():
+            self._report(troubles.CHANNEL_FAILING, "P2", summary, now, receiver=receiver, channel=channel)
 
     def _refusal(self, incident: Incident, command: Command, now: float) -> str | None:
         if command.action in silencing.ACTIONS:

@@ -19,7 +19,7 @@ from alerting import incidents, instants
 from alerting.alerts import loses_data
 from alerting.incidents import Promise
 from alerting.matchers import Matcher, all_match
-from streams.contracts import EscalationState, Incident, Severity
+from streams.contracts import ChainState, ChainStep, EscalationState, Incident, Severity
 
 DATA_LOSS = "data loss"
 NOBODY = "nobody is on call"
@@ -64,12 +64,31 @@ def chain_of(chains: Iterable[Chain], incident: Incident) -> Chain | None:
     return next((chain for chain in chains if all_match(chain.matchers, labels)), None)
 
 
+def recorded(chain: Chain | None) -> ChainState:
+    """Write a chain for the record of its incident, so that another configuration changes nothing for it."""
+    if chain is None:
+        return ChainState()
+    beside = None if chain.data_loss is None else _written(chain.data_loss)
+    expires = {severity: float(after) for severity, after in chain.ack_expires.items()}
+    return ChainState(steps=[_written(step) for step in chain.steps], data_loss=beside, ack_expires=expires)
+
+
+def of_record(incident: Incident, chains: Iterable[Chain]) -> Chain | None:
+    """The chain that an incident was opened with; by the configuration where that is not on record."""
+    if incident.chain is None:
+        return chain_of(chains, incident)
+    beside = None if incident.chain.data_loss is None else _read(incident.chain.data_loss)
+    steps = tuple(_read(step) for step in incident.chain.steps)
+    return Chain(steps, data_loss=beside, ack_expires=incident.chain.ack_expires)
+
+
 def started(incident: Incident, chain: Chain | None, promise: Promise, now: float) -> Incident:
     """Set the timers of an incident that was opened, opened again, or became worse; the same version."""
     due_at = None if chain is None or not chain.steps else instants.show(now + chain.steps[0].delay(promise))
     return replace(
         incident, status="triggered", escalation=EscalationState(due_at=due_at),
         ack_due_at=instants.show(now + promise.ack_within), next_update_at=incidents.update_due(promise, now),
+        chain=recorded(chain),
     )  # fmt: skip
 
 
@@ -136,6 +155,14 @@ def next_targets(incident: Incident, chain: Chain | None) -> tuple[str, ...]:
 class _Beside:
     targets: tuple[str, ...]
     due_at: float
+
+
+def _written(step: Step) -> ChainStep:
+    return ChainStep(after=None if step.after is None else float(step.after), notify=list(step.notify))
+
+
+def _read(step: ChainStep) -> Step:
+    return Step(step.after, tuple(step.notify))
 
 
 def _overdue(state: EscalationState, now: float) -> bool:

@@ -1,8 +1,12 @@
 """Channels that keep failing: which, since when, and what is said of them."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from alerting import instants
+from alerting.outbox import SUPERSEDED
 from alerting.recovery import Channel
+from streams.contracts import Notification
 
 PATIENCE_S = 60.0
 """How long sendings may fail before it is a trouble."""
@@ -26,6 +30,22 @@ class Failing:
 
     def __init__(self) -> None:
         self._runs: dict[Channel, _Run] = {}
+
+    def restore(self, notifications: Iterable[Notification]) -> None:
+        """Take back what the topic says of deliveries and failures: one that was not to be tried again was refused."""
+        log = list(notifications)
+        again = {(one.id, one.attempt) for one in log if one.status == "intended"}
+        for one in sorted(log, key=lambda one: instants.parse(one.at)):
+            channel = (one.receiver, one.channel)
+            if one.status == "delivered":
+                self.delivered(channel)
+            elif one.status == "failed":
+                refused = (one.id, one.attempt + 1) not in again and SUPERSEDED not in (one.error or "")
+                self.failed(channel, one.error, instants.parse(one.at), refused=refused)
+
+    def __iter__(self) -> Iterator[Channel]:
+        """The channels that keep failing."""
+        return iter([channel for channel, run in self._runs.items() if run.failing])
 
     def __contains__(self, channel: Channel) -> bool:
         run = self._runs.get(channel)

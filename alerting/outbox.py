@@ -33,6 +33,8 @@ LONGEST_RETRY_S = 300.0
 LONGEST_WAIT_S = 3600.0
 """Most that a receiver can make us wait (`Retry-After`)."""
 GIVE_UP_S = 86_400.0
+SUPERSEDED = "superseded by"
+"""What is said of a message whose place a newer one of its incident has taken."""
 _MAX_KNOWN = 50_000
 _MAX_ERROR = 500
 
@@ -183,7 +185,7 @@ class Outbox:
         slot = self._slots.setdefault(_slot(message), _Slot())
         effects: list[Effect] = []
         if slot.waiting is not None and now is not None:
-            effects.append(record(slot.waiting, "suppressed", now, f"superseded by {message.id}"))
+            effects.append(record(slot.waiting, "suppressed", now, f"{SUPERSEDED} {message.id}"))
         slot.waiting, slot.due_at = message, due_at
         if now is None:
             self._due.set(_slot(message), due_at if slot.sending is None else None)
@@ -192,7 +194,7 @@ class Outbox:
 
     def _failed(self, slot: _Slot, message: Message, outcome: Outcome, now: float) -> list[Effect]:
         if slot.waiting is not None:
-            return [record(message, "failed", now, f"{outcome.error}; superseded by {slot.waiting.id}")]
+            return [record(message, "failed", now, f"{outcome.error}; {SUPERSEDED} {slot.waiting.id}")]
         if outcome.status == "permanent":
             return [record(message, "failed", now, outcome.error)]
         wait = max(backoff(message.attempt), min(outcome.after or 0.0, LONGEST_WAIT_S))

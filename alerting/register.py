@@ -31,7 +31,7 @@ class Register:
         self._last: tuple[int, int] = (0, 0)
 
     def reconfigure(self, config: Config) -> None:
-        """Take another configuration: incidents keep the chain they were opened with."""
+        """Take another configuration: incidents keep the chain they were opened with, which is on their record."""
         self._config = config
 
     def __iter__(self) -> Iterator[Incident]:
@@ -49,7 +49,7 @@ class Register:
         """Keep a version."""
         if incident.id not in self._incidents:
             self._last = max(self._last, incidents.numbered(incident.id))
-            self._chains[incident.id] = escalation.chain_of(self._config.chains, incident)
+            self._chains[incident.id] = escalation.of_record(incident, self._config.chains)
             self._forget()
         self._index(incident, self._incidents.get(incident.id))
         self._incidents[incident.id] = incident

@@ -5,7 +5,7 @@ whoever was called or told hears of the answer and of the end. Whether and when 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from alerting.escalation import Call
 from alerting.failing import Failing
 from alerting.groups import Group, Groups, Told
 from alerting.messages import Message, instant_of, message_id, step_of
-from alerting.outbox import Outbox, Outcome
+from alerting.outbox import GIVE_UP_S, Outbox, Outcome
 from alerting.receivers import Integration, Receiver
 from alerting.recovery import Channel
 from alerting.register import Register
@@ -51,10 +51,21 @@ class Teller:
         """Take another configuration."""
         self._config = config
         self._groups = all_groups
+        for channel in self._failing:
+            if not self._known(*channel):  # nothing is sent over it any more
+                self._failing.delivered(channel)
+                self._troubles.append((channel, None))
 
     def remember(self, incident: str, called: Iterable[Channel]) -> None:
         """Take note of who was called in an incident before this process began."""
         self._called[incident] = set(called)
+
+    def restore(self, notifications: Sequence[Notification], now: float) -> None:
+        """Take back what was under way when the last process ended, and which channels kept failing."""
+        self.outbox.restore(notifications, self._again, now)
+        lately = [one for one in notifications if instants.parse(one.at) > now - GIVE_UP_S]
+        self._failing.restore(one for one in lately if self._known(one.receiver, one.channel))
+        self._troubles += [(channel, self._failing.summary(channel)) for channel in self._failing]
 
     def forget(self, incident: str) -> None:
         """Begin an incident's chain anew: whom its steps had reached counts no more."""
@@ -81,6 +92,10 @@ class Teller:
         """The channels that have begun to keep failing since the last call, or go on to, or (None) deliver again."""
         troubles, self._troubles = self._troubles, []
         return troubles
+
+    def _known(self, receiver: str, channel: str) -> bool:
+        known = self._config.receivers.get(receiver)
+        return known is not None and known.channel(channel) is not None
 
     def _judge(self, channel: Channel, outcome: Outcome, now: float) -> None:
         if outcome.status == "delivered":
@@ -208,7 +223,7 @@ class Teller:
             external_url=self._config.external_url,
         )
 
-    def again(self, notification: Notification) -> Message | None:
+    def _again(self, notification: Notification) -> Message | None:
         """Make a message that was under way when the process ended; None when it has nowhere to go any more."""
         incident = self._register.get(notification.incident)
         receiver = self._config.receivers.get(notification.receiver)

@@ -148,6 +148,21 @@ class EscalationState(msgspec.Struct, kw_only=True):
     target: str | None = None
 
 
+class ChainStep(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to call, `after` seconds from the start of the chain; None is the severity's time to answer."""
+
+    after: float | None
+    notify: list[str]
+
+
+class ChainState(msgspec.Struct, frozen=True, kw_only=True):
+    """The chain that an incident was opened with; `ack_expires` in seconds, by severity."""
+
+    steps: list[ChainStep] = []
+    data_loss: ChainStep | None = None
+    ack_expires: dict[Severity, float] = {}
+
+
 class AlertState(msgspec.Struct, kw_only=True):
     """One alert of an incident."""
 
@@ -188,6 +203,7 @@ class Incident(msgspec.Struct, kw_only=True):
     ack_due_at: str | None = None
     next_update_at: str | None = None
     resolved_at: str | None = None
+    chain: ChainState | None = None
     version: int = 1
 
 

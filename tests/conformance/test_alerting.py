@@ -19,9 +19,17 @@ from alerting.messages import Message
 from alerting.outbox import DELIVERED, Outcome
 from streams.contracts import Command, Incident, Notification, OpsEvent, Silence
 
-CASES = yaml.safe_load((Path(__file__).parent / "alerting.yaml").read_text())
-EPOCH = 1_790_000_000.0
-"""Second 0 of a case."""
+CASES = [
+    case
+    for name in ("alerting.yaml", "escalation.yaml")
+    for case in yaml.safe_load((Path(__file__).parent / name).read_text())
+]
+EPOCH = "2026-09-21T14:13:20Z"
+"""Second 0 of a case that does not say so itself."""
+
+
+def epoch_of(case):
+    return instants.parse(case.get("epoch", EPOCH))
 
 
 def load_config(spec):
@@ -54,7 +62,12 @@ class World:
     pushed: list[list[Alert]] = field(default_factory=list)
     outcomes: list = field(default_factory=list)
     effects_left: float = float("inf")
+    config: dict = None
     _order: itertools.count = field(default_factory=itertools.count)
+
+    def __post_init__(self):
+        self.epoch = epoch_of(self.case)
+        self.config = self.case["config"]
 
     def perform(self, effects, now):
         for effect in effects:
@@ -75,7 +88,10 @@ class World:
         intents = [one for one in self.notifications if one.id == message.id and one.status == "intended"]
         assert intents, "sent before its intent was recorded"
         hang = self.case.get("hangs", {}).get(message.receiver)
-        if hang and now - EPOCH < hang["while_before"]:
+        refuses = self.case.get("refuses", {}).get(message.receiver)
+        if refuses and now - self.epoch < refuses["while_before"]:
+            outcome, at = Outcome("permanent", "HTTP 404"), now
+        elif hang and now - self.epoch < hang["while_before"]:
             if hang["for"] >= message.integration.timeout:
                 outcome, at = Outcome("retry", "timed out"), now + message.integration.timeout
             else:
@@ -88,7 +104,7 @@ class World:
         """Start a process: what is on the topics is all it knows."""
         self.outcomes.clear()
         self.engine = Engine.restore(
-            load_config(self.case["config"]), self.incidents, self.notifications, now, list(self.silences.values())
+            load_config(self.config), self.incidents, self.notifications, now, list(self.silences.values())
         )
         for event in self.events:
             self.engine.on_event(event, now)
@@ -101,13 +117,13 @@ class World:
     def deliver(self, now):
         at, _, message, outcome = heapq.heappop(self.outcomes)
         if outcome is DELIVERED:
-            self.got[message.receiver].append((at - EPOCH, message))
+            self.got[message.receiver].append((at - self.epoch, message))
         self.perform(self.engine.on_delivery(message.id, outcome, now), now)
 
     def run(self):
         happenings = sorted(happenings_of(self.case), key=lambda one: one[0])
-        stalls = [(EPOCH + one["at"], EPOCH + one["until"]) for one in self.case.get("stalled", [])]
-        now, end = EPOCH, EPOCH + self.case["until"]
+        stalls = [(self.epoch + one["at"], self.epoch + one["until"]) for one in self.case.get("stalled", [])]
+        now, end = self.epoch, self.epoch + self.case["until"]
         self.start(now)
         alive = True
         while True:
@@ -126,6 +142,7 @@ class World:
                         alive = False
                     elif what == "start":
                         alive = True
+                        self.config = value or self.config
                         self.start(now)
                     else:
                         self.happen(what, value, now)
@@ -150,49 +167,69 @@ class World:
             case "event":
                 self.events.append(value)
                 self.engine.on_event(value, now)
+            case "reload":
+                self.config = value
+                self.perform(self.engine.reconfigure(load_config(value), now), now)
             case "silence" if "expire" in value:
                 self.perform(self.engine.expire_silence(value["expire"], now), now)
             case "silence":
-                first, last = (instants.show(EPOCH + at) for at in value["span"])
+                first, last = (instants.show(self.epoch + at) for at in value["span"])
                 wanted = Silence(matchers=value["matchers"], starts_at=first, ends_at=last, created_by="ada")
                 self.perform(self.engine.set_silence(wanted, value["id"], now)[1], now)
             case "command":
-                command = Command(incident=self.incidents[-1].id, at=instants.show(now), **value)
+                of = value.get("of")
+                named = [one for one in self.incidents if of in {None, one.alerts[0].labels["alertname"]}]
+                fields = {key: said for key, said in value.items() if key != "of"}
+                command = Command(incident=named[-1].id, **{"at": instants.show(now)} | fields)
                 self.commands.append(command)
                 self.perform(self.engine.on_command(command, now), now)
 
 
 def happenings_of(case):
+    epoch = epoch_of(case)
     for push in case.get("push", []):
         alerts = [
             Alert(
                 label_set({"alertname": name, **push.get("labels", {})}),
-                EPOCH + span[0],
+                epoch + span[0],
                 push.get("annotations", {}),
-                ends_at=EPOCH + span[1] if len(span) == 2 else None,
+                ends_at=epoch + span[1] if len(span) == 2 else None,
             )
             for name, span in push["alerts"].items()
         ]
-        yield EPOCH + push["at"], "push", alerts
+        yield epoch + push["at"], "push", alerts
+    if flutter := case.get("flutter"):  # fires and is over in turn
+        began = 0
+        for at in range(0, flutter["until"], flutter["every"]):
+            over = (at // flutter["every"]) % 2
+            began = began if over else at
+            ends_at = epoch + at if over else None
+            alert = Alert(label_set({"alertname": flutter["alert"]}), epoch + began, {}, ends_at=ends_at)
+            yield epoch + at, "push", [alert]
     for one in case.get("silence", []):
-        yield EPOCH + one["at"], "silence", one
+        yield epoch + one["at"], "silence", one
     for one in case.get("killed", []):
-        yield EPOCH + one["at"], "kill", None
-        yield EPOCH + one["started"], "start", None
+        yield epoch + one["at"], "kill", None
+        yield epoch + one["started"], "start", one.get("config")
+    for one in case.get("reload", []):
+        yield epoch + one["at"], "reload", one["config"]
     for one in case.get("commands", []):
-        yield EPOCH + one["at"], "command", {key: value for key, value in one.items() if key != "at"}
+        fields = {key: value for key, value in one.items() if key not in {"at", "at_instant"}}
+        if "at_instant" in one:  # it bears an instant of its own, as one that is read again does
+            fields["at"] = instants.show(epoch + one["at_instant"])
+        yield epoch + one["at"], "command", fields
     for one in case.get("events", []):
         fields = {key: value for key, value in one.items() if key not in {"at", "every", "until"}}
         at = one["at"]
         while at <= one.get("until", one["at"]):
-            yield EPOCH + at, "event", OpsEvent(id=f"e{at}", time=instants.show(EPOCH + at), **fields)
+            yield epoch + at, "event", OpsEvent(id=f"e{at}", time=instants.show(epoch + at), **fields)
             at += one.get("every", float("inf"))
 
 
-def shown(message):
+def shown(message, epoch):
     return {
         state.labels["alertname"]: [
-            instants.parse(instant) - EPOCH for instant in (state.starts_at, state.ends_at) if instant is not None
+            instants.parse(instant) - epoch for instant in (state.starts_at, state.ends_at) if instant is not None
         ]
         for state in message.alerts
     }
@@ -204,9 +241,9 @@ def test_every_receiver_gets_exactly_what_is_wanted(case):
     world.run()
     for receiver in {one["name"] for one in case["config"]["receivers"]}:
         wanted = case["want"].get(receiver, [])
-        got = sorted(world.got.get(receiver, []), key=lambda one: (one[0], sorted(shown(one[1]))))
+        got = sorted(world.got.get(receiver, []), key=lambda one: (one[0], sorted(shown(one[1], 0.0))))
         assert [message.alerts for _, message in got if not message.alerts] == [], "no empty message"
-        told = [(at, shown(message), message.step) for at, message in got]
+        told = [(at, shown(message, world.epoch), message.step) for at, message in got]
         assert len(told) == len(wanted), (receiver, told)
         for (at, alerts, step), want in zip(told, wanted, strict=True):
             begins, ends = want["window"]

@@ -1,9 +1,11 @@
 """A channel that keeps failing: when it does, and who is told."""
 
+import msgspec
 import pytest
 from unit.alerting.making import NOW, make_alert
 from unit.alerting.test_engine import Desk
 
+from alerting.engine import Engine
 from alerting.failing import Failing
 from alerting.outbox import DELIVERED, Outcome
 
@@ -65,3 +67,45 @@ def test_where_no_other_channel_works_it_is_told_where_it_would_be(read):
         desk.push(at, make_alert(name=f"A{at}"))
         desk.tick(at + 1, at + 59)
     assert {to for _, to, _ in desk.told} == {"team", "log"}
+
+
+def test_a_restart_knows_it_and_ends_it_with_the_next_delivery(read):
+    """Also that of an older incident: what the topic says of deliveries and failures is read again."""
+    config = read(CONFIG)
+    before = Desk(config)
+    before.outcomes["team"] = Outcome("permanent", "HTTP 404")
+    for at in (0, 1):
+        before.push(at, make_alert(name=f"A{at}"))
+    before.tick(1)
+    assert ("log", "first_notification") in [(to, reason) for _, to, reason in before.told]
+    after = Desk(config)
+    after.engine = Engine.restore(config, before.incidents, before.notifications, NOW + 400)
+    after.tick(400)
+    failing = [alert for alert in after.engine.store if dict(alert.labels)["alertname"] == "NotificationChannelFailing"]
+    assert [(one.end, dict(one.labels)["receiver"]) for one in failing] == [(None, "team")]
+    after.push(401, make_alert(name="B"))
+    assert after.engine.store.get(failing[0].fingerprint).resolved(NOW + 401)
+
+
+def test_what_was_superseded_is_no_refusal_and_what_is_a_day_old_no_trouble(read):
+    config = read(CONFIG)
+    before = Desk(config)
+    before.outcomes["team"] = Outcome("permanent", "HTTP 404")
+    for at in (0, 1):
+        before.push(at, make_alert(name=f"A{at}"))
+    log = [msgspec.structs.replace(one, error="HTTP 500; superseded by x") for one in before.notifications]
+    for notifications, now in ((log, NOW + 400), (before.notifications, NOW + 90_000)):
+        after = Engine.restore(config, [], notifications, now)
+        assert list(after.store) == []
+
+
+def test_a_channel_that_is_configured_no_more_fails_no_more(read):
+    desk = Desk(read(CONFIG))
+    desk.outcomes["team"] = Outcome("permanent", "HTTP 404")
+    for at in (0, 1):
+        desk.push(at, make_alert(name=f"A{at}"))
+    (failing,) = [a for a in desk.engine.store if dict(a.labels)["alertname"] == "NotificationChannelFailing"]
+    assert not failing.resolved(NOW + 2)
+    without = CONFIG.replace('{name: team, webhook_configs: [{url: "http://a"}]}', "{name: team}")
+    desk.perform(desk.engine.reconfigure(read(without), NOW + 2), 2)
+    assert desk.engine.store.get(failing.fingerprint).resolved(NOW + 2)
