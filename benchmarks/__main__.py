@@ -18,6 +18,7 @@ from benchmarks import (
     formula,
     fuzz,
     latency,
+    pressure,
     priority,
     rolling,
     roofline,
@@ -51,8 +52,8 @@ def _service(variable: str, module: str, kind: str, address: str) -> Iterator[st
 ON_REDIS: dict[str, Callable[[str], object]] = {"cache": cache.measure}
 ON_KAFKA: dict[str, Callable[..., object]] = {
     "throughput": throughput.measure, "latency": latency.measure, "cancel": stopping.cancel,
-    "deadline": stopping.deadline, "priority": priority.measure, "rolling": rolling.measure,
-    "sharding": sharding.measure, "soak": soak.measure,
+    "deadline": stopping.deadline, "pressure": pressure.measure, "priority": priority.measure,
+    "rolling": rolling.measure, "sharding": sharding.measure, "soak": soak.measure,
 }  # fmt: skip
 ALONE: dict[str, Callable[..., object]] = {
     "ensemble": ensemble.measure, "formula": formula.measure, "fuzz": fuzz.measure, "roofline": roofline.measure,

@@ -21,12 +21,12 @@ def command(name: str, bootstrap: str, prefix: str, folder: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def running(name: str, bootstrap: str, prefix: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a contestant; what it said is shown with the error when one follows."""
+def running(name: str, bootstrap: str, prefix: str, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a contestant, with `more` arguments; what it said is shown with the error when one follows."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
         with log.open("wb") as file:
-            process = subprocess.Popen(command(name, bootstrap, prefix, folder), stdout=file, stderr=file)
+            process = subprocess.Popen([*command(name, bootstrap, prefix, folder), *more], stdout=file, stderr=file)
         try:
             yield process
         except Exception as error:

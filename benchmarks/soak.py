@@ -38,7 +38,7 @@ def measure(bootstrap: str, count: int = 100_000) -> dict[str, object]:
             time.sleep(_EVERY_S)
             done = sum(consumer.get_watermark_offsets(place, timeout=60)[1] for place in partitions)
             first = time.monotonic() if first is None and done else first
-            for name, size in _memory(process.pid):
+            for name, size in memory(process.pid):
                 readings[name].append((done / count, size))
         spent = time.monotonic() - (first or began)
         consumer.close()
@@ -66,7 +66,8 @@ def _publish(bootstrap: str, topic: str, count: int) -> None:
     producer.flush()
 
 
-def _memory(pid: int) -> list[tuple[str, int]]:
+def memory(pid: int) -> list[tuple[str, int]]:
+    """Resident bytes of a process and of those that it has made, by name."""
     parent = psutil.Process(pid)
     found = [("worker", parent)] + [(f"child-{n}", child) for n, child in enumerate(parent.children(recursive=True))]
     readings = []
