@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,6 +64,7 @@ ALONE: dict[str, Callable[..., object]] = {
 
 def main() -> None:
     """Run what was asked for."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is removed then too
     names = [*ALONE, *ON_REDIS, *ON_KAFKA]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(names)}; all when none is given")

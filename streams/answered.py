@@ -48,22 +48,31 @@ class Answered:
     def __init__(self, results: Results, *, patience_s: float = _PATIENCE_S) -> None:
         self._results = results
         self._patience_s = patience_s
+        self._taken: set[Partition] = set()
         self._ends: dict[Partition, int] = {}
         self._until: dict[Partition, int] = {}
         self._at: dict[bytes, int] = {}
 
     def taken_over(self, partitions: Collection[Partition]) -> None:
         """Take note that these partitions were another's until now: what they hold may be answered."""
+        self._taken.update(partitions)
         for place in partitions:
             self._ends.pop(place, None)
             self._until.pop(place, None)
+
+    def find_ends(self) -> None:
+        """Ask where what was taken over ends now, soon after that; what comes later is nobody else's."""
+        if not self._taken:
+            return
+        taken, self._taken = self._taken, set()
         try:
-            self._ends |= patiently(lambda: self._results.ends(partitions), self._patience_s)
+            self._ends |= patiently(lambda: self._results.ends(taken), self._patience_s)
         except KafkaException as error:
             _log.warning("answers_not_recalled", error=str(error))
 
     def among(self, records: Sequence[tuple[Message, Partition, int]]) -> list[tuple[Partition, int]]:
         """Return the places of those that are answered, of records in the order of their offsets."""
+        self.find_ends()
         if self._ends:
             self._learn(records)
         if not self._until:

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from agents.divided import Divided
 from agents.outcome import Outcome, Problem
@@ -30,8 +30,9 @@ from streams.heavy import forward
 from streams.journal import Entry
 from streams.ledger import Conducted, Ledger
 from streams.limits import USUAL, Limits
-from streams.membership import Membership, explained, reader
+from streams.membership import NO_OFFSET, Membership, explained, is_fatal, reader
 from streams.replies import Desk, Replies
+from streams.resume import OnLoss, resume, told
 from streams.steps import Steps
 from streams.whole import Whole
 
@@ -40,7 +41,8 @@ _log = structlog.get_logger(__name__)
 _LOOK_EVERY_S = 0.03
 _COMMIT_EVERY_S = 0.5
 _PROGRESS_EVERY_S = 0.25
-_BROKER_S = 20.0
+_BROKER_S = 5.0
+_ASK_AGAIN_S = 0.2
 _BATCH = 200
 _BYTES_LIMIT = 256 * 1024 * 1024
 """Most bytes of the requests, and of workflows' answers, that one worker conducts."""
@@ -52,18 +54,22 @@ class Conductor:
     def __init__(
         self, desk: Desk, cancels: Cancels, bootstrap: str, group_id: str, *, membership: Membership,
         embedded: bool = False, defaults: Defaults | None = None, limits: Limits = USUAL,
+        on_loss: OnLoss = lambda *_: None,
     ) -> None:  # fmt: skip
-        self._desk = replace(desk, done=self._answered, owns=lambda _: True)
+        self._desk = replace(desk, done=self._answered, owns=lambda partition: partition[1] in self._ledgers)
         self._cancels = cancels
         self._defaults = defaults or {}
         self._limits = limits
         self._topic = desk.topics[journal.TOPIC]
         self._config = {
             **reader(bootstrap, group_id, membership, embedded=embedded),
-            "auto.offset.reset": "earliest",
+            "auto.offset.reset": "error",  # where to begin is decided here, and a loss is told
         }
+        self._on_loss = on_loss
         self._lanes = 1
         self._ledgers: dict[int, Ledger] = {}
+        self._to_open: dict[int, float] = {}
+        self._leaving = False
         self._told: dict[str, tuple[float, float]] = {}
         self._ending: dict[tuple[int, int], Entry] = {}
         self._confirmed: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -88,6 +94,7 @@ class Conductor:
 
     def _read(self) -> None:
         consumer = Consumer(self._config, logger=logging.getLogger("librdkafka"))
+        # none of these may call `list_topics`: the next callback of the same poll would abort the process
         consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         look_at = commit_at = 0.0
         try:
@@ -98,6 +105,8 @@ class Conductor:
                     self._take([first, *consumer.consume(_BATCH - 1, 0)])
                 self._hear()
                 now = time.monotonic()
+                for number in [number for number, at in self._to_open.items() if at <= now]:
+                    self._open(consumer, number)
                 if now >= look_at:
                     self._look()
                     look_at = now + _LOOK_EVERY_S
@@ -107,28 +116,55 @@ class Conductor:
             self._hear()
             self._commit(consumer)
         finally:
+            self._leaving = True
             consumer.close()
 
-    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        for place in consumer.committed(partitions, timeout=_BROKER_S):
-            low, high = _watermarks(consumer, place)
-            begin = max(low, place.offset) if place.offset >= 0 else low
-            self._ledgers[place.partition] = Ledger(place.partition, high if begin < high else None)
-        heavy = self._desk.topics[forward.TOPIC]
-        self._lanes = max(1, len(consumer.list_topics(heavy, timeout=_BROKER_S).topics[heavy].partitions))
-        consumer.incremental_assign(partitions)
-        _log.info("workflows_assigned", partitions=[place.partition for place in partitions])
+    def _assigned(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._to_open |= {place.partition: 0.0 for place in partitions}
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._commit(consumer)
-        self._lost(consumer, partitions)
+        if not self._leaving:
+            self._commit(consumer)
+            self._lost(consumer, partitions)
 
-    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         for place in partitions:
+            self._to_open.pop(place.partition, None)
             if (ledger := self._ledgers.pop(place.partition, None)) is not None:
                 for name in ledger.running:
                     self._told.pop(name, None)
-        consumer.incremental_unassign(partitions)
+        _log.info("workflows_given_back", partitions=[place.partition for place in partitions])
+
+    def _open(self, consumer: Consumer, number: int) -> None:
+        """Find out where to read a partition from, and read on there; Kafka that does not answer is asked again.
+
+        What came of it before is read again. One that is open goes on with what runs, past what is lost.
+        """
+        place, heavy = TopicPartition(self._topic, number), self._desk.topics[forward.TOPIC]
+        ledger = self._ledgers.get(number)
+        try:
+            wanted = None if ledger is None else ledger.frontier.following
+            if wanted is None:
+                committed = consumer.committed([place], timeout=_BROKER_S)[0].offset
+                wanted = committed if committed >= 0 else None
+            low, high = consumer.get_watermark_offsets(place, timeout=_BROKER_S)
+            self._lanes = max(1, len(consumer.list_topics(heavy, timeout=_BROKER_S).topics[heavy].partitions))
+        except KafkaException as error:
+            _log.info("offset_unknown", topic=self._topic, partition=number, error=str(error))
+            self._to_open[number] = time.monotonic() + _ASK_AGAIN_S
+            return
+        del self._to_open[number]
+        found = resume(wanted, low, high)
+        if wanted is not None and found.lost:
+            told((self._topic, number), found, self._on_loss)
+        if ledger is None or found.offset < (wanted or 0):  # a log that was cut is read whole
+            ledger = self._ledgers[number] = Ledger(number, high if found.offset < high else None)
+        ledger.frontier.skipped(found.offset)
+        place.offset = found.offset
+        # a seek is refused where nothing is fetched
+        consumer.incremental_unassign([TopicPartition(self._topic, number)])
+        consumer.incremental_assign([place])
+        _log.info("workflows_assigned", partitions=[number], offset=found.offset, end=high)
 
     def _commit(self, consumer: Consumer) -> None:
         offsets = []
@@ -151,9 +187,13 @@ class Conductor:
         touched: dict[tuple[int, str], None] = {}
         for message in messages:
             if (error := message.error()) is not None:
-                if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - its public name
+                if is_fatal(error):
                     raise explained(error)
-                _log.warning("consume_error", error=str(error))
+                number = message.partition()
+                if error.code() in NO_OFFSET and number is not None:
+                    self._to_open.setdefault(number, 0.0)
+                else:
+                    _log.warning("consume_error", error=str(error))
                 continue
             number, offset = message.partition(), message.offset()
             ledger = self._ledgers.get(number) if number is not None else None
@@ -323,15 +363,3 @@ class Conductor:
         )  # fmt: skip
         topic, value = self._desk.topics["compute.progress"], msgspec.json.encode(progress)
         self._desk.emitter.send([Outgoing(topic, name.encode(), value, [])], lambda _: None)
-
-
-def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
-    """Ask again where a partition was made a moment ago and has no leader yet."""
-    until = time.monotonic() + _BROKER_S
-    while True:
-        try:
-            return consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=_BROKER_S)
-        except KafkaException:
-            if time.monotonic() > until:
-                raise
-        time.sleep(0.1)

@@ -11,8 +11,7 @@ from streams.admit import Partition
 from streams.codec import JSON
 from streams.contracts import OpsEvent
 from streams.emit import Emitter, Outgoing
-from streams.intake import OnLoss
-from streams.resume import Resumption
+from streams.resume import OnLoss, Resumption
 
 _log = structlog.get_logger(__name__)
 

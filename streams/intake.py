@@ -23,8 +23,8 @@ from streams.admit import Partition
 from streams.answered import Answered
 from streams.flight import Flight, Record
 from streams.liveness import Pulse
-from streams.membership import Membership, explained, reader
-from streams.resume import Resumption, resume
+from streams.membership import NO_OFFSET, Membership, explained, is_fatal, reader
+from streams.resume import OnLoss, resume, told
 
 _log = structlog.get_logger(__name__)
 
@@ -43,9 +43,6 @@ class RecordBatch:
     """Records in the order of their offsets in each partition."""
 
     records: Sequence[Record]
-
-
-OnLoss = Callable[[Partition, Resumption], None]
 
 
 class Intake(Service):
@@ -94,6 +91,8 @@ class Intake(Service):
         }
         self._flight = Flight(in_flight_limit, bytes_limit, time.monotonic)
         self._pending: list[Record] = []
+        self._resume_due = False
+        self._leaving = False
         self._astray: dict[Partition, float] = {}
         self._behind: set[Partition] = set()
         self._brokers_up: int | None = None
@@ -133,6 +132,8 @@ class Intake(Service):
     async def on_start(self) -> None:
         """Join the group: not before, for what is assigned to a process that is still starting waits for it."""
         self._loop = asyncio.get_running_loop()
+        if self._failure is not None:  # what ended it was found before there was a loop to end
+            raise self._failure
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self._thread.start()
 
@@ -166,6 +167,8 @@ class Intake(Service):
                 first = None
                 if not self._must_wait(consumer):
                     first = consumer.poll(0.001 if self._pending else 0.05)
+                if self._answered is not None:
+                    self._answered.find_ends()
                 if first is not None:
                     # one alone goes at once; in a stream of them, each batch takes what a few milliseconds bring
                     self._stopping.wait(max(0.0, self._handed_at + self._gather_s - time.monotonic()))
@@ -181,6 +184,7 @@ class Intake(Service):
             self._finish(consumer, None)
         finally:
             self._flight.drop(list(self._flight.standings()))
+            self._leaving = True
             try:
                 consumer.close()
             except Exception as error:  # all is committed that could be
@@ -193,9 +197,9 @@ class Intake(Service):
             partition = cast("Partition", (message.topic(), message.partition()))
             if error is None:
                 records.append((message, partition, cast("int", message.offset())))
-            elif _is_fatal(error):
+            elif is_fatal(error):
                 raise explained(error)
-            elif error.code() in _NO_OFFSET:
+            elif error.code() in NO_OFFSET:
                 self._astray.setdefault(partition, 0.0)
             else:
                 _log.warning("consume_error", group=self._group_id, error=str(error))
@@ -231,6 +235,8 @@ class Intake(Service):
         A pause discards what librdkafka has fetched ahead, so it is for long waits alone; without one, a consumer that
         does not poll is put out of its group in the end.
         """
+        if self._resume_due:
+            self._resume(consumer)  # all of them: the next round pauses them again where that is still due
         load = self._flight.load()
         if load < 1.0:
             self._full_since = None
@@ -249,7 +255,7 @@ class Intake(Service):
 
     def _resume(self, consumer: Consumer) -> None:
         consumer.resume(consumer.assignment())
-        self._paused = False
+        self._paused = self._resume_due = False
 
     def _commit(self, consumer: Consumer) -> None:
         """Ask for the frontier to be committed; what fails is in the next round again, or more."""
@@ -290,28 +296,29 @@ class Intake(Service):
             else:
                 self._flight.committed(positions.items())
 
-    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        if self._stopping.is_set():
+    def _assigned(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._leaving:
             return  # the group's answer to an earlier word of ours; it is told that we leave
         taken = [(place.topic, place.partition) for place in partitions]
         self._flight.take(taken)
         if self._answered is not None:
             self._answered.taken_over(taken)
-        consumer.incremental_assign(partitions)
-        self._resume(consumer)  # all of them: the next round pauses them again where that is still due
+        self._resume_due = True
         self._tell("assigned", partitions)
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._leaving:
+            return  # all of it was finished before
         leaving = {(place.topic, place.partition) for place in partitions}
         self._finish(consumer, leaving)
-        self._drop(consumer, partitions)
+        self._drop(partitions)
         self._tell("revoked", partitions)
 
-    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._drop(consumer, partitions)  # already another worker's: nothing may be committed
+    def _lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._drop(partitions)  # already another worker's: nothing may be committed
         self._tell("lost", partitions)
 
-    def _drop(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _drop(self, partitions: list[TopicPartition]) -> None:
         gone = {(place.topic, place.partition) for place in partitions}
         self._flight.drop(gone)
         self._pending = [record for record in self._pending if record[1] not in gone]
@@ -321,7 +328,6 @@ class Intake(Service):
             for gauge in (telemetry.LAG, telemetry.FRONTIER_GAP):
                 with contextlib.suppress(KeyError):
                     gauge.remove(partition[0], str(partition[1]))
-        consumer.incremental_unassign(partitions)
 
     def _tell(self, change: str, partitions: list[TopicPartition]) -> None:
         telemetry.REBALANCES.labels(self._group_id, change).inc()
@@ -348,12 +354,7 @@ class Intake(Service):
             del self._astray[partition]
             found_at = resume(wanted, low, high)
             if wanted is not None and found_at.lost:
-                _log.critical(
-                    "records_lost", topic=place.topic, partition=place.partition, wanted=wanted, low=low, high=high,
-                    lost=found_at.lost, reason=found_at.reason,
-                )  # fmt: skip
-                telemetry.RECORDS_LOST.labels(place.topic, str(place.partition)).inc(found_at.lost)
-                self._on_loss(partition, found_at)
+                told(partition, found_at, self._on_loss)
                 self._flight.skipped(partition, found_at.offset)
             place.offset = found_at.offset
             # a seek is refused where nothing is fetched
@@ -377,13 +378,6 @@ class Intake(Service):
                 else:
                     self._behind.discard(partition)
                     self._flight.idle(partition)
-
-
-_NO_OFFSET = {KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION}  # noqa: SLF001 - their public names
-
-
-def _is_fatal(error: KafkaError) -> bool:
-    return error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001 - its public name
 
 
 def _places(positions: Iterable[tuple[Partition, int]]) -> list[TopicPartition]:

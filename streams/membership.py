@@ -119,6 +119,15 @@ def _first_answer(admin: AdminClient, resources: Sequence[ConfigResource]) -> di
     raise KafkaException(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - its public name
 
 
+NO_OFFSET = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION})  # noqa: SLF001 - their public names
+"""Errors of a partition whose offset is not in the log."""
+
+
+def is_fatal(error: KafkaError) -> bool:
+    """Whether a consumer with this error is none any more."""
+    return error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001 - its public name
+
+
 class MembershipError(Exception):
     """The broker has put this process out of its group for good."""
 

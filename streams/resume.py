@@ -3,7 +3,15 @@
 Apache Kafka's client would go on by itself (`auto.offset.reset`), and nobody would learn that requests were lost.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import structlog
+
+from streams import telemetry
+from streams.admit import Partition
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +36,17 @@ def resume(wanted: int | None, low: int, high: int) -> Resumption:
     if wanted > high:
         return Resumption(low, wanted - high, "the log ends before what was read of it")
     return Resumption(wanted, 0, "the offset is there")
+
+
+OnLoss = Callable[[Partition, Resumption], None]
+"""Hears of records that nobody can read any more."""
+
+
+def told(partition: Partition, found: Resumption, on_loss: OnLoss) -> None:
+    """Tell of a loss: in the log, in the metrics, and to who makes an event of it."""
+    topic, number = partition
+    _log.critical(
+        "records_lost", topic=topic, partition=number, reads_on_at=found.offset, lost=found.lost, reason=found.reason
+    )
+    telemetry.RECORDS_LOST.labels(topic, str(number)).inc(found.lost)
+    on_loss(partition, found)

@@ -160,7 +160,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     )  # fmt: skip
     conductor = Conductor(
         desk, cancels, settings.kafka, f"{group_id}-workflows", membership=membership, embedded=settings.embedded,
-        defaults=settings.defaults, limits=settings.limits,
+        defaults=settings.defaults, limits=settings.limits, on_loss=on_loss,
     )  # fmt: skip
     recall = Recall(cancels, settings.kafka, topics["compute.control"], embedded=settings.embedded)
     vitals = Vitals(
