@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 OF_WORKERS = (
-    "worker killed", "worker's child killed", "worker terminated", "worker frozen", "worker cut off", "clock stepped",
+    "worker killed", "worker's child killed", "worker terminated", "worker frozen", "worker's child frozen",
+    "worker's supervisor frozen", "worker cut off", "clock stepped",
 )  # fmt: skip
 OF_STORES = ("redis killed", "redis frozen", "postgres killed")
 OF_BROKERS = ("broker stopped", "broker killed", "broker's disk full")

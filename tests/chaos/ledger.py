@@ -37,7 +37,8 @@ class Sender:
                 with self._lock:
                     self._confirmed.append(item.sent)
 
-        self._producer.produce(self._prefix + item.topic, item.value, item.key, on_delivery=confirmed)
+        topic, headers = self._prefix + item.topic, list(item.headers)
+        self._producer.produce(topic, item.value, item.key, headers=headers, on_delivery=confirmed)
         self._producer.poll(0)
 
     def flush(self, timeout_s: float) -> int:

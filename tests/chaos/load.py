@@ -1,13 +1,14 @@
 """What is sent in a round: requests of all kinds, drawn from a seed, each with what it may be answered with."""
 
 import random
+import struct
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
 
-from chaos.verifier import Sent
+from chaos.verifier import MSGPACK, Sent
 
 _KEYS = 16
 _SUCCEEDED = frozenset({"succeeded"})
@@ -24,6 +25,7 @@ class Item(NamedTuple):
     key: bytes | None
     value: bytes
     sent: Sent | None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def draw(seed: int, count: int, now: datetime) -> list[Item]:
@@ -43,11 +45,13 @@ def probe(seed: int) -> Item:
 
 def _request(
     name: str, at: float, agent: str, task: str, inputs: dict[str, Any], statuses: frozenset[str] = _SUCCEEDED,
-    key: str | None = None, order: str | None = None, **more: object,
+    key: str | None = None, order: str | None = None, packed: bool = False, **more: object,
 ) -> Item:  # fmt: skip
-    value = msgspec.json.encode({"id": name, "agent": agent, "task": task, "inputs": inputs, **more})
+    encode = msgspec.msgpack.encode if packed else msgspec.json.encode
+    value = encode({"id": name, "agent": agent, "task": task, "inputs": inputs, **more})
     where = (key or name).encode()
-    return Item(at, "compute.requests", where, value, Sent(name, where, value, statuses, order))
+    headers = (("content-type", MSGPACK),) if packed else ()
+    return Item(at, "compute.requests", where, value, Sent(name, where, value, statuses, order), headers)
 
 
 def _solve(chance: random.Random, name: str, at: float, now: datetime) -> Iterator[Item]:
@@ -73,6 +77,20 @@ def _ivp(chance: random.Random, name: str, at: float, now: datetime) -> Iterator
 def _special(chance: random.Random, name: str, at: float, now: datetime) -> Iterator[Item]:
     inputs = {"function": "gamma", "arguments": [chance.uniform(1, 5)]}
     yield _request(name, at, "special", "evaluate", inputs)
+
+
+def _packed(chance: random.Random, name: str, at: float, now: datetime) -> Iterator[Item]:
+    """In msgpack, and to be answered so; an array as bytes."""
+    b = {"dtype": "<f8", "shape": [2], "data": struct.pack("<2d", chance.random(), 1.0)}
+    yield _request(name, at, "linalg", "solve", {"a": [[2, 1], [1, 3]], "b": b}, packed=True)
+
+
+def _hurried(chance: random.Random, name: str, at: float, now: datetime) -> Iterator[Item]:
+    """Of high or low priority, keyed by a tenant: those of one tenant and one priority are answered in order."""
+    priority, tenant = chance.choice(["high", "low"]), f"tenant-{chance.randrange(_KEYS)}"
+    inputs = {"a": [[3, 1], [1, 2]], "b": [chance.random(), 1]}
+    order = f"{tenant} {priority}"
+    yield _request(name, at, "linalg", "solve", inputs, key=tenant, order=order, priority=priority)
 
 
 def _sampled(chance: random.Random, name: str, at: float, now: datetime) -> Iterator[Item]:
@@ -164,9 +182,33 @@ def _workflow(chance: random.Random, name: str, at: float, now: datetime) -> Ite
     yield _request(name, at, "workflow", "run", {"steps": steps}, _FAILED if fails else _SUCCEEDED)
 
 
+def _foreach(chance: random.Random, name: str, at: float, now: datetime) -> Iterator[Item]:
+    """A step for each of a few items, and one that takes what all of them gave."""
+    bounds = [{"high": chance.uniform(1, 2)} for _ in range(chance.randrange(2, 6))]
+    steps = [
+        {"id": "each", "agent": "integrate", "task": "quad", "foreach": bounds,
+         "inputs": {"integrand": "x**2", "variable": "x", "bounds": [0, {"$item": "high"}]}},
+        {"id": "all", "agent": "special", "task": "evaluate",
+         "inputs": {"function": "gamma", "arguments": [{"$from": "each.outputs.items[*].value"}]}},
+    ]  # fmt: skip
+    yield _request(name, at, "workflow", "run", {"steps": steps})
+
+
+def _divided(chance: random.Random, name: str, at: float, now: datetime) -> Iterator[Item]:
+    """An ensemble too large for one lane: its shards go to all workers."""
+    uniform = {"distribution": "uniform", "scale": 2}
+    inputs = {
+        "equations": {"x": "10*(y - x)", "y": "x*(r - z) - y", "z": "x*y - 8*z/3"}, "initial": {"z": 20},
+        "samples": {"r": {"distribution": "norm", "loc": 28}, "x": uniform, "y": uniform}, "n_members": 600_000,
+        "t_span": [0, 0.5], "t_eval": [0.5], "output": "statistics",
+    }  # fmt: skip
+    yield _request(name, at, "ode", "ensemble", inputs, options={"rtol": 1e-3})
+
+
 _Kind = Callable[[random.Random, str, float, datetime], Iterator[Item]]
 _KINDS: dict[_Kind, float] = {
-    _solve: 60, _quad: 10, _ivp: 6, _special: 3, _sampled: 3, _resent: 3, _singular: 3, _rejected: 4, _poison: 2,
-    _expiring: 3, _cancelled: 1, _workflow: 1, _heavy: 0.3, _too_long: 0.1,
+    _solve: 52, _hurried: 6, _packed: 2, _quad: 10, _ivp: 6, _special: 3, _sampled: 3, _resent: 3, _singular: 3,
+    _rejected: 4, _poison: 2, _expiring: 3, _cancelled: 1, _workflow: 1, _foreach: 0.3, _heavy: 0.3, _too_long: 0.1,
+    _divided: 0.03,
 }  # fmt: skip
 """Kinds of requests by how often they are drawn, about percents: seconds of work are rare."""

@@ -70,6 +70,8 @@ class Hurt:
             "worker's child killed": (one.kill_children, one.start),
             "worker terminated": (one.terminate, one.start),
             "worker frozen": (one.freeze, one.thaw),
+            "worker's child frozen": (one.freeze_children, one.thaw_children),
+            "worker's supervisor frozen": (one.freeze_supervisor, one.thaw_supervisor),
             "worker cut off": (one.cut, one.connect),
             "broker stopped": (its.stop, its.start),
             "broker killed": (its.kill, its.start),

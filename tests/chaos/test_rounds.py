@@ -26,7 +26,7 @@ def stores(cluster):
 @pytest.mark.parametrize(
     ("seed", "kinds"),
     [
-        pytest.param(1157, OF_WORKERS, id="workers: each kind of fault"),
+        pytest.param(11165, OF_WORKERS, id="workers: each kind of fault but a frozen container"),
         pytest.param(7, (*OF_BROKERS, *OF_STORES), id="brokers and stores: each but a clean stop"),
     ],
 )

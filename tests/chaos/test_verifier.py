@@ -104,6 +104,19 @@ def test_a_result_that_was_not_recorded_is_found():
     assert verify(SENT, GOOD, NO_LAG, ["a", "b", "c"]).violations == ()
 
 
+def test_what_came_in_msgpack_is_held_to_the_same():
+    """Its result is msgpack; a repeat that differs, and one without a result, are found."""
+
+    def packed(offset, x):
+        value = msgspec.msgpack.encode(msgspec.json.decode(_result("p", offset, x=x).value))
+        return _result("p", offset)._replace(value=value, headers={"content-type": b"application/msgpack"})
+
+    asked = Record(_PLACE, 0, 9, b"p", msgspec.msgpack.encode({"id": "p", "agent": "linalg"}))
+    assert _broken([*GOOD, asked]) == {("every request is answered", "p")}
+    assert _broken([*GOOD, asked, packed(4, 1), packed(5, 1)]) == set()
+    assert _broken([*GOOD, asked, packed(4, 1), packed(5, 2)]) == {("repeats are identical", "p")}
+
+
 def test_only_what_is_promised_an_order_is_held_to_it():
     """Other partitions, other orders and the heavy lane may overtake."""
     late = _without("b")

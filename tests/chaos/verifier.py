@@ -12,6 +12,7 @@ Checked, for what lies in `compute.requests`, the steps of workflows among it:
 - the history has every result.
 """
 
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,8 +23,9 @@ import msgspec
 _MAY_DIFFER = ("provenance", "completed_at")
 _CRASHED = "worker_crashed"
 
+MSGPACK = "application/msgpack"
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_text = msgspec.json.Decoder(str)
+_unpack = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
 
 
 class Record(NamedTuple):
@@ -126,10 +128,12 @@ def _read_results(records: Iterable[Record]) -> tuple[dict[str, list[_Answer]], 
     for record in records:
         place = f"{record.topic}/{record.partition}/{record.offset}"
         try:
-            fields = _decode.decode(record.value or b"")
-            request_id, status = _text.decode(fields["id"]), _text.decode(fields["status"])
-            error: dict[str, Any] | None = msgspec.json.decode(fields["error"])
-            lane = msgspec.json.decode(fields["provenance"])["lane"]
+            packed = record.headers.get("content-type") == MSGPACK.encode()
+            read = msgspec.msgpack.decode if packed else msgspec.json.decode
+            fields = (_unpack if packed else _decode).decode(record.value or b"")
+            request_id, status = read(fields["id"], type=str), read(fields["status"], type=str)
+            error: dict[str, Any] | None = read(fields["error"])
+            lane = read(fields["provenance"])["lane"]
         except (msgspec.DecodeError, KeyError, TypeError) as problem:
             violations.append(
                 Violation("a result is readable", place, f"{problem!r} in {(record.value or b'')[:200]!r}")
@@ -237,7 +241,8 @@ def _order(sent: Iterable[Sent], requests: Iterable[Record], results: Mapping[st
 
 
 def _id(value: bytes | None) -> str | None:
-    try:
-        return _text.decode(_decode.decode(value or b"")["id"])
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
-        return None
+    """Read the id of a request, in JSON or in msgpack."""
+    for decode, read in ((_decode.decode, msgspec.json.decode), (_unpack.decode, msgspec.msgpack.decode)):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, KeyError):
+            return read(decode(value or b"")["id"], type=str)
+    return None

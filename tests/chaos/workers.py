@@ -75,11 +75,14 @@ class Workers:
 
     def kill_children(self, number: int) -> None:
         """Kill the processes that a worker's first one has started; itself when there are none."""
-        pids = "$(cat /proc/1/task/*/children)"
         with contextlib.suppress(APIError):
-            code, _ = self._containers[number].exec_run(["sh", "-c", f"kill -9 {pids}"])
-            if code != 0:
+            if not self._signal_children(number, "KILL"):
                 self._containers[number].kill("SIGKILL")
+
+    def _signal_children(self, number: int, name: str) -> bool:
+        pids = "$(cat /proc/1/task/*/children)"
+        code, _ = self._containers[number].exec_run(["sh", "-c", f"kill -{name} {pids}"])
+        return bool(code == 0)
 
     def terminate(self, number: int) -> None:
         """Stop a worker with SIGTERM, as a rolling restart does; it stays away."""
@@ -100,6 +103,26 @@ class Workers:
         """Let them go on."""
         with contextlib.suppress(APIError):
             self._containers[number].unpause()
+
+    def freeze_children(self, number: int) -> None:
+        """Stop the process that computes, and not the one that watches over it."""
+        with contextlib.suppress(APIError):
+            self._signal_children(number, "STOP")
+
+    def thaw_children(self, number: int) -> None:
+        """Let it go on."""
+        with contextlib.suppress(APIError):
+            self._signal_children(number, "CONT")
+
+    def freeze_supervisor(self, number: int) -> None:
+        """Stop the process that watches over the one that computes."""
+        with contextlib.suppress(APIError):
+            self._containers[number].kill("SIGSTOP")
+
+    def thaw_supervisor(self, number: int) -> None:
+        """Let it go on."""
+        with contextlib.suppress(APIError):
+            self._containers[number].kill("SIGCONT")
 
     def cut(self, number: int) -> None:
         """Take a worker off the network."""
