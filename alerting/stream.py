@@ -85,11 +85,16 @@ class Stream:
     """Drives one engine."""
 
     def __init__(
-        self, engine: Engine, send: Send, topics: Mapping[str, str], *, clock: Callable[[], float] = time.time
-    ) -> None:
-        """`topics` maps each topic's own name to its name on the broker."""
+        self, engine: Engine, send: Send, topics: Mapping[str, str], *, clock: Callable[[], float] = time.time,
+        confirm: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:  # fmt: skip
+        """`topics` maps each topic's own name to its name on the broker.
+
+        `confirm` is waited for before anything is sent to people: it returns where nobody else does that.
+        """
         self._engine = engine
         self._send = send
+        self._confirm = confirm
         self._topics = topics
         self._clock = clock
         self._turn = asyncio.Lock()  # what the engine wants is done before it is asked again
@@ -261,25 +266,23 @@ class Stream:
             _log.warning("records_ignored", count=dict(ignored), error=str(last))
 
     async def _perform(self, effects: Sequence[Effect]) -> None:
-        """Do effects in their order: nothing is sent to people before what stands ahead of it is on the broker."""
+        """Do effects: all that is to be written is on the broker before anything is sent to people."""
         records: list[Outgoing] = []
+        messages: list[Message] = []
         for effect in effects:
-            if isinstance(effect, Publish):
-                value = None if effect.value is None else msgspec.json.encode(effect.value)
-                if isinstance(effect.value, Incident):
-                    self._keep(effect.value)
-                records.append(Outgoing(self._topics[effect.topic], effect.key.encode(), value))
+            if not isinstance(effect, Publish):
+                messages.append(effect.message)
                 continue
-            if records:
-                await self._send(records)
-                records = []
-            if self._stopping:  # its intent is recorded: the next process sends it
-                continue
-            sending = asyncio.create_task(self._notify(effect.message))
-            self._sendings.add(sending)
-            sending.add_done_callback(self._finished)
+            value = None if effect.value is None else msgspec.json.encode(effect.value)
+            if isinstance(effect.value, Incident):
+                self._keep(effect.value)
+            records.append(Outgoing(self._topics[effect.topic], effect.key.encode(), value))
         if records:
             await self._send(records)
+        for message in messages if not self._stopping else ():  # the intents are recorded: the next process sends them
+            sending = asyncio.create_task(self._notify(message))
+            self._sendings.add(sending)
+            sending.add_done_callback(self._finished)
         self._changed.set()
 
     def _keep(self, incident: Incident) -> None:
@@ -298,6 +301,8 @@ class Stream:
             self._client = httpx.AsyncClient()
             self._notifiers = notifiers(self._client)
         async with self._room:
+            if self._confirm is not None:
+                await self._confirm()
             try:
                 outcome = await self._notifiers[message.integration.kind].send(message)
             except Exception as error:  # a notifier never raises; if one does, nobody may be forgotten

@@ -1,9 +1,9 @@
 """The alerting process: tails of events and results feed the alerting stream; one emitter writes what it decides.
 
 It takes up where the last process stopped: `ops.incidents`, `ops.notifications` and `ops.silences` are read whole, then
-the commands, then events and results from the lookback on. One such process at a time: two would both notify. With
-`listen` it has the routes of `sciagents.api.alerting`; `alone`, it brings its own embedded broker, in the place of an
-Alertmanager, and a journal in a file in the place of the topics.
+the commands, then events and results from the lookback on. Any number may run on Kafka: one of them does all this, the
+others stand by (`sciagents.replicas`). With `listen` it has the routes of `sciagents.api.alerting`; `alone`, it brings
+its own embedded broker, in the place of an Alertmanager, and a journal in a file in the place of the topics.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ from alerting.config import Config
 from alerting.documents import ConfigError
 from alerting.engine import Engine
 from alerting.stream import Batch, CaughtUp, Stream
-from sciagents import addresses, past, shipped
+from sciagents import addresses, past, replicas, shipped
 from sciagents.api import alerting as api
 from sciagents.api.access import Tokens, listen, read_tokens
 from sciagents.api.alerting import server
@@ -41,19 +41,19 @@ from sciagents.api.gateway import Gateway
 from sciagents.broker import EmbeddedBroker
 from sciagents.journal import Journal
 from sciagents.tail import Tail
+from sciagents.writing import PlainWriter, Writer
 from streams import declare, logs, process
 from streams.channel import own_channel
 from streams.contracts import Severity
-from streams.emit import Emitter, Outgoing
 from streams.topics import names
 
 _log = structlog.get_logger(__name__)
 
 _BATCHES_AHEAD = 8
-_HEADERS: list[tuple[str, str | bytes | None]] = [("content-type", "application/json")]
 
 _OPEN = Gauge("sci_agents_incidents_open", "Incidents that are not resolved.", ["severity"])
 _DROPPED = Gauge("sci_agents_alerting_samples_dropped", "Samples that were not taken: late, old, too many.")
+_WRITER = Gauge("sci_agents_alerting_writer", "Whether this process writes and tells: 1, or 0 while it stands by.")
 _IGNORED = Gauge("sci_agents_alerting_records_ignored", "Records that could not be read.")
 
 
@@ -66,6 +66,8 @@ class AlertingSettings(msgspec.Struct, frozen=True, kw_only=True):
     alone: bool = False
     prefix: str = ""
     listen: str | None = None
+    instance_id: str | None = None
+    advertise: str | None = None
     metrics_listen: str | None = None
     log_level: str = "INFO"
     log_file: str | None = None
@@ -99,6 +101,8 @@ def run(settings: AlertingSettings) -> None:
         _log.warning("config_notice", notice=notice)
     tokens = read_tokens(os.environ)
     listener = None if settings.listen is None else listen(settings.listen, tokens)
+    if listener is not None:
+        print(f"http {addresses.name(listener)}", flush=True)  # noqa: T201 - its output
     journal: Journal | None = None
     with ExitStack() as stack:
         if settings.alone:
@@ -109,12 +113,33 @@ def run(settings: AlertingSettings) -> None:
         if settings.metrics_listen:
             host, _, port = settings.metrics_listen.rpartition(":")
             start_http_server(int(port), host or "127.0.0.1")
-        process.run(make_app(settings, config, load, listener, tokens, journal), settings.log_level)
+        topics = names(settings.prefix)
+        writer: Writer | None
+        if settings.embedded:
+            writer = PlainWriter(settings.kafka, topics, journal)
+        else:
+            name = settings.instance_id or replicas.name(listener)
+            http = settings.advertise or replicas.reached(listener)
+            replica = replicas.Replica(settings.kafka, settings.prefix, name, http)
+            writer = replica.write(listener, tokens, stack, time.time())
+        if writer is not None:
+            _WRITER.set(1)
+            now_valid = _again(load, config)  # it may have waited for hours
+            process.run(make_app(settings, now_valid, load, listener, tokens, writer, journal), settings.log_level)
+
+
+def _again(load: Callable[[], Config], before: Config) -> Config:
+    """Load the configuration as it is now, or keep the one of before when that has become wrong."""
+    try:
+        return load()
+    except ConfigError as error:
+        _log.error("config_reload_failed", error=str(error))
+        return before
 
 
 def make_app(
     settings: AlertingSettings, config: Config, load: Callable[[], Config], listener: socket.socket | None,
-    tokens: Tokens, journal: Journal | None = None,
+    tokens: Tokens, writer: Writer, journal: Journal | None = None,
 ) -> faust.App:  # fmt: skip
     """Take up what the last process left, and wire the Faust app."""
     Path(settings.directory).mkdir(parents=True, exist_ok=True)
@@ -132,9 +157,8 @@ def make_app(
     now = time.time()
     before = past.of_topics(settings.kafka, settings.prefix) if journal is None else past.of_journal(journal)
     engine = Engine.restore(config, before.incidents, before.notifications, now, before.silences)
-    emitter = Emitter(settings.kafka)
     batches = own_channel(app, 0)
-    alerting = Stream(engine, _sender(emitter, journal, topics), topics)
+    alerting = Stream(engine, writer.send, topics, confirm=writer.confirm)
     feed = _Feed(batches, app)
     tails = [
         Tail(
@@ -180,7 +204,7 @@ def make_app(
             await door.close()
         await alerting.stop()
         await asyncio.gather(*(asyncio.to_thread(tail.__exit__) for tail in running))
-        await asyncio.to_thread(emitter.close, 2.0)
+        await asyncio.to_thread(writer.close)
 
     app.task(start)
     app.on_before_shutdown.connect(stop, weak=False)
@@ -200,9 +224,8 @@ class _Door:
         self._serving: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Begin to answer; prints the address."""
+        """Begin to answer."""
         self._serving = asyncio.create_task(api.serve(self._server, self._listener))
-        print(f"http {addresses.name(self._listener)}", flush=True)  # noqa: T201 - its output
 
     async def close(self) -> None:
         """Answer what has been asked, for a moment, and end."""
@@ -236,32 +259,6 @@ class _Feed:
 
     def close(self) -> None:
         self._closed.set()
-
-
-def _sender(emitter: Emitter, journal: Journal | None, topics: Mapping[str, str]) -> stream.Send:
-    own = {place: topic for topic, place in topics.items()}
-
-    async def send(records: Sequence[stream.Outgoing]) -> None:
-        loop = asyncio.get_running_loop()
-        confirmed: asyncio.Future[None] = loop.create_future()
-
-        def settle(failure: Exception | None) -> None:
-            if confirmed.done():
-                return
-            if failure is None:
-                confirmed.set_result(None)
-            else:
-                confirmed.set_exception(failure)
-
-        def report(failure: Exception | None) -> None:
-            loop.call_soon_threadsafe(settle, failure)
-
-        emitter.send([Outgoing(topic, key, value, _HEADERS) for topic, key, value in records], report)
-        await confirmed
-        if journal is not None:
-            journal.append((own[topic], key, value) for topic, key, value in records)
-
-    return send
 
 
 def _measure(engine: Engine, alerting: Stream) -> None:

@@ -56,6 +56,8 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("ops.notifications", "compact,delete", 30 * _DAY_MS, uncompacted_ms=30 * _DAY_MS),
     TopicSpec("ops.commands", "delete", 7 * _DAY_MS),
     TopicSpec("ops.silences", "compact", -1, internal=True),
+    # whose only partition an alerting process has, it writes the others; here it says who it is
+    TopicSpec("ops.alerting", "compact", -1, partitions=1, internal=True),
 )
 
 

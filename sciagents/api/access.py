@@ -109,6 +109,12 @@ def requires(scope: Scope) -> Any:
     return guard
 
 
+def local(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Guard a route that passes requests on to where tokens are looked at: without any, only this machine is served."""
+    if not connection.app.state.tokens:
+        _check_local(connection.headers)
+
+
 def _check_token(tokens: Tokens, header: str, scope: Scope) -> None:
     kind, _, token = header.partition(" ")
     granted = tokens.scopes(token.strip()) if kind.lower() == "bearer" else None

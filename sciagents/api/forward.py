@@ -1,5 +1,6 @@
-"""Passes the routes that the alerting process has on to it, so that one address serves all."""
+"""Passes requests on to the alerting process that has the answer: from the API, and from one that stands by."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -12,34 +13,43 @@ from sciagents.api.problems import HttpProblem
 _PASSED = ("authorization", "content-type", "accept", "x-slack-request-timestamp", "x-slack-signature")
 _TIMEOUT_S = 10.0
 _SILENCES = ["/api/v2/silences", "/api/v2/silence/{rest:path}", "/v1/silences", "/v1/silences/{rest:path}"]
+_UNKNOWN = HttpProblem(
+    503, "unavailable", "this server knows no alerting process",
+    hint="start it with --alerting HOST:PORT, where `sci-agents alerting --listen` is",
+)  # fmt: skip
 _LOOKS = ["/api/v2/alerts", "/api/v2/alerts/groups", "/api/v2/status", "/api/v2/receivers", "/v1/rules", *_SILENCES]
 
 
 class Forward:
-    """The way to the alerting process; without an address there is none."""
+    """The way to the alerting process; while `address` is None there is none, and `absent` says so."""
 
-    def __init__(self, address: str | None) -> None:
-        self._client = None if address is None else httpx.AsyncClient(base_url=f"http://{address}", timeout=_TIMEOUT_S)
+    def __init__(
+        self, address: str | None, absent: HttpProblem = _UNKNOWN, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """`headers` go with each request."""
+        self._client = httpx.AsyncClient(timeout=_TIMEOUT_S)
+        self._absent = absent
+        self._headers = headers or {}
+        self.address = address
 
     async def close(self) -> None:
         """Let the connections go."""
-        if self._client is not None:
-            await self._client.aclose()
+        await self._client.aclose()
 
     async def ask(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """Pass a request on, and its answer back; raises `HttpProblem` (503)."""
-        if self._client is None:
-            raise HttpProblem(
-                503, "unavailable", "this server knows no alerting process",
-                hint="start it with --alerting HOST:PORT, where `sci-agents alerting --listen` is",
-            )  # fmt: skip
-        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        if self.address is None:
+            raise self._absent
+        url = f"http://{self.address}{request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
         headers = {name: value for name in _PASSED if (value := request.headers.get(name)) is not None}
         try:
-            answer = await self._client.request(request.method, path, content=await request.body(), headers=headers)
+            answer = await self._client.request(
+                request.method, url, content=await request.body(), headers={**headers, **self._headers}
+            )
         except httpx.HTTPError as error:
             raise HttpProblem(
                 503, "unavailable", f"the alerting process does not answer: {type(error).__name__}",
+                hint="send it again: where several stand by, another one takes over within seconds",
                 headers={"Retry-After": "5"},
             ) from None  # fmt: skip
         media_type = answer.headers.get("content-type", "application/json")

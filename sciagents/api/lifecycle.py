@@ -1,4 +1,6 @@
-"""`/-/healthy`, `/-/ready` and `/-/reload`, as the programs of Prometheus's house have them."""
+"""`/-/healthy`, `/-/ready` and `/-/reload`, as the programs of Prometheus's house have them; `/health` as ours."""
+
+from typing import Any
 
 from litestar import MediaType, Response, get, post
 
@@ -21,6 +23,20 @@ async def ready(desk: Desk) -> Response[str]:
     return Response("reading what is kept", status_code=503, media_type=MediaType.TEXT)
 
 
+@get("/health/live", summary="Whether the process runs", tags=["health"])
+async def live() -> dict[str, str]:
+    """Answer as long as the process can."""
+    return {"status": "alive"}
+
+
+@get("/health", summary="What this process is about", tags=["health"])
+async def health(desk: Desk) -> Response[dict[str, Any]]:
+    """Say that this is the process that writes, and whether it has read everything that is kept; until then 503."""
+    ready = desk.stream.live
+    status = "healthy" if ready else "starting"
+    return Response({"status": status, "role": "writer"}, status_code=200 if ready else 503)
+
+
 @post(
     "/-/reload", status_code=200, media_type=MediaType.TEXT, guards=[requires("operate")],
     summary="Load the configuration again", tags=["health"],
@@ -35,4 +51,4 @@ async def reload(desk: Desk) -> Response[str]:
     return Response("", media_type=MediaType.TEXT)
 
 
-ROUTES = (healthy, ready, reload)
+ROUTES = (healthy, ready, live, health, reload)

@@ -101,6 +101,10 @@ def alerting(
     config: Config = None,
     alertmanager_config: Annotated[Path | None, typer.Option(help="An alertmanager.yml, as it is.")] = None,
     listen: Annotated[str | None, typer.Option(help="HOST:PORT of incidents and Alertmanager's API.")] = None,
+    instance_id: Annotated[
+        str, typer.Option(envvar="SCI_AGENTS_INSTANCE_ID", help="Among replicas, a name of its own; default HOST:PORT.")
+    ] = "",
+    advertise: Annotated[str | None, typer.Option(help="HOST:PORT by which other replicas reach it.")] = None,
     metrics_listen: MetricsListen = None,
     log_level: LogLevel = "INFO",
     log_file: LogFile = None,
@@ -110,7 +114,8 @@ def alerting(
     """Run the alerting stream until it is stopped: from events and results to incidents that reach people.
 
     With --embedded alone it needs no broker, and stands in the place of an Alertmanager. With --listen it prints its
-    address, and `ready` when alerts are taken.
+    address, and `ready` when alerts are taken. Several may run on one Kafka: one of them writes and tells, the others
+    stand by, print `standby`, and pass on what they are asked.
     """
     from sciagents import alerting as process  # noqa: PLC0415 - as above
 
@@ -125,8 +130,8 @@ def alerting(
     process.run(
         process.AlertingSettings(
             kafka=kafka, embedded=embedded, alone=alone, prefix=prefix, config=file, listen=listen,
-            metrics_listen=metrics_listen, log_level=log_level, log_file=log_file, log_format=log_format,
-            directory=directory,
+            instance_id=instance_id or None, advertise=advertise, metrics_listen=metrics_listen,
+            log_level=log_level, log_file=log_file, log_format=log_format, directory=directory,
         )
     )  # fmt: skip
 

@@ -1,0 +1,133 @@
+"""Where people are told: a mail server and endpoints for Slack, PagerDuty and webhooks, which write down what comes.
+
+Each channel can be held: what arrives there is written down, and not answered until the channel is released.
+"""
+
+import asyncio
+import contextlib
+import email
+import email.policy
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+from aiosmtpd.smtp import SMTP
+from listening import listening
+
+CHANNELS = ("email", "slack", "pagerduty", "webhook")
+_HELD_S = 60.0
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What came: when (epoch seconds), over which channel, under which `Message-ID` or `dedup_key`, and what it was."""
+
+    at: float
+    channel: str
+    key: str | None
+    status: str
+    body: dict
+
+
+@dataclass
+class Inbox:
+    """Everything that arrived, in order."""
+
+    smtp: int = 0
+    http: str = ""
+    _arrived: list[Arrival] = field(default_factory=list)
+    _news: threading.Condition = field(default_factory=threading.Condition)
+    _released: dict[str, threading.Event] = field(default_factory=dict)
+
+    def receivers(self) -> str:
+        """The channels of one receiver, as `receivers` of a configuration has them."""
+        return f"""
+    email_configs: [{{to: ops-team@example.com, send_resolved: true}}]
+    slack_configs: [{{api_url: "{self.http}/slack", send_resolved: true}}]
+    pagerduty_configs: [{{routing_key: key, url: "{self.http}/pagerduty", send_resolved: true}}]
+    webhook_configs: [{{url: "{self.http}/webhook", send_resolved: true}}]
+"""
+
+    def globals(self) -> str:
+        """The section `global` without which mails do not leave."""
+        return (
+            f'{{smtp_smarthost: "127.0.0.1:{self.smtp}", smtp_from: sci-agents@example.com, smtp_require_tls: false, '
+            "resolve_timeout: 1h, evaluation_interval: 0.2s}"
+        )
+
+    def take(self, channel: str, key: str | None, status: str, body: dict) -> None:
+        """Write down what came, and wait while the channel is held."""
+        with self._news:
+            self._arrived.append(Arrival(time.time(), channel, key, status, body))
+            self._news.notify_all()
+        if (released := self._released.get(channel)) is not None:
+            released.wait(_HELD_S)
+
+    def hold(self, *channels: str) -> None:
+        """Answer nothing on these channels until `release`."""
+        for channel in channels:
+            self._released[channel] = threading.Event()
+
+    def release(self) -> None:
+        """Answer what waits, and what comes from now on."""
+        for released in self._released.values():
+            released.set()
+
+    def all(self) -> list[Arrival]:
+        """Everything so far."""
+        with self._news:
+            return list(self._arrived)
+
+    def until(self, holds: Callable[[list[Arrival]], bool], within_s: float = 60.0) -> list[Arrival]:
+        """Wait until something holds of everything that arrived."""
+        with self._news:
+            assert self._news.wait_for(lambda: holds(self._arrived), within_s), self._arrived
+            return list(self._arrived)
+
+
+@contextlib.contextmanager
+def inbox() -> Iterator[Inbox]:
+    """Take what is sent until the end of the block."""
+    state = Inbox()
+
+    class Mail:
+        async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
+            mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+            body = mail.get_body(("plain",)).get_content()
+            status = "resolved" if "RESOLVED" in body else "firing"
+            taking = asyncio.to_thread(state.take, "email", mail["Message-ID"], status, {"subject": mail["Subject"]})
+            await taking
+            return "250 taken"
+
+    def answer(path, _, raw):
+        body, channel = msgspec.json.decode(raw), path.strip("/").partition("/")[0]
+        match channel:
+            case "pagerduty":
+                status = {"trigger": "firing", "resolve": "resolved"}.get(body["event_action"], body["event_action"])
+                state.take(channel, body["dedup_key"], status, body)
+                return 202, {}, b"{}"
+            case "slack":
+                said = msgspec.json.encode(body["blocks"]).decode()
+                state.take(channel, None, "resolved" if "*Status:* RESOLVED" in said else "firing", body)
+                return 200, {}, b"ok"
+        state.take(path.strip("/"), None, body["status"], body)
+        return 200, {}, b""
+
+    loop = asyncio.new_event_loop()
+    mail = loop.run_until_complete(
+        loop.create_server(lambda: SMTP(Mail(), hostname="localhost", loop=loop), "127.0.0.1", 0)
+    )
+    state.smtp = mail.sockets[0].getsockname()[1]
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    with listening(answer) as state.http:
+        try:
+            yield state
+        finally:
+            state.release()
+    loop.call_soon_threadsafe(mail.close)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()

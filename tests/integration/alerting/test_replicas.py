@@ -1,0 +1,160 @@
+"""Several alerting processes on one Kafka: people are told once, whoever of them dies, freezes or is asked."""
+
+import signal
+import time
+from collections import Counter
+
+import httpx
+import msgspec
+import pytest
+from integration.alerting.receiving import CHANNELS, inbox
+from integration.alerting.replica import WITHIN_S, Replica, replicas
+
+from sciagents.tail import read_all
+from streams import declare
+from streams.contracts import Notification
+
+CONFIG = """
+global: {globals}
+route: {{receiver: team, group_by: [alertname], group_wait: 0.1s, group_interval: 0.3s, repeat_interval: 4h}}
+receivers:
+  - name: team{receivers}
+people: {{ada: {{webhook_configs: [{{url: "{http}/ada"}}]}}, grace: {{webhook_configs: [{{url: "{http}/grace"}}]}}}}
+escalation:
+  - matchers: ['chain="yes"']
+    steps: [{{after: 0s, notify: [ada]}}, {{after: 4s, notify: [grace]}}]
+"""
+
+
+@pytest.fixture
+def people():
+    with inbox() as found:
+        yield found
+
+
+@pytest.fixture
+def start(kafka, topic_prefix, people, tmp_path):
+    """Start replicas by their names."""
+    declare.ensure(kafka, topic_prefix)
+    config = tmp_path / "alerting.yaml"
+    config.write_text(CONFIG.format(globals=people.globals(), receivers=people.receivers(), http=people.http))
+    with replicas() as started:
+
+        def one(name):
+            started.append(Replica(tmp_path, kafka, topic_prefix, config, name))
+            return started[-1]
+
+        yield one
+
+
+@pytest.fixture
+def outcomes(kafka, topic_prefix):
+    """The last word about each notification that was intended, by its id."""
+
+    def read():
+        records = read_all(kafka, f"{topic_prefix}ops.notifications")
+        found = [msgspec.json.decode(record.value(), type=Notification) for record in records]
+        return {one.id: one.status for one in found}
+
+    return read
+
+
+def push(replica, name, **fields):
+    labels = {"alertname": name, "severity": "critical", **fields.pop("labels", {})}
+    answer = httpx.post(f"{replica.url}/api/v2/alerts", json=[{"labels": labels, **fields}], timeout=WITHIN_S)
+    answer.raise_for_status()
+
+
+def told(arrivals, status):
+    return Counter(one.channel for one in arrivals if one.status == status and one.channel in CHANNELS)
+
+
+def until_delivered(outcomes, count):
+    """Wait until so many are on record as delivered: from then on they are not sent again."""
+    deadline = time.monotonic() + WITHIN_S
+    while Counter(outcomes().values()) != {"delivered": count}:
+        assert time.monotonic() < deadline, outcomes()
+
+
+ONCE = dict.fromkeys(CHANNELS, 1)
+OVER = {"startsAt": "2026-01-01T00:00:00Z", "endsAt": "2026-01-01T00:01:00Z"}
+
+
+def test_an_alert_that_all_three_are_told_is_told_once_on_each_channel(start, people, outcomes):
+    """One of three writes; the others say so and pass on what they are asked, as a Prometheus asks all of them."""
+    writer = start("a")
+    writer.until("ready")
+    others = [start(name) for name in "bc"]
+    for other in others:
+        other.until("standby")
+        assert httpx.get(f"{other.url}/-/ready").text == f"standby: {writer.url.removeprefix('http://')} writes"
+        assert httpx.get(f"{other.url}/health").json()["role"] == "standby"
+        assert httpx.get(f"{other.url}/health/live").status_code == 200
+    assert httpx.get(f"{writer.url}/health").json() == {"status": "healthy", "role": "writer"}
+    for replica in (writer, *others):
+        push(replica, "DiskFull")
+    people.until(lambda found: told(found, "firing") >= Counter(CHANNELS))
+    (incident,) = httpx.get(f"{others[0].url}/v1/incidents").json()["incidents"]
+    assert incident["title"] == "Disk Full"
+    silence = {"matchers": ['alertname="Quiet"'], "created_by": "ada", "duration": "1h"}
+    made = httpx.post(f"{others[1].url}/v1/silences", json=silence).json()["id"]
+    assert [one["id"] for one in httpx.get(f"{writer.url}/v1/silences").json()["silences"]] == [made]
+    for replica in (writer, *others):
+        push(replica, "DiskFull", **OVER)
+    arrived = people.until(lambda found: told(found, "resolved") >= Counter(CHANNELS))
+    assert told(arrived, "firing") == told(arrived, "resolved") == ONCE
+    for other in others:
+        assert other.end(signal.SIGTERM) == 0
+    assert writer.end(signal.SIGTERM) == 0
+    assert told(people.all(), "firing") == told(people.all(), "resolved") == ONCE
+    assert Counter(outcomes().values()) == {"delivered": 8}
+
+
+def test_a_writer_that_dies_between_intent_and_delivery_is_followed_by_one_repeat_at_most(start, people, outcomes):
+    """Every channel has the message and has not answered: the next writer sends it again, under the same key."""
+    writer, other = start("a"), None
+    writer.until("ready")
+    other = start("b")
+    other.until("standby")
+    people.hold(*CHANNELS)
+    push(other, "DiskFull")
+    people.until(lambda found: told(found, "firing") == ONCE)
+    assert set(outcomes().values()) == {"intended"}
+    writer.end(signal.SIGKILL)
+    answer = httpx.post(f"{other.url}/api/v2/alerts", json=[{"labels": {"alertname": "Lost"}}], timeout=WITHIN_S)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), "whoever sent it knows"
+    people.release()
+    other.until("ready")
+    arrived = people.until(lambda found: told(found, "firing") == dict.fromkeys(CHANNELS, 2))
+    for channel in ("email", "pagerduty"):
+        assert len({one.key for one in arrived if one.channel == channel}) == 1
+    push(other, "DiskFull", **OVER)
+    arrived = people.until(lambda found: told(found, "resolved") >= Counter(CHANNELS))
+    assert other.end(signal.SIGTERM) == 0
+    assert told(people.all(), "firing") == dict.fromkeys(CHANNELS, 2)
+    assert told(people.all(), "resolved") == ONCE
+    assert Counter(outcomes().values()) == {"delivered": 8}
+
+
+def test_a_writer_that_wakes_up_after_its_session_tells_nothing_and_ends(start, people, outcomes):
+    """Frozen before a step was due: the next writer tells it, and the old one finds itself shut out."""
+    frozen = start("a")
+    frozen.until("ready")
+    other = start("b")
+    other.until("standby")
+    push(frozen, "DiskFull", labels={"chain": "yes"})
+    until_delivered(outcomes, 5)
+    frozen.child.send_signal(signal.SIGSTOP)
+    other.until("ready")
+    people.until(lambda found: any(one.channel == "grace" for one in found))
+    frozen.child.send_signal(signal.SIGCONT)
+    assert frozen.wait() == 1
+    assert "alerting_not_the_writer" in frozen.log.read_text()
+    push(other, "DiskFull", labels={"chain": "yes"}, **OVER)
+    people.until(lambda found: told(found, "resolved") >= Counter(CHANNELS))
+    people.until(lambda found: {"ada", "grace"} <= {one.channel for one in found if one.status == "resolved"})
+    assert other.end(signal.SIGTERM) == 0
+    arrived = people.all()
+    for status in ("firing", "resolved"):
+        assert Counter(one.channel for one in arrived if one.status == status) == {**ONCE, "ada": 1, "grace": 1}
+    assert set(outcomes().values()) == {"delivered"}
