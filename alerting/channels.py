@@ -5,15 +5,28 @@ A channel that lacks its secret is left out, and a notice says so; one that is w
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from email.utils import getaddresses
 from pathlib import Path
 
 import msgspec
 
-from alerting import documents
+from alerting import documents, tls
 from alerting.documents import Document, Place
-from alerting.receivers import Email, Integration, PagerDuty, Receiver, Secret, Slack, Webhook, receiver
+from alerting.receivers import (
+    PLAIN,
+    Email,
+    Http,
+    Integration,
+    PagerDuty,
+    Receiver,
+    Secret,
+    Slack,
+    Tls,
+    Webhook,
+    receiver,
+)
 from alerting.sections import (
     EmailSection,
     GlobalSection,
@@ -22,6 +35,7 @@ from alerting.sections import (
     PersonSection,
     ReceiverSection,
     SlackSection,
+    TlsSection,
     WebhookSection,
     hook,
 )
@@ -33,7 +47,13 @@ GENERIC_URL = "https://events.pagerduty.com/generic/2010-04-15/create_event.json
 
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+_PROXY = re.compile(r"(?:https?|socks5h?)://[^/\s]+/?$")
+_FIXED = frozenset({"authorization", "content-length", "content-type", "host", "transfer-encoding"})
+"""Headers of a request that `http_headers` cannot set."""
 _SECRET_LIMIT = 64 * 1024
+_TIMEOUT_S = 10.0
+_MAIL_TIMEOUT_S = 20.0
+_TLS_PORT = 465
 
 Channel = EmailSection | SlackSection | WebhookSection | PagerDutySection
 
@@ -106,20 +126,20 @@ class Channels:
 
     def _slack(self, section: SlackSection, path: Place) -> Slack | str:
         url = self._secret(section.api_url, section.api_url_file, path, "api_url")
-        authorization = self._authorization(section.http_config, path)
+        http = self._http(section.http_config, path)
         token = None if url else self._secret(section.app_token, section.app_token_file, path, "app_token")
         token = token or (None if url else self._common("slack_app_token"))
         if token is not None:
             if section.channel is None:
                 raise self._document.error(path, "a bot needs a channel", 'channel: "#alerts"')
             url = Secret(section.app_url or self._global.slack_app_url)
-            authorization = Secret(f"Bearer {token.reveal()}")
+            http = replace(http, authorization=Secret(f"Bearer {token.reveal()}"))
         url = url or self._common("slack_api_url")
         if url is None:
             return f"no URL; {ENVIRONMENT}SLACK_API_URL, global.slack_api_url or api_url gives one"
         return Slack(
             api_url=url, channel=section.channel, username=section.username, icon_emoji=section.icon_emoji,
-            authorization=authorization, send_resolved=section.send_resolved,
+            http=http, send_resolved=section.send_resolved, timeout=section.timeout or _TIMEOUT_S,
             buttons=self.signing_secret() is not None,
         )  # fmt: skip
 
@@ -135,8 +155,8 @@ class Channels:
         if section.hmac_key_file and key is None:
             return f"no key in {section.hmac_key_file}, and unsigned is not what was asked for"
         return Webhook(
-            url=url, key=key, max_alerts=section.max_alerts, timeout=section.timeout or 10.0,
-            authorization=self._authorization(section.http_config, path), send_resolved=section.send_resolved,
+            url=url, key=key, max_alerts=section.max_alerts, timeout=section.timeout or _TIMEOUT_S,
+            http=self._http(section.http_config, path), send_resolved=section.send_resolved,
         )  # fmt: skip
 
     def _pagerduty(self, section: PagerDutySection, path: Place) -> PagerDuty | str:
@@ -148,7 +168,7 @@ class Channels:
         url = section.url or (GENERIC_URL if generic else self._global.pagerduty_url)
         return PagerDuty(
             routing_key=key, url=url, generic=generic is not None, send_resolved=section.send_resolved,
-            authorization=self._authorization(section.http_config, path),
+            timeout=section.timeout or _TIMEOUT_S, http=self._http(section.http_config, path),
         )  # fmt: skip
 
     def _email(self, section: EmailSection, path: Place) -> Email | str:
@@ -156,8 +176,11 @@ class Channels:
         username = section.auth_username or base.smtp_auth_username
         password = self._secret(section.auth_password, section.auth_password_file, path, "auth_password")
         password = password or self._common("smtp_auth_password")
-        if password is None and (secret := section.auth_secret or base.smtp_auth_secret):
-            password = Secret(secret)
+        password = password or self._secret(section.auth_secret, section.auth_secret_file, path, "auth_secret")
+        password = password or self._common("smtp_auth_secret")
+        identity = section.auth_identity or base.smtp_auth_identity
+        if identity and identity != username:
+            raise self._document.error(path, "an auth_identity other than auth_username", "leave it out")
         smarthost = section.smarthost or base.smtp_smarthost
         sender = section.sender or base.smtp_from
         if not smarthost or not sender:
@@ -166,6 +189,7 @@ class Channels:
         host, colon, port = smarthost.rpartition(":")
         if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
             raise self._document.error(path, f"{smarthost!r} is no address", "HOST:PORT, such as localhost:25")
+        implicit = base.smtp_force_implicit_tls if section.force_implicit_tls is None else section.force_implicit_tls
         for key, text in (("from", sender), ("to", section.to)):
             if not all(_ADDRESS.fullmatch(address) for _, address in getaddresses([text])):
                 raise self._document.error((*path, key), f"{text!r} is no address", "such as ops-team@example.com")
@@ -178,22 +202,88 @@ class Channels:
             to=section.to, sender=sender, smarthost=smarthost, hello=section.hello or base.smtp_hello,
             username=username, password=password if username else None,
             require_tls=base.smtp_require_tls if section.require_tls is None else section.require_tls,
+            implicit_tls=int(port) == _TLS_PORT if implicit is None else implicit,
+            tls=self._tls(section.tls_config, (*path, "tls_config"))
+            or self._tls(base.smtp_tls_config, ("global", "smtp_tls_config")),
+            timeout=section.timeout or _MAIL_TIMEOUT_S,
             headers=tuple(section.headers.items()), send_resolved=section.send_resolved,
         )  # fmt: skip
 
-    def _authorization(self, section: HttpSection | None, path: Place) -> Secret | None:
-        """The header with which to log in at a receiver; None when it wants none."""
-        section = section or self._global.http_config
+    def _http(self, section: HttpSection | None, path: Place) -> Http:
+        """How to reach a receiver: as its own section says, or that of `global`."""
+        where: Place = (*path, "http_config")
+        if section is None:
+            section, where = self._global.http_config, ("global", "http_config")
+        if section is None:
+            return PLAIN
+        if section.proxy_url and _PROXY.match(section.proxy_url) is None:
+            raise self._document.error((*where, "proxy_url"), "is no proxy", "such as http://proxy.example.com:3128")
+        if section.proxy_url and section.proxy_from_environment:
+            raise self._document.error(where, "both proxy_url and proxy_from_environment", "one of them is enough")
+        return Http(
+            authorization=self._authorization(section, where), headers=tuple(self._headers(section, where)),
+            tls=self._tls(section.tls_config, (*where, "tls_config")),
+            proxy=Secret(section.proxy_url) if section.proxy_url else None,
+            proxy_from_environment=section.proxy_from_environment, follow_redirects=section.follow_redirects,
+        )  # fmt: skip
+
+    def _headers(self, section: HttpSection, path: Place) -> Iterator[tuple[str, Secret]]:
+        for name, said in section.http_headers.items():
+            where = (*path, "http_headers", name)
+            if _HEADER.fullmatch(name) is None:
+                raise self._document.error(where, "is no name of a header")
+            if name.lower() in _FIXED:
+                raise self._document.error(where, "is the program's own header", "leave it out")
+            read = [self._secret(None, file, where, "files") for file in said.files]
+            if None in read:
+                raise self._document.error(where, f"no such file: {said.files[read.index(None)]}")
+            values = [*said.values, *said.secrets, *(one.reveal() for one in read if one is not None)]
+            if not all(value.isascii() and value.isprintable() for value in values):
+                raise self._document.error(where, "the value of a header is one line of ASCII")
+            if values:
+                yield name.lower(), Secret(", ".join(values))
+
+    def _tls(self, section: TlsSection | None, path: Place) -> Tls | None:
+        """What `tls_config` says; its files have to be there and usable."""
         if section is None:
             return None
-        where = (*path, "http_config")
+        files = {}
+        for key in ("ca_file", "cert_file", "key_file"):
+            file: str | None = getattr(section, key)
+            files[key] = None if file is None else str(self._place(file))
+        if section.key_file and not section.cert_file:
+            raise self._document.error(path, "key_file without cert_file")
+        made = Tls(
+            **files, ca=section.ca, server_name=section.server_name or None,
+            insecure_skip_verify=section.insecure_skip_verify, min_version=section.min_version,
+            max_version=section.max_version,
+        )  # fmt: skip
+        try:
+            tls.context(made)
+        except OSError as error:
+            named = ", ".join(file for file in files.values() if file)
+            raise self._document.error(path, f"cannot be used: {error.strerror or error.args[-1]}", named) from None
+        except ValueError as error:
+            raise self._document.error(path, f"cannot be used: {error}") from None
+        return made
+
+    def _authorization(self, section: HttpSection, where: Place) -> Secret | None:
+        """The header with which to log in at a receiver; None when it wants none."""
+        ways = [
+            key for key in ("basic_auth", "authorization", "bearer_token", "bearer_token_file") if getattr(section, key)
+        ]
+        if len(ways) > 1:
+            raise self._document.error((*where, ways[1]), f"there is {ways[0]} already", "one of them is enough")
         if section.basic_auth is not None:
             own = section.basic_auth
+            user = self._secret(own.username, own.username_file, (*where, "basic_auth"), "username")
             password = self._secret(own.password, own.password_file, (*where, "basic_auth"), "password")
-            pair = f"{own.username}:{password.reveal() if password else ''}"
+            pair = f"{user.reveal() if user else ''}:{password.reveal() if password else ''}"
             return Secret("Basic " + base64.b64encode(pair.encode()).decode())
         if section.authorization is not None:
             said = section.authorization
+            if said.type.lower() == "basic":
+                raise self._document.error((*where, "authorization", "type"), "must not be Basic", "use basic_auth")
             found = self._secret(said.credentials, said.credentials_file, (*where, "authorization"), "credentials")
             return None if found is None else Secret(f"{said.type} {found.reveal()}")
         token = self._secret(section.bearer_token, section.bearer_token_file, where, "bearer_token")
@@ -211,13 +301,15 @@ class Channels:
             return Secret(value)
         if not file:
             return None
-        place = Path(file)
-        place = place if place.is_absolute() else Path(self._document.file).parent / place
         try:
-            with place.open("rb") as source:
+            with self._place(file).open("rb") as source:
                 text = source.read(_SECRET_LIMIT).decode().strip()
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise self._document.error((*path, f"{key}_file"), f"cannot be read: {type(error).__name__}") from None
         return Secret(text) if text else None
+
+    def _place(self, file: str) -> Path:
+        """Where a file lies: beside the configuration, unless its path is whole."""
+        return Path(self._document.file).parent / file

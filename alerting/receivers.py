@@ -28,8 +28,38 @@ OWN_HEADERS = frozenset({
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Whom to trust and as whom to come, by files; `server_name` is the name that a certificate is to have."""
+
+    ca: str | None = None
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    server_name: str | None = None
+    insecure_skip_verify: bool = False
+    min_version: str | None = None
+    max_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    """How to reach a receiver over HTTP: `authorization` and `headers` are sent along, `proxy` may hold a password."""
+
+    authorization: Secret | None = None
+    headers: tuple[tuple[str, Secret], ...] = ()
+    tls: Tls | None = None
+    proxy: Secret | None = None
+    proxy_from_environment: bool = False
+    follow_redirects: bool = True
+
+
+PLAIN = Http()
+"""Nothing special."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Email:
-    """One mail a notification; `headers` are added to the message's own."""
+    """One mail a notification; `headers` are added to the message's own; `timeout` is that of all of it."""
 
     kind: ClassVar[str] = "email"
     to: str
@@ -39,6 +69,9 @@ class Email:
     username: str | None = None
     password: Secret | None = None
     require_tls: bool = True
+    implicit_tls: bool = False
+    tls: Tls | None = None
+    timeout: float = 20.0
     headers: tuple[tuple[str, str], ...] = ()
     send_resolved: bool = False
 
@@ -55,7 +88,8 @@ class Slack:
     username: str | None = None
     icon_emoji: str | None = None
     buttons: bool = False
-    authorization: Secret | None = None
+    timeout: float = 10.0
+    http: Http = PLAIN
     send_resolved: bool = False
 
 
@@ -68,7 +102,7 @@ class Webhook:
     max_alerts: int = 0
     timeout: float = 10.0
     key: Secret | None = None
-    authorization: Secret | None = None
+    http: Http = PLAIN
     send_resolved: bool = True
 
 
@@ -80,7 +114,8 @@ class PagerDuty:
     routing_key: Secret
     url: str = "https://events.pagerduty.com/v2/enqueue"
     generic: bool = False
-    authorization: Secret | None = None
+    timeout: float = 10.0
+    http: Http = PLAIN
     send_resolved: bool = True
 
 

@@ -17,19 +17,25 @@ _SECTIONS = ("global", "templates", "route", "inhibit_rules", "mute_time_interva
 _OURS = frozenset({
     "pagerduty_routing_key", "pagerduty_routing_key_file", "slack_signing_secret", "slack_signing_secret_file",
     "slack_app_token", "slack_app_token_file", "slack_app_url", "evaluation_interval", "external_url",
+    "smtp_auth_secret_file", "smtp_force_implicit_tls", "smtp_tls_config",
 })  # fmt: skip
 _FILES = frozenset({"routing_key_file", "service_key_file"})
 """Of later Alertmanagers than Debian's."""
 _DURATIONS = frozenset({"resolve_timeout", "group_wait", "group_interval", "repeat_interval"})
 _SECRETS = frozenset({
     "smtp_auth_password", "smtp_auth_secret", "auth_password", "auth_secret", "slack_api_url", "api_url", "password",
-    "credentials", "bearer_token", "routing_key", "service_key",
+    "credentials", "bearer_token", "routing_key", "service_key", "proxy_url",
 })  # fmt: skip
 _UNKNOWN = {
     "webhook_configs": frozenset({"timeout", "hmac_key", "hmac_key_file"}),
-    "slack_configs": frozenset({"app_token", "app_token_file", "app_url"}),
+    "slack_configs": frozenset({"app_token", "app_token_file", "app_url", "timeout"}),
+    "pagerduty_configs": frozenset({"timeout"}),
+    "email_configs": frozenset({"timeout", "auth_secret_file", "force_implicit_tls", "threading"}),
+    "http_config": frozenset({"http_headers", "proxy_from_environment"}),
+    "basic_auth": frozenset({"username_file"}),
+    "tls_config": frozenset({"ca"}),
 }
-"""Of a channel: ours, or of later Alertmanagers than Debian's."""
+"""Below a key: ours, or of later Alertmanagers than Debian's."""
 
 
 def shown(value: Any) -> str:

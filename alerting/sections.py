@@ -99,6 +99,7 @@ class BasicAuthSection(Section):
     """`basic_auth` of an `http_config`."""
 
     username: str = ""
+    username_file: str | None = None
     password: str | None = None
     password_file: str | None = None
 
@@ -111,15 +112,40 @@ class AuthorizationSection(Section):
     credentials_file: str | None = None
 
 
+class TlsSection(Section):
+    """`tls_config`: whom to trust, and as whom to come."""
+
+    ca: str | None = None
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    server_name: str | None = None
+    insecure_skip_verify: bool = False
+    min_version: Literal["TLS10", "TLS11", "TLS12", "TLS13"] | None = None
+    max_version: Literal["TLS10", "TLS11", "TLS12", "TLS13"] | None = None
+
+
+class HeaderSection(Section):
+    """One of `http_headers`."""
+
+    values: list[str] = []
+    secrets: list[str] = []
+    files: list[str] = []
+
+
 class HttpSection(Section):
-    """`http_config`: how to log in at a receiver."""
+    """`http_config`: how to reach a receiver, and to log in there. HTTP/2 is never spoken, whatever is enabled."""
 
     basic_auth: BasicAuthSection | None = None
     authorization: AuthorizationSection | None = None
     bearer_token: str | None = None
     bearer_token_file: str | None = None
-    follow_redirects: bool = False
-    enable_http2: bool = False
+    tls_config: TlsSection | None = None
+    proxy_url: str | None = None
+    proxy_from_environment: bool = False
+    http_headers: dict[str, HeaderSection] = {}
+    follow_redirects: bool = True
+    enable_http2: bool = True
 
 
 class GlobalSection(Section):
@@ -132,8 +158,11 @@ class GlobalSection(Section):
     smtp_auth_password: str | None = None
     smtp_auth_password_file: str | None = None
     smtp_auth_secret: str | None = None
+    smtp_auth_secret_file: str | None = None
     smtp_auth_identity: str | None = None
     smtp_require_tls: bool = True
+    smtp_tls_config: TlsSection | None = None
+    smtp_force_implicit_tls: bool | None = None
     slack_api_url: str | None = None
     slack_api_url_file: str | None = None
     slack_app_token: str | None = None
@@ -215,8 +244,12 @@ class EmailSection(Section, kw_only=True):
     auth_password: str | None = None
     auth_password_file: str | None = None
     auth_secret: str | None = None
+    auth_secret_file: str | None = None
     auth_identity: str | None = None
     require_tls: bool | None = None
+    tls_config: TlsSection | None = None
+    force_implicit_tls: bool | None = None
+    timeout: Seconds | None = None
     headers: dict[str, str] = {}
     send_resolved: bool = False
 
@@ -232,6 +265,7 @@ class SlackSection(Section):
     app_token: str | None = None
     app_token_file: str | None = None
     app_url: str | None = None
+    timeout: Seconds | None = None
     http_config: HttpSection | None = None
     send_resolved: bool = False
 
@@ -257,6 +291,7 @@ class PagerDutySection(Section):
     service_key: str | None = None
     service_key_file: str | None = None
     url: str | None = None
+    timeout: Seconds | None = None
     http_config: HttpSection | None = None
     send_resolved: bool = True
 
@@ -360,9 +395,10 @@ class ConfigSection(Section, kw_only=True):
 
 
 _LATER = frozenset({
-    "silences", "tls_config", "smtp_tls_config", "oauth2", "proxy_url", "proxy_from_environment",
-    "discord_configs", "jira_configs", "msteams_configs", "msteamsv2_configs", "opsgenie_configs", "pushover_configs",
-    "rocketchat_configs", "sns_configs", "telegram_configs", "victorops_configs", "webex_configs", "wechat_configs",
+    "silences", "oauth2", "no_proxy", "proxy_connect_header",
+    "discord_configs", "incidentio_configs", "jira_configs", "mattermost_configs", "msteams_configs",
+    "msteamsv2_configs", "opsgenie_configs", "pushover_configs", "rocketchat_configs", "sns_configs",
+    "telegram_configs", "victorops_configs", "webex_configs", "wechat_configs",
 })  # fmt: skip
 _WORDS = frozenset({
     "actions", "blocks", "callback_id", "class", "client", "client_url", "color", "component", "description", "details",
@@ -370,7 +406,9 @@ _WORDS = frozenset({
     "message", "mrkdwn_in", "pretext", "severity", "short_fields", "source", "text", "thumb_url", "title", "title_link",
 })  # fmt: skip
 """Of a channel: what its texts look like."""
-_VENDORS = ("opsgenie_", "victorops_", "wechat_", "webex_", "telegram_", "rocketchat_", "jira_", "sns_")
+_VENDORS = (
+    "jira_", "mattermost_", "opsgenie_", "rocketchat_", "sns_", "telegram_", "victorops_", "webex_", "wechat_",
+)  # fmt: skip
 """Keys of `global` that begin so are the defaults of channels that are refused where somebody uses them."""
 _SECTIONS = frozenset({"global", "route", "receivers", "people"})
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import faust
-import httpx
 import msgspec
 import structlog
 
@@ -29,6 +28,7 @@ from alerting.effects import Effect, Publish
 from alerting.engine import Engine
 from alerting.messages import Message
 from alerting.notify import Notifier, notifiers
+from alerting.notify.http import Clients
 from alerting.outbox import Outcome
 from alerting.troubles import RELOAD_FAILED
 from streams.contracts import Command, Incident, OpsEvent, Silence
@@ -104,7 +104,7 @@ class Stream:
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._sendings: set[asyncio.Task[None]] = set()
         self._fail: Callable[[BaseException], object] = lambda _: None
-        self._client: httpx.AsyncClient | None = None
+        self._clients: Clients | None = None
         self._published = {one.id: one for one in engine.register if one.status != "resolved"}
         self._notifiers: Mapping[str, Notifier] = {}
         self.ignored: Counter[str] = Counter()
@@ -230,8 +230,8 @@ class Stream:
             await asyncio.wait(self._sendings, timeout=_FINISH_S)
         for sending in list(self._sendings):
             sending.cancel()
-        if self._client is not None:
-            await self._client.aclose()
+        if self._clients is not None:
+            await self._clients.aclose()
 
     def read_command(self, value: bytes | None) -> Command | None:
         """Read a command; None, and counted, when it is none."""
@@ -297,9 +297,9 @@ class Stream:
             self._fail(failure)
 
     async def _notify(self, message: Message) -> None:
-        if self._client is None:
-            self._client = httpx.AsyncClient()
-            self._notifiers = notifiers(self._client)
+        if self._clients is None:
+            self._clients = Clients()
+            self._notifiers = notifiers(self._clients)
         async with self._room:
             if self._confirm is not None:
                 await self._confirm()

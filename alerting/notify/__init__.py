@@ -6,10 +6,9 @@ To add one: a channel in `receivers`, a section in `sections`, a module here, a 
 from collections.abc import Mapping
 from typing import Protocol
 
-import httpx
-
 from alerting.messages import Message
 from alerting.notify.email import EmailNotifier
+from alerting.notify.http import Clients
 from alerting.notify.pagerduty import PagerDutyNotifier
 from alerting.notify.slack import SlackNotifier
 from alerting.notify.webhook import WebhookNotifier
@@ -23,11 +22,11 @@ class Notifier(Protocol):
         """Send once, in bounded time; what goes wrong is the outcome, without secrets."""
 
 
-def notifiers(client: httpx.AsyncClient) -> Mapping[str, Notifier]:
-    """Every notifier by the `kind` of its channel; those that speak HTTP share a client."""
+def notifiers(clients: Clients) -> Mapping[str, Notifier]:
+    """Every notifier by the `kind` of its channel; those that speak HTTP share clients."""
     return {
         "email": EmailNotifier(),
-        "slack": SlackNotifier(client),
-        "webhook": WebhookNotifier(client),
-        "pagerduty": PagerDutyNotifier(client),
+        "slack": SlackNotifier(clients),
+        "webhook": WebhookNotifier(clients),
+        "pagerduty": PagerDutyNotifier(clients),
     }

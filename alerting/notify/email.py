@@ -4,6 +4,8 @@ Every mail of an incident refers to one root that is never sent, so mail program
 which; `Message-ID` is the message's own and the same at each attempt (RFC 5322, 3.6.4; RFC 3834 for `Auto-Submitted`).
 """
 
+import asyncio
+import contextlib
 import re
 from datetime import UTC, datetime
 from email.errors import MessageError
@@ -15,14 +17,13 @@ from typing import cast
 
 import aiosmtplib
 
-from alerting import text
+from alerting import text, tls
 from alerting.messages import Message
 from alerting.outbox import DELIVERED, Outcome
 from alerting.receivers import Email
 from alerting.text import one_line
 
-_TIMEOUT_S = 20.0
-_TLS_PORT = 465
+_GOODBYE_S = 1.0
 
 
 class EmailNotifier:
@@ -32,31 +33,47 @@ class EmailNotifier:
         """Send one mail: 4xx and silence are tried again, 5xx is permanent."""
         channel = cast("Email", message.integration)
         host, _, port = channel.smarthost.rpartition(":")
-        implicit = int(port) == _TLS_PORT
+        client = aiosmtplib.SMTP(
+            hostname=host.strip("[]"),
+            port=int(port),
+            local_hostname=channel.hello,
+            username=channel.username,
+            password=channel.password.reveal() if channel.password else None,
+            use_tls=channel.implicit_tls,
+            start_tls=channel.require_tls and not channel.implicit_tls,
+            tls_context=None if channel.tls is None else tls.context(channel.tls),
+            timeout=channel.timeout,
+        )
         try:
-            mail = compose(message)
-            refused, _ = await aiosmtplib.send(
-                mail,
-                sender=parseaddr(channel.sender)[1],
-                recipients=recipients(channel.to),
-                hostname=host.strip("[]"),
-                port=int(port),
-                local_hostname=channel.hello,
-                username=channel.username,
-                password=channel.password.reveal() if channel.password else None,
-                use_tls=implicit,
-                start_tls=channel.require_tls and not implicit,
-                timeout=_TIMEOUT_S,
-            )
+            async with asyncio.timeout(channel.timeout):  # of the whole, however slowly the answers drip
+                mail = compose(message)
+                await client.connect()
+                refused, _ = await client.send_message(
+                    mail, sender=parseaddr(channel.sender)[1], recipients=recipients(channel.to)
+                )
         except aiosmtplib.SMTPException as error:
             return _outcome(error, channel)
+        except TimeoutError:
+            return Outcome("retry", f"{channel.smarthost}: no answer within {channel.timeout:g} s")
         except OSError as error:
-            return Outcome("retry", f"cannot reach {channel.smarthost}: {type(error).__name__}")
+            said = getattr(error, "verify_message", None) or type(error).__name__  # a certificate's, or none
+            return Outcome("retry", f"cannot reach {channel.smarthost}: {said}")
         except (ValueError, IndexError, MessageError) as error:  # as the library refuses an address
             return Outcome("permanent", f"the mail cannot be written: {one_line(str(error), 200)}")
+        finally:
+            await _leave(client)
         if refused:
             return Outcome("delivered", f"not taken for {', '.join(refused)}")
         return DELIVERED
+
+
+async def _leave(client: aiosmtplib.SMTP) -> None:
+    """Say goodbye, briefly: what the server has taken is delivered, whatever it answers now."""
+    with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+        if client.is_connected:
+            async with asyncio.timeout(_GOODBYE_S):
+                await client.quit()
+    client.close()
 
 
 def recipients(to: str) -> list[str]:

@@ -2,12 +2,11 @@
 
 from typing import Any, Literal, cast
 
-import httpx
 import msgspec
 
 from alerting import text
 from alerting.messages import Message
-from alerting.notify.http import post
+from alerting.notify.http import Clients, post
 from alerting.outbox import Outcome
 from alerting.receivers import PagerDuty, Secret
 from streams.contracts import Severity
@@ -22,18 +21,21 @@ _SEVERITIES: dict[Severity, str] = {"P0": "critical", "P1": "error", "P2": "warn
 class PagerDutyNotifier:
     """Sends events to a service."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
 
     async def send(self, message: Message) -> Outcome:
         """Send one event."""
         pagerduty = cast("PagerDuty", message.integration)
         body = generic(message) if pagerduty.generic else payload(message)
         outcome = await post(
-            self._client, Secret(pagerduty.url), msgspec.json.encode(body), authorization=pagerduty.authorization
+            self._clients, pagerduty.http, Secret(pagerduty.url), msgspec.json.encode(body), pagerduty.timeout
         )
         key = pagerduty.routing_key.reveal()
-        return Outcome(outcome.status, outcome.error and outcome.error.replace(key, "***"), outcome.after)
+        limited = pagerduty.generic and (outcome.error or "").startswith("HTTP 403")  # how version 1 says 429
+        return Outcome(
+            "retry" if limited else outcome.status, outcome.error and outcome.error.replace(key, "***"), outcome.after
+        )
 
 
 def action(message: Message) -> Literal["trigger", "acknowledge", "resolve"]:

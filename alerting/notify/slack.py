@@ -4,16 +4,14 @@
 """
 
 import re
-from collections.abc import Callable
 from typing import Any, cast
 
-import httpx
 import msgspec
 
 from alerting import instants, text
 from alerting.messages import Message
-from alerting.notify.http import post
-from alerting.outbox import Outcome
+from alerting.notify.http import Clients, Read, post
+from alerting.outbox import DELIVERED, Outcome
 from alerting.receivers import Secret, Slack
 from streams.contracts import AlertState
 
@@ -35,15 +33,15 @@ _PASSING = frozenset({
 class SlackNotifier:
     """Posts to incoming webhooks, or, where the URL is that of `chat.postMessage`, as a bot."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
 
     async def send(self, message: Message) -> Outcome:
         """Send one message; a bot's go into one thread an incident, whose first message shows where it stands."""
         slack = cast("Slack", message.integration)
         body = payload(message)
         if not is_bot(slack):
-            return await self._post(slack, slack.api_url, body)
+            return await self._post(slack, slack.api_url, body, taken)
         where, _, root = (message.thread or "").partition(":")
         if not root:
             return await self._post(slack, slack.api_url, body, answered)
@@ -55,11 +53,9 @@ class SlackNotifier:
             return Outcome("delivered", said, thread=message.thread)
         return outcome
 
-    async def _post(
-        self, slack: Slack, url: Secret, body: dict[str, Any], read: Callable[[bytes], Outcome] | None = None
-    ) -> Outcome:
+    async def _post(self, slack: Slack, url: Secret, body: dict[str, Any], read: Read | None = None) -> Outcome:
         content = msgspec.json.encode(body)
-        return await post(self._client, url, content, authorization=slack.authorization, read=read)
+        return await post(self._clients, slack.http, url, content, slack.timeout, read=read)
 
 
 def is_bot(slack: Slack) -> bool:
@@ -88,6 +84,18 @@ def answered(body: bytes) -> Outcome:
         return Outcome("delivered", thread=known[0] if known else None)
     error = text.one_line(answer.error, 200) or "refused without a word"
     return Outcome("retry" if answer.error in _PASSING else "permanent", error)
+
+
+def taken(body: bytes) -> Outcome:
+    """Say what an incoming webhook's answer means: a text, words of the Web API, or a page of somebody else's."""
+    said = body.strip()
+    try:
+        if said.startswith(b"{") and msgspec.json.decode(said, type=dict[str, Any]).get("ok") is False:
+            return answered(said)
+        strange = said.decode().startswith("<")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        strange = True
+    return Outcome("retry", "the answer is not Slack's") if strange else DELIVERED
 
 
 def update(body: dict[str, Any], channel: str, timestamp: str) -> dict[str, Any]:

@@ -6,11 +6,10 @@ With a key, `X-Sci-Agents-Signature` lets the receiver tell that the body is our
 import hmac
 from typing import Any, cast
 
-import httpx
 import msgspec
 
 from alerting.messages import Message
-from alerting.notify.http import post
+from alerting.notify.http import Clients, post
 from alerting.outbox import Outcome
 from alerting.receivers import Secret, Webhook
 from streams.contracts import AlertState
@@ -22,15 +21,15 @@ _NEVER = "0001-01-01T00:00:00Z"
 class WebhookNotifier:
     """Posts to an endpoint of somebody's own."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
 
     async def send(self, message: Message) -> Outcome:
         """Send one message."""
         webhook = cast("Webhook", message.integration)
         body = msgspec.json.encode(payload(message, webhook.max_alerts))
         signed = {} if webhook.key is None else {SIGNATURE: signature(webhook.key, body)}
-        return await post(self._client, webhook.url, body, webhook.timeout, webhook.authorization, signed)
+        return await post(self._clients, webhook.http, webhook.url, body, webhook.timeout, signed)
 
 
 def signature(key: Secret, body: bytes) -> str:

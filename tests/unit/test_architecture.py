@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "sciagents": ("sciagents", "streams", "agents", "native", "alerting"),
 }
 PURE = ("native", "agents", "alerting")
-EDGES = ("alerting.stream", "alerting.notify")
+EDGES = ("alerting.stream", "alerting.notify", "alerting.tls")
 OUTSIDE = {
     "Kafka": ("confluent_kafka", "aiokafka"),
     "Faust": ("faust", "mode"),

@@ -2,13 +2,13 @@
 
 import asyncio
 
-import httpx
 import msgspec
 import pytest
 from unit.alerting.making import NOW, make_alert
 
 from alerting import instants
 from alerting.engine import Engine
+from alerting.notify.http import Clients
 from alerting.stream import Batch, CaughtUp, Stream
 from streams.contracts import Command, Incident, Notification, OpsEvent
 
@@ -145,7 +145,7 @@ async def test_values_on_the_topics_are_the_contracts(stream, records, monkeypat
     for topic, value in records.written:
         if topic in kinds:
             assert msgspec.convert(value, kinds[topic])
-    assert isinstance(stream._client, httpx.AsyncClient)
+    assert isinstance(stream._clients, Clients)
 
 
 class Delivered:

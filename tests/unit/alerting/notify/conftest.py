@@ -4,11 +4,12 @@ import asyncio
 import threading
 from dataclasses import dataclass, field
 
-import httpx
 import msgspec
 import pytest
 from aiosmtpd.smtp import SMTP
 from listening import listening
+
+from alerting.notify.http import Clients
 
 
 @dataclass
@@ -47,9 +48,10 @@ def endpoint():
 
 @pytest.fixture
 async def client():
-    """An HTTP client."""
-    async with httpx.AsyncClient() as made:
-        yield made
+    """HTTP clients."""
+    made = Clients()
+    yield made
+    await made.aclose()
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 
 from alerting.notify.http import judge, post
 from alerting.outbox import DELIVERED, Outcome
-from alerting.receivers import Secret
+from alerting.receivers import PLAIN, Secret
 
 NOW = datetime(2025, 10, 1, 14, 30, tzinfo=UTC)
 
@@ -36,12 +36,12 @@ def test_judge(status, answer, retry_after, outcome):
 
 async def test_a_silent_server_is_tried_again(endpoint, client):
     endpoint.silent = threading.Event()
-    outcome = await post(client, Secret(endpoint.url), b"{}", timeout_s=0.05)
+    outcome = await post(client, PLAIN, Secret(endpoint.url), b"{}", timeout_s=0.05)
     assert outcome == Outcome("retry", "no answer within 0.05 s")
 
 
 async def test_a_server_that_is_not_there_is_tried_again(client, unused_tcp_port):
-    outcome = await post(client, Secret(f"http://127.0.0.1:{unused_tcp_port}/SECRET"), b"{}")
+    outcome = await post(client, PLAIN, Secret(f"http://127.0.0.1:{unused_tcp_port}/SECRET"), b"{}")
     assert outcome == Outcome("retry", "cannot be reached: ConnectError")
 
 
@@ -55,28 +55,28 @@ async def test_a_server_that_is_not_there_is_tried_again(client, unused_tcp_port
     ],
 )
 async def test_a_url_that_leads_nowhere_is_not_shown(client, url, status):
-    outcome = await post(client, Secret(url), b"{}")
+    outcome = await post(client, PLAIN, Secret(url), b"{}")
     assert outcome.status == status
     assert "SECRET" not in outcome.error
 
 
 async def test_an_answer_without_end_is_cut(endpoint, client):
     endpoint.answers = [(400, {}, b"x" * 5_000_000)]
-    outcome = await post(client, Secret(endpoint.url), b"{}")
+    outcome = await post(client, PLAIN, Secret(endpoint.url), b"{}")
     assert outcome.error == "HTTP 400: " + "x" * 200
 
 
 async def test_an_answer_that_repeats_the_url_does_not_show_it(endpoint, client):
     endpoint.answers = [(500, {}, f"no route for {endpoint.url}".encode())]
-    assert (await post(client, Secret(endpoint.url), b"{}")).error == "HTTP 500: no route for ***"
+    assert (await post(client, PLAIN, Secret(endpoint.url), b"{}")).error == "HTTP 500: no route for ***"
 
 
 async def test_a_compressed_answer_is_not_unfolded(endpoint, client):
     endpoint.answers = [(500, {"content-encoding": "gzip"}, b"\x1f\x8bgarbage")]
-    assert (await post(client, Secret(endpoint.url), b"{}")).status == "retry"
+    assert (await post(client, PLAIN, Secret(endpoint.url), b"{}")).status == "retry"
 
 
 async def test_a_url_is_in_no_log(endpoint, client, caplog):
     with caplog.at_level(logging.DEBUG):
-        assert await post(client, Secret(endpoint.url), b"{}") == DELIVERED
+        assert await post(client, PLAIN, Secret(endpoint.url), b"{}") == DELIVERED
     assert "SECRET" not in caplog.text

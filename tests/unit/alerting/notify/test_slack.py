@@ -11,7 +11,7 @@ from unit.alerting.making import make_alert, make_incident
 
 from alerting.notify.slack import SlackNotifier, answered, payload
 from alerting.outbox import DELIVERED, Outcome
-from alerting.receivers import Secret, Slack
+from alerting.receivers import Http, Secret, Slack
 from streams.contracts import Transition
 
 
@@ -123,7 +123,7 @@ def test_buttons_offer_what_can_be_done(message, status, offered):
 @pytest.fixture
 def bot(endpoint):
     url = endpoint.url.replace("/services/T0/SECRET", "/api/chat.postMessage")
-    return Slack(api_url=Secret(url), channel="#alerts", authorization=Secret("Bearer xoxb-1"))
+    return Slack(api_url=Secret(url), channel="#alerts", http=Http(authorization=Secret("Bearer xoxb-1")))
 
 
 OK = (200, {}, b'{"ok":true,"channel":"C024BE91L","ts":"1503435956.000247","message":{"text":"x"}}')
@@ -180,6 +180,6 @@ def test_a_token_makes_a_bot_and_a_signing_secret_buttons(read):
     )
     ((_, slack),) = found.receivers["r"].channels
     assert slack.api_url.reveal() == "https://slack.com/api/chat.postMessage"
-    assert (slack.authorization.reveal(), slack.buttons) == ("Bearer xoxb-1", True)
+    assert (slack.http.authorization.reveal(), slack.buttons) == ("Bearer xoxb-1", True)
     assert found.slack_signing_secret.reveal() == "S1GN"
     assert not any(secret in repr(found) + found.original for secret in ("S1GN", "xoxb-1"))
