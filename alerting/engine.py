@@ -130,6 +130,10 @@ class Engine:
         """Take an ops event."""
         self.signals.add_event(event, now)
 
+    def on_events(self, events: Iterable[OpsEvent], now: float) -> None:
+        """Take ops events."""
+        self.signals.add_events(events, now)
+
     def on_results(self, answers: Iterable[Answer], now: float) -> None:
         """Take results."""
         self.signals.add_results(answers, now)
@@ -196,7 +200,7 @@ class Engine:
     def tick(self, now: float) -> list[Effect]:
         """Do what is due."""
         if self._evaluator.due(now) <= now:
-            self._standing.take(self._evaluator.evaluate(now), now)
+            self._standing.take(self._evaluator.look(now), now)
             self._escalator.look_at_rotations(now)
         self._lifecycle.follow(now)
         self._lifecycle.calm(now)

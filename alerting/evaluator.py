@@ -2,19 +2,26 @@
 
 Samples that came late, or all at once after a restart, are evaluated as if they had come in time: the rules are run
 again from the oldest new sample on, so that `for` counts from when a rule became true and not from when this was read.
+
+All label sets of a rule are judged at once (`judging`): Python looks at those that change, and at no others.
+A rule with `for: 0` is looked at as soon as there is news of what it reads, so that it fires within a moment; whatever
+else there is to say waits for the interval.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from alerting import durations, rules
+from alerting import durations
 from alerting.alerts import Alert, Labels, label_set, worst
-from alerting.expressions import Signal
+from alerting.judging import Cache, Judge, signal_names
 from alerting.rules import Rule, State
-from alerting.signals import Readings, Signals
-from alerting.text import Template
+from alerting.signals import Signals
 
 _MAX_PASSES = 240
+_GLANCE_S = 0.1
+"""So far apart, at least, are two looks at the rules with `for: 0`."""
+_SAMPLES_PER_S = 5e6
+"""So many samples a second are looked at for them, at most: a quarter of what one core can."""
 STOPPED = "DataStopped"
 FAILING = "RuleEvaluationFailed"
 LAGGING = "EvaluatorLagging"
@@ -23,38 +30,55 @@ LAG_S = 15.0
 """So much later than it was due, and later by as much as the interval, an evaluation lags."""
 LAG_KEPT_S = 300.0
 """So long after the last one that lagged, all is well again."""
+KEPT_BEYOND_S = 60.0
+"""So much longer than they can settle a state samples are kept, for evaluations that come late."""
 
 Key = tuple[str, Labels]
-_INACTIVE = State()
 
 
 class Evaluator:
     """Keeps the state of each rule for each label set."""
 
     def __init__(self, ruleset: Iterable[Rule], signals: Signals, interval: float) -> None:
-        self._rules: dict[str, Rule] = {}
         self._signals = signals
-        self._states: dict[str, dict[Labels, State]] = {}
+        self._judges: dict[str, Judge] = {}
         self._moves: float | None = None
         self._active: dict[Labels, Alert] = {}
+        self._special: set[Labels] = set()
+        self._left: list[Labels] = []
         self._evaluated: float | None = None
+        self._glanced: float | None = None
         self._lagged: tuple[float, float] | None = None
         self.reconfigure(ruleset, interval)
 
     def reconfigure(self, ruleset: Iterable[Rule], interval: float) -> None:
         """Take other rules: one that keeps its name and its label sets keeps its state, others begin anew."""
-        old, self._rules = self._rules, {rule.name: rule for rule in ruleset}
-        kept = {name for name, rule in self._rules.items() if name in old and old[name].by == rule.by}
-        self._states = {name: self._states.get(name, {}) if name in kept else {} for name in self._rules}
+        old, self._judges = self._judges, {}
+        for rule in ruleset:
+            known = old.get(rule.name)
+            if known is not None and known.rule.by == rule.by:
+                known.reconfigure(rule)
+                self._judges[rule.name] = old.pop(rule.name)
+            else:
+                self._judges[rule.name] = Judge(rule, self._signals)
+        self._left += [labels for judge in old.values() for labels in judge.alerts()]
         self._interval = interval
-        self._lookback = max((rule.lookback for rule in self._rules.values()), default=0.0)
-        silent = [rule.severity for rule in self._rules.values() if rule.no_data == "alert"]
+        horizons: dict[str, float] = {}
+        rules = [judge.rule for judge in self._judges.values()]
+        for judge in self._judges.values():
+            for signal in judge.reads:
+                needed = judge.rule.lookback + KEPT_BEYOND_S
+                horizons[signal.name] = max(needed, horizons.get(signal.name, 0.0))
+        self._signals.keep(horizons)
+        self._quick = {name: judge for name, judge in self._judges.items() if not judge.rule.wait}
+        self._looked_for = {signal.name for judge in self._quick.values() for signal in judge.reads}
+        silent = [rule.severity for rule in rules if rule.no_data == "alert"]
         self._stopped_severity = worst(*silent) if silent else "P3"
 
     @property
     def states(self) -> Mapping[Key, State]:
         """Where each rule stands, by rule and label set."""
-        return {(name, key): state for name, states in self._states.items() for key, state in states.items()}
+        return {(name, key): state for name, judge in self._judges.items() for key, state in judge}
 
     @property
     def active(self) -> Iterable[Alert]:
@@ -62,159 +86,142 @@ class Evaluator:
         return self._active.values()
 
     def due(self, now: float) -> float:
-        """When to evaluate next."""
+        """When to look at the rules next."""
+        return min(self._turn(now), self._glance(now))
+
+    def look(self, now: float) -> list[Alert]:
+        """Do what is due: evaluate every rule, or see whether one with `for: 0` begins to fire."""
+        if self._turn(now) <= now:
+            return self.evaluate(now)
+        if self._glance(now) > now:
+            return []
+        names = self._signals.fresh & self._looked_for
+        self._signals.fresh.clear()
+        touched = [one for one in self._quick.values() if any(signal.name in names for signal in one.reads)]
+        cache: Cache = {}
+        for judge in touched:
+            judge.advance(now, cache, begin=True)
+        self._rest(now, sum(self._signals.samples(signal.name) for one in touched for signal in one.reads))
+        return self._changes(now, [one for one in touched if one.clash() is None], special=None)
+
+    def evaluate(self, now: float) -> list[Alert]:
+        """Run every rule at `now`; returns the alerts that began or ended, and those that changed hands between."""
+        self._signals.forget(now)
+        late = now - self._turn(now)
+        if self._judges and late > max(LAG_S, self._interval):
+            self._lagged = now, late
+        elif self._lagged is not None and now >= self._lagged[0] + LAG_KEPT_S:
+            self._lagged = None
+        self._catch_up(now)
+        cache: Cache = {}
+        for judge in self._judges.values():
+            judge.advance(now, cache)
+        self._evaluated = now
+        self._signals.fresh.clear()
+        self._rest(now, 0)
+        moves = (judge.due(now) for judge in self._judges.values())
+        self._moves = min((move for move in moves if move is not None), default=None)
+        failing = {name: clash for name, one in self._judges.items() if (clash := one.clash()) is not None}
+        steady = [one for name, one in self._judges.items() if name not in failing]
+        return self._changes(now, steady, special=self._of_itself(now, failing))
+
+    def restore(self, alert: Alert) -> Alert | None:
+        """Take back an alert that fires, after a restart; None when no rule of ours made it."""
+        labels = dict(alert.labels)
+        judge = self._judges.get(labels.get("alertname", ""))
+        if judge is None:
+            if labels.get("alertname") not in {STOPPED, FAILING, LAGGING}:
+                return None
+            self._active[alert.labels] = alert
+            self._special.add(alert.labels)
+            return alert
+        alert = replace(alert, signals=signal_names(judge.rule))
+        key = label_set({name: value for name, value in labels.items() if name not in judge.own})
+        since = alert.starts_at - judge.rule.wait
+        judge.restore(key, since, alert.starts_at, alert.labels)
+        self._active[alert.labels] = alert
+        return alert
+
+    def _turn(self, now: float) -> float:
+        """When every rule is evaluated next."""
         if self._evaluated is None:
             return now
         following = self._evaluated + self._interval
         return following if self._moves is None else min(following, self._moves)
 
-    def evaluate(self, now: float) -> list[Alert]:
-        """Run every rule at `now`; returns the alerts that began or ended, and those that changed hands between."""
-        self._signals.forget(now)
-        late = now - self.due(now)
-        if self._rules and late > max(LAG_S, self._interval):
-            self._lagged = now, late
-        elif self._lagged is not None and now >= self._lagged[0] + LAG_KEPT_S:
-            self._lagged = None
-        firing = {key for key, state in self.states.items() if state.phase == "firing"}
-        for instant in self._missed(now):
-            self._pass(instant, skip=firing)
-        failing = self._pass(now)
-        self._evaluated = now
-        moves = (rules.due(self._rules[name], one) for name, states in self._states.items() for one in states.values())
-        self._moves = min((move for move in moves if move is not None and move > now), default=None)
-        return self._changes(now, failing)
+    def _glance(self, now: float) -> float:
+        """When the rules with `for: 0` are looked at next."""
+        if self._glanced is None or self._looked_for.isdisjoint(self._signals.fresh):
+            return float("inf")
+        return max(now, self._glanced)
 
-    def restore(self, alert: Alert) -> Alert | None:
-        """Take back an alert that fires, after a restart; None when no rule of ours made it."""
-        labels = dict(alert.labels)
-        rule = self._rules.get(labels.get("alertname", ""))
-        if rule is None:
-            if labels.get("alertname") not in {STOPPED, FAILING, LAGGING}:
-                return None
-            self._active[alert.labels] = alert
-            return alert
-        own = _own(rule).keys()
-        alert = replace(alert, signals=_signals(rule))
-        key = label_set({name: value for name, value in labels.items() if name not in own})
-        since = alert.starts_at - rule.wait
-        self._states[rule.name][key] = State("firing", since=since, fired_at=alert.starts_at)
-        self._active[alert.labels] = alert
-        return alert
+    def _rest(self, now: float, samples: int) -> None:
+        self._glanced = now + max(_GLANCE_S, samples / _SAMPLES_PER_S)
 
-    def _missed(self, now: float) -> list[float]:
-        oldest = self._signals.take_oldest()
-        if oldest is None or (self._evaluated is not None and oldest >= self._evaluated - self._interval):
-            return []
-        start = max(oldest, now - self._lookback)
-        for states in self._states.values():
-            for key in [key for key, state in states.items() if state.phase == "pending" and state.since > start]:
-                del states[key]
+    def _catch_up(self, now: float) -> None:
+        """Run the rules again from the oldest of their samples that came late."""
+        news = self._signals.take_news()
+        if self._evaluated is not None:
+            news = {name: oldest for name, oldest in news.items() if oldest < self._evaluated - self._interval}
+        passes: dict[float, list[tuple[Judge, set[Labels]]]] = {}
+        for judge in self._judges.values():
+            oldest = min((news[signal.name] for signal in judge.reads if signal.name in news), default=now)
+            start = max(oldest, now - judge.rule.lookback)
+            if start >= now:
+                continue
+            firing = judge.firing()
+            judge.begin_anew(start)
+            for instant in self._missed(start, now):
+                passes.setdefault(instant, []).append((judge, firing))
+        for instant in sorted(passes):
+            cache: Cache = {}
+            for judge, firing in passes[instant]:
+                judge.advance(instant, cache, skip=firing)
+
+    def _missed(self, start: float, now: float) -> list[float]:
         step = max(self._interval, (now - start) / _MAX_PASSES)
         return [start + index * step for index in range(int((now - start) / step) + 1) if start + index * step < now]
 
-    def _pass(self, now: float, skip: Iterable[Key] = ()) -> dict[str, Labels]:
-        skipped = set(skip)
-        failing: dict[str, Labels] = {}
-        for rule in self._rules.values():
-            made: dict[Labels, Labels] = {}
-            for labels, step in self._judge(rule, now):
-                key = (rule.name, labels)
-                if key in skipped:
-                    continue
-                if step.phase == "firing":
-                    full = _labels(rule, labels, step.value)
-                    if full in made:
-                        failing[rule.name] = full
-                    made[full] = labels
-                if step == _INACTIVE or (step.phase == "inactive" and rule.no_data != "alert"):
-                    self._states[rule.name].pop(labels, None)
-                else:
-                    self._states[rule.name][labels] = step
-        return failing
-
-    def _judge(self, rule: Rule, now: float) -> list[tuple[Labels, State]]:
-        signals = rule.expr.signals if rule.clear is None else (*rule.expr.signals, *rule.clear.signals)
-        defaults = {signal: self._signals.default(signal) for signal in signals}
-        readings: dict[Signal, Readings] = {
-            signal: self._signals.read(signal, rule.by, rule.window, now, rule.min_count) for signal in signals
-        }
-        known = set(self._states[rule.name])
-        if not signals:  # a comparison of numbers, such as a watchdog's
-            known.add(())
-        judged = []
-        for labels in sorted(known.union(*readings.values())):
-
-            def lookup(signal: Signal, labels: Labels = labels) -> float | None:
-                return readings[signal].get(labels, defaults[signal])
-
-            verdict = rule.expr.evaluate(lookup)
-            clear = None if rule.clear is None else rule.clear.evaluate(lookup).truth
-            state = self._states[rule.name].get(labels, _INACTIVE)
-            step = rules.advance(rule, state, verdict.truth, now, clear=clear, value=verdict.value)
-            judged.append((labels, step.state))
-        return judged
-
-    def _changes(self, now: float, failing: Mapping[str, Labels]) -> list[Alert]:
-        current: dict[Labels, Alert] = {}
-        for (name, key), state in self.states.items():
-            rule = self._rules[name]
-            if state.phase == "firing" and name not in failing:
-                labels = self._known(rule, key, state)
-                current[labels] = self._active.get(labels) or _alert(rule, labels, state)
-            if state.stopped:
+    def _of_itself(self, now: float, failing: Mapping[str, Labels]) -> dict[Labels, Alert]:
+        """What there is to say of the evaluation, and of data that has stopped."""
+        made: dict[Labels, Alert] = {}
+        for judge in self._judges.values():
+            for key in judge.stopped():
                 labels = label_set({**dict(key), "alertname": STOPPED, "severity": self._stopped_severity})
-                current[labels] = self._active.get(labels) or Alert(
-                    labels, now, {"title": "Data Stopped", "summary": "No data arrives any more"}
-                )
+                made[labels] = Alert(labels, now, {"title": "Data Stopped", "summary": "No data arrives any more"})
         if self._lagged is not None:
             labels = label_set({"alertname": LAGGING, "severity": "P2"})
-            summary = f"Rules were evaluated {durations.show(self._lagged[1])} late"
-            current[labels] = self._active.get(labels) or Alert(labels, now, {"summary": summary})
+            made[labels] = Alert(
+                labels, now, {"summary": f"Rules were evaluated {durations.show(self._lagged[1])} late"}
+            )
         for name, clash in failing.items():
             labels = label_set({"alertname": FAILING, "rule": name, "severity": "P3"})
             summary = f"Rule {name} gives the label set {dict(clash)} more than once: add to its `by`"
-            current[labels] = self._active.get(labels) or Alert(labels, now, {"summary": summary})
-            # what the rule said before stands until it can be read again
-            current |= {kept: alert for kept, alert in self._active.items() if dict(kept).get("alertname") == name}
-        began = [alert for labels, alert in current.items() if labels not in self._active]
-        ended = [_ended(alert, now) for labels, alert in self._active.items() if labels not in current]
-        self._active = current
-        return began + ended
+            made[labels] = Alert(labels, now, {"summary": summary})
+        return made
 
-    def _known(self, rule: Rule, key: Labels, state: State) -> Labels:
-        """Labels of a firing alert: fixed when it began, whatever the value is now."""
-        for labels, alert in self._active.items():
-            mapping = dict(labels)
-            if mapping.get("alertname") == rule.name and alert.starts_at == state.fired_at and set(key) <= set(labels):
-                return labels
-        return _labels(rule, key, state.value)
+    def _changes(
+        self, now: float, looked_at: Iterable[Judge], special: Mapping[Labels, Alert] | None
+    ) -> list[Alert]:  # fmt: skip
+        """What began and what ended with these rules; what a rule that fails said before stands."""
+        began: dict[Labels, Alert] = {}
+        ended: list[Labels] = []
+        for judge in looked_at:
+            more, less = judge.changes(self._active)
+            began |= more
+            ended += less
+        if special is not None:
+            began |= {labels: self._active.get(labels) or alert for labels, alert in special.items()}
+            ended += [*(self._special - special.keys()), *self._left]
+            self._special, self._left = set(special), []
+        over = [self._active[labels] for labels in dict.fromkeys(ended) if labels in self._active]
+        over = [alert for alert in over if alert.labels not in began]
+        new = [alert for labels, alert in began.items() if labels not in self._active]
+        for alert in over:
+            del self._active[alert.labels]
+        self._active |= began
+        return [*new, *(_ended(alert, now) for alert in over)]
 
 
 def _ended(alert: Alert, now: float) -> Alert:
     return Alert(alert.labels, alert.starts_at, alert.annotations, now, None, alert.signals)
-
-
-def _labels(rule: Rule, key: Labels, value: float | None) -> Labels:
-    own = {name: template.render(dict(key), value) for name, template in _own(rule).items()}
-    return label_set(dict(key) | own)
-
-
-def _own(rule: Rule) -> dict[str, Template]:
-    """The labels that a rule gives its alerts."""
-    lost = {"data_loss": Template("true")} if "data_loss" in _signals(rule) else {}
-    return {**lost, "severity": Template(rule.severity), **rule.labels, "alertname": Template(rule.name)}
-
-
-def _signals(rule: Rule) -> frozenset[str]:
-    return frozenset(signal.name for signal in rule.expr.signals)
-
-
-def _alert(rule: Rule, labels: Labels, state: State) -> Alert:
-    annotations = {name: template.render(dict(labels), state.value) for name, template in rule.annotations.items()}
-    return Alert(
-        labels,
-        state.fired_at,
-        {name: text for name, text in annotations.items() if text},
-        signals=_signals(rule),
-    )

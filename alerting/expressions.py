@@ -1,14 +1,19 @@
 """The language of a rule's `expr` and `clear`: comparisons and arithmetic over signals, in three-valued logic.
 
 `error_rate > 0.05 and not (queue_lag <= 100)`, `execution_time_p99{agent="ode"} / 60 > 2`. A signal without a value
-is unknown; unknown goes through arithmetic and comparisons, and through `and`, `or`, `not` as Kleene has it.
+is unknown; unknown goes through arithmetic and comparisons, and through `and`, `or`, `not` as Kleene has it. Rules are
+judged for all their label sets at once, a column for each signal, NaN for unknown.
 """
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from alerting.index import Floats, Mask
 from alerting.matchers import Matcher
 from alerting.matchers import parse as parse_matchers
 
@@ -18,13 +23,19 @@ _TOKEN = re.compile(
     r"""\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_:.]*)"""
     r"""|(?P<braces>\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\})|(?P<op><=|>=|==|!=|[-+*/()<>]))"""
 )
-_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
+_COMPARISONS: dict[str, Callable[[Any, Any], Mask]] = {
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "<": np.less,
+    "<=": np.less_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+}
+_ARITHMETIC: dict[str, Callable[[Any, Any], Floats]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": lambda a, b: np.divide(a, np.where(b == 0, np.nan, b)),
 }
 
 
@@ -99,6 +110,15 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdicts:
+    """The same for many label sets: where it holds, where it does not (neither: unknown), and the numbers."""
+
+    true: Mask
+    false: Mask
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Expression:
     """A parsed rule."""
 
@@ -110,11 +130,26 @@ class Expression:
         """The signals it reads, each once, in order."""
         return tuple(dict.fromkeys(_signals(self.root)))
 
+    def judge(self, values: Mapping[Signal, Floats], size: int) -> Verdicts:
+        """Judge the rule for `size` label sets by the signals' columns."""
+        with np.errstate(all="ignore"):
+            true, false = _truth(self.root, values)
+            compared = [(node, _number(node.left, values)) for node in _comparisons(self.root)]
+            decided = compared[0][1]
+            if len(compared) > 1:
+                for node, left in reversed(compared):
+                    decided = np.where(_compare(node, values)[0], left, decided)
+        shape = (size,)
+        return Verdicts(np.broadcast_to(true, shape), np.broadcast_to(false, shape), np.broadcast_to(decided, shape))
+
     def evaluate(self, lookup: Lookup) -> Verdict:
-        """Judge the rule by the signals' values."""
-        compared = [(_compare(node, lookup), _number(node.left, lookup)) for node in _comparisons(self.root)]
-        value = next((left for holds, left in compared if holds), compared[0][1])
-        return Verdict(_truth(self.root, lookup), value)
+        """Judge the rule for one label set by the signals' values."""
+        read = ((signal, lookup(signal)) for signal in self.signals)
+        values = {signal: np.array([math.nan if value is None else value]) for signal, value in read}
+        found = self.judge(values, 1)
+        value = float(found.values[0])
+        truth = True if found.true[0] else False if found.false[0] else None
+        return Verdict(truth, None if math.isnan(value) else value)
 
 
 def _signals(node: Truth | Quantity) -> Iterator[Signal]:
@@ -141,36 +176,31 @@ def _comparisons(node: Truth) -> Iterator[Compare]:
             yield from _comparisons(node.operand)
 
 
-def _number(node: Quantity, lookup: Lookup) -> float | None:
+def _number(node: Quantity, values: Mapping[Signal, Floats]) -> Floats:
     if isinstance(node, Number):
-        return node.value
+        return np.array(node.value)
     if isinstance(node, Signal):
-        found = lookup(node)
-        return None if found is None or math.isnan(found) else found
-    left, right = _number(node.left, lookup), _number(node.right, lookup)
-    if left is None or right is None or (node.op == "/" and right == 0):
-        return None
-    made = {"+": left + right, "-": left - right, "*": left * right}.get(node.op)
-    made = left / right if made is None else made
-    return None if math.isnan(made) else made
+        return values[node]
+    return _ARITHMETIC[node.op](_number(node.left, values), _number(node.right, values))
 
 
-def _compare(node: Compare, lookup: Lookup) -> bool | None:
-    left, right = _number(node.left, lookup), _number(node.right, lookup)
-    return None if left is None or right is None else _COMPARISONS[node.op](left, right)
+def _compare(node: Compare, values: Mapping[Signal, Floats]) -> tuple[Mask, Mask]:
+    left, right = _number(node.left, values), _number(node.right, values)
+    known = ~(np.isnan(left) | np.isnan(right))
+    holds = _COMPARISONS[node.op](left, right)
+    return holds & known, ~holds & known
 
 
-def _truth(node: Truth, lookup: Lookup) -> bool | None:
+def _truth(node: Truth, values: Mapping[Signal, Floats]) -> tuple[Mask, Mask]:
     if isinstance(node, Compare):
-        return _compare(node, lookup)
+        return _compare(node, values)
     if isinstance(node, Not):
-        inner = _truth(node.operand, lookup)
-        return None if inner is None else not inner
-    sides = (_truth(node.left, lookup), _truth(node.right, lookup))
-    decisive = node.op == "or"  # one such side decides, whatever the other is
-    if decisive in sides:
-        return decisive
-    return None if None in sides else not decisive
+        true, false = _truth(node.operand, values)
+        return false, true
+    (true, false), (also_true, also_false) = _truth(node.left, values), _truth(node.right, values)
+    if node.op == "or":
+        return true | also_true, false & also_false
+    return true & also_true, false | also_false
 
 
 def parse(text: str) -> Expression:

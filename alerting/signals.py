@@ -19,20 +19,26 @@ results.
 
 Events carry their own labels, `source`, and `instance` (the source unless they say otherwise); results carry `agent`,
 `task`, `code`, `worker`, `lane` and the request's labels. An instance without a beat for a day is forgotten.
+
+Whatever is kept of them lies in columns (`families`), and a signal is read for all its groups at once (`readings`).
 """
 
 import math
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import NamedTuple
 
-from alerting import instants
+import numpy as np
+
+from alerting import instants, readings
 from alerting.alerts import Labels, label_set
 from alerting.answers import LABEL_LIMIT, Answer
 from alerting.expressions import Signal
-from alerting.matchers import Matcher, all_match
-from alerting.samples import Series, Tallies, Tally
+from alerting.families import By, Families, Family, Kind, projected
+from alerting.index import Grouping, Index, Integers, Mask
+from alerting.matchers import Matcher
+from alerting.readings import Reading, Span
 from streams.contracts import OpsEvent
 
 ERRORS = frozenset({"failed", "expired"})
@@ -46,13 +52,17 @@ RATIO_MIN_COUNT = 10
 DEFAULT_TTL_S = 60.0
 
 _HEARTBEAT_KEPT_S = 86_400.0
-_MAX_SERIES = 20_000
-_MAX_SOURCES = 20_000
+_UNREAD_KEPT_S = 300.0
+"""So long what no rule reads is kept, for a rule that is loaded later."""
+_MAX_SOURCES = 300_000
+_MAX_KEYS = 20_000
 _ALWAYS = frozenset({"agent", "status"})
 _OF_ANSWERS = frozenset({"agent", "status", "task", "code", "worker", "lane"})
 _OUTCOME = frozenset({"code", "status"})
+_HUGE = 1e308
+"""A value beyond is none."""
+_ERROR_LEVELS = frozenset({"error", "critical", "fatal"})
 
-By = tuple[str, ...] | None
 Readings = dict[Labels, float | None]
 
 
@@ -65,14 +75,6 @@ class Failure(NamedTuple):
     code: str
 
 
-@lru_cache(maxsize=65_536)
-def _project(labels: Labels, by: By) -> Labels:
-    if by is None:
-        mapping = dict(labels)
-        return tuple(pair for pair in labels if pair[0] != "instance" or pair[1] != mapping.get("source"))
-    return tuple(pair for pair in labels if pair[0] in by)
-
-
 class Signals:
     """Takes events and results, and tells the signals at any instant within `retention`.
 
@@ -83,14 +85,19 @@ class Signals:
         self, retention: float, labels: Iterable[str] = (), *, lateness: float = 30.0, width: float = 1.0
     ) -> None:
         self._lateness = lateness
-        self._width = width
-        self._tallies: dict[tuple[object, ...], Tallies] = {}
+        self._rows: dict[tuple[object, ...], int] = {}
+        self._horizons: Mapping[str, float] | None = None
         self.reconfigure(retention, labels)
-        self._events: dict[tuple[str, str], dict[Labels, Series]] = defaultdict(dict)
-        self._results: dict[Labels, Tallies] = {}
-        self._newest: dict[str, float] = {}
-        self._oldest_new: float | None = None
+        self._kept = Families(width)
+        self._events = self._kept.families
+        self._answered = self._kept.answered
+        self._groups: dict[By, Index] = {}
+        self._parts: dict[tuple[By, By], Grouping] = {}
+        self._newest: dict[int, float] = {}
+        self._news: dict[str, float] = {}
         self._failures: deque[Failure] = deque(maxlen=1000)
+        self.fresh: set[str] = set()
+        """The signals that samples have come of since somebody cleared this."""
         self.dropped: Counter[str] = Counter()
         """What was not taken: `late`, `old`, `future`, `invalid`, `too_many`."""
 
@@ -99,35 +106,54 @@ class Signals:
         self._retention = retention
         self._result_labels = _ALWAYS | frozenset(labels)
         self._extra = sorted(self._result_labels - _OF_ANSWERS)
-        self._tallies.clear()
+        self._rows.clear()
+
+    def keep(self, horizons: Mapping[str, float]) -> None:
+        """Say for how many seconds each signal is read; until then everything is kept for `retention`."""
+        self._horizons = horizons
 
     def add_event(self, event: OpsEvent, now: float) -> None:
         """Take an event; one that is dropped is counted."""
-        samples = list(_samples(event))
-        if not samples or any(not math.isfinite(value) for _, _, value in samples):
-            if event.kind != "deploy" and not (event.kind == "log" and event.level):
-                self.dropped["invalid"] += 1
-            return
-        kept = max(self._retention, _HEARTBEAT_KEPT_S) if event.kind == "heartbeat" else None
-        instant = self._accept(event.time, f"event {event.source}", now, kept)
-        if instant is None:
-            return
-        labels = label_set({"instance": event.source, "source": event.source, **event.labels})
-        for kind, name, value in samples:
-            series = self._events[kind, name]
-            if labels not in series:
-                if len(series) >= _MAX_SERIES:
+        self.add_events((event,), now)
+
+    def add_events(self, events: Iterable[OpsEvent], now: float) -> None:
+        """Take events; those that are dropped are counted."""
+        taken = 0
+        touched: set[Family] = set()
+        for event in events:
+            samples = _samples(event)
+            if not samples:
+                if event.kind != "deploy" and not (event.kind == "log" and event.level):
+                    self.dropped["invalid"] += 1
+                continue
+            kept = max(self._retention, _HEARTBEAT_KEPT_S) if event.kind == "heartbeat" else self._retention
+            source = event.source
+            instant = self._accept(event.time, hash(source), now, kept)
+            if instant is None:
+                continue
+            labels = label_set({"instance": source, "source": source, **event.labels})
+            for kind, name, signal, value in samples:
+                family = self._events.get((kind, name)) or self._kept.get(kind, name, signal)
+                row = None if family is None else self._kept.number(family, labels)
+                if family is None or row is None:
                     self.dropped["too_many"] += 1
-                    return
-                series[labels] = Series()
-            series[labels].add(instant, value)
+                    break
+                family.samples.add(row, instant, value)
+                taken += 1
+                touched.add(family)
+                family.oldest = min(family.oldest, instant)
+        for family in touched:
+            self._tell(family.signal, family.oldest)
+            family.oldest = math.inf
+        self._make_room(taken)
 
     def add_results(self, answers: Iterable[Answer], now: float) -> None:
         """Take results; those that are dropped are counted."""
-        extra = self._extra
+        extra, tallies = self._extra, self._answered.tallies
+        taken, oldest = 0, math.inf
         for answer in answers:
             provenance = answer.provenance
-            instant = self._accept(answer.completed_at, provenance.worker, now)
+            instant = self._accept(answer.completed_at, ~hash(provenance.worker), now, self._retention)
             if instant is None:
                 continue
             # the labels are put together once for each combination, not for each result
@@ -136,33 +162,38 @@ class Signals:
                 answer.agent, answer.status, answer.task, answer.error and answer.error.code, provenance.worker,
                 provenance.lane, own,
             )  # fmt: skip
-            tallies = self._tallies.get(key) or self._tallies_of(key, answer)
-            if tallies is None:
+            row = self._rows.get(key)
+            if row is None and (row := self._row_of(key, answer)) is None:
                 continue
-            status = answer.status
-            timed = (status in _COMPUTED) and not provenance.cached
-            tallies.add(instant, provenance.run_s if timed else None)
+            status, run_s = answer.status, provenance.run_s
+            timed = status in _COMPUTED and not provenance.cached and math.isfinite(run_s)
+            tallies.add(row, instant, run_s if timed else math.nan)
+            taken += 1
+            oldest = min(oldest, instant)
             if status in ERRORS:
                 code = answer.error.code if answer.error else ""
                 self._failures.append(Failure(instant, label_set(answer.all_labels()), answer.id, code))
+        if taken:
+            for name in OF_RESULTS:
+                self._tell(name, oldest)
+            self._make_room(taken)
 
-    def _tallies_of(self, key: tuple[object, ...], answer: Answer) -> Tallies | None:
+    def _row_of(self, key: tuple[object, ...], answer: Answer) -> int | None:
         own = self._result_labels
         labels = label_set({name: value for name, value in answer.all_labels().items() if name in own})
-        if labels not in self._results:
-            if len(self._results) >= _MAX_SERIES:
-                self.dropped["too_many"] += 1
-                return None
-            self._results[labels] = Tallies(self._width)
-        if len(self._tallies) >= _MAX_SERIES:
-            self._tallies.clear()
-        self._tallies[key] = self._results[labels]
-        return self._results[labels]
+        row = self._kept.number(self._answered, labels)
+        if row is None:
+            self.dropped["too_many"] += 1
+            return None
+        if len(self._rows) >= _MAX_KEYS:
+            self._rows.clear()
+        self._rows[key] = row
+        return row
 
-    def take_oldest(self) -> float | None:
-        """Event time of the oldest sample that came since the last call."""
-        oldest, self._oldest_new = self._oldest_new, None
-        return oldest
+    def take_news(self) -> dict[str, float]:
+        """Event time of the oldest sample of each signal that came since the last call."""
+        news, self._news = self._news, {}
+        return news
 
     def failures(self, labels: Mapping[str, str], since: float, limit: int = 20) -> list[Failure]:
         """The latest failed requests whose labels do not contradict `labels`."""
@@ -175,176 +206,223 @@ class Signals:
                     break
         return found
 
+    def groups(self, by: By) -> Index:
+        """The groups of all signals that are read `by` these labels."""
+        return self._groups.setdefault(by, Index())
+
     def default(self, signal: Signal) -> float | None:
         """The value for a label set that has no samples: nothing counted is 0, anything else is unknown."""
         return 0.0 if signal.name in COUNTS or ("fault", signal.name) in self._events else None
 
     def read(self, signal: Signal, by: By, window: float, now: float, min_count: int | None = None) -> Readings:
         """The signal of every group of label sets at `now`, over (now - window, now]; None is unknown."""
+        present, values = self.reading(signal, by, window, now, min_count)
+        labels = self.groups(by).labels
+        return {labels[at]: None if math.isnan(value := float(values[at])) else value for at in np.flatnonzero(present)}
+
+    def reading(self, signal: Signal, by: By, window: float, now: float, min_count: int | None = None) -> Reading:
+        """The same in columns, over `groups(by)` as they are then."""
         reader = _READERS.get(signal.name)
-        if reader is not None:
-            return reader(self, signal, by, (now - window, now), min_count)
-        if ("fault", signal.name) in self._events:
-            return self._count("fault", signal, by, (now - window, now))
-        return self._mean(signal, by, (now - window, now), min_count)
+        if reader is None:
+            reader = _faults if ("fault", signal.name) in self._events else Signals._mean
+        return reader(self, signal, by, (now - window, now), min_count).over(len(self.groups(by)))
+
+    def samples(self, signal: str) -> int:
+        """About how many samples a reading of a signal looks at, at most."""
+        families = [self._events.get((kind, name)) for kind, name in _FAMILIES.get(signal, ())]
+        families += [self._events.get(("metric", signal)), self._events.get(("fault", signal))]
+        of_results = len(self._answered.tallies) if signal in OF_RESULTS else 0
+        return of_results + sum(len(family.samples) for family in families if family is not None)
 
     def forget(self, now: float) -> None:
         """Drop what no window can reach any more."""
         for (kind, name), family in list(self._events.items()):
-            kept = max(self._retention, _HEARTBEAT_KEPT_S) if kind == "heartbeat" else self._retention
-            for labels, series in list(family.items()):
-                series.forget(now - kept)
-                if not series:
-                    del family[labels]
-            if not family and kind != "fault":
+            horizon = self._horizon(family.signal)
+            if kind == "heartbeat":
+                family.samples.thin(now - horizon)
+                horizon = max(self._retention, _HEARTBEAT_KEPT_S)
+            family.forget(now - horizon)
+            if not len(family.samples) and kind != "fault":
                 del self._events[kind, name]
-        for labels, tallies in list(self._results.items()):
-            tallies.forget(now - self._retention)
-            if not tallies:
-                del self._results[labels]
-                self._tallies.clear()
+        if self._answered.forget(now - self._retention):
+            self._rows.clear()
         self._newest = {source: t for source, t in self._newest.items() if t > now - self._retention}
+        self._kept.count()
+        self._shrink()
 
-    def _accept(self, time: str, source: str, now: float, kept: float | None = None) -> float | None:
+    def _horizon(self, signal: str) -> float:
+        if self._horizons is None:
+            return self._retention
+        return min(self._retention, self._horizons.get(signal, _UNREAD_KEPT_S))
+
+    def _shrink(self) -> None:
+        """Begin the groups anew where most of them are of the past."""
+        most: Counter[int] = Counter()
+        for family in (*self._events.values(), self._answered):
+            for groups in family.targets():
+                most[id(groups)] += len(family.index)
+        for by, groups in list(self._groups.items()):
+            if len(groups) > 1000 + 2 * most[id(groups)]:
+                self._groups[by] = Index()
+                self._parts = {key: part for key, part in self._parts.items() if by not in key}
+
+    def _tell(self, signal: str, oldest: float) -> None:
+        self._news[signal] = min(oldest, self._news.get(signal, math.inf))
+        self.fresh.add(signal)
+
+    def _make_room(self, taken: int) -> None:
+        dropped = self._kept.took(taken)
+        if dropped:
+            self.dropped["too_many"] += dropped
+
+    def _accept(self, time: str, source: int, now: float, kept: float) -> float | None:
         try:
             instant = instants.parse(time)
         except ValueError:
             self.dropped["invalid"] += 1
             return None
-        newest = self._newest.get(source, -math.inf)
+        newest = self._newest.get(source)
         reason = None
         if instant > now + self._lateness:
             reason = "future"
-        elif instant < now - (self._retention if kept is None else kept):
+        elif instant < now - kept:
             reason = "old"
-        elif instant < newest - self._lateness:
+        elif newest is not None and instant < newest - self._lateness:
             reason = "late"
         if reason is not None:
             self.dropped[reason] += 1
             return None
-        if source in self._newest or len(self._newest) < _MAX_SOURCES:
+        if newest is None:
+            if len(self._newest) < _MAX_SOURCES:
+                self._newest[source] = min(instant, now)
+        elif instant > newest:
             self._newest[source] = max(newest, min(instant, now))
-        self._oldest_new = instant if self._oldest_new is None else min(self._oldest_new, instant)
         return instant
 
-    def _series(self, kind: str, signal: Signal, by: By, name: str | None = None) -> Iterator[tuple[Labels, Series]]:
-        for labels, series in self._events.get((kind, name or signal.name), {}).items():
-            if all_match(signal.matchers, dict(labels)):
-                yield _project(labels, by), series
+    def _family(
+        self, kind: Kind, name: str, signal: Signal, by: By
+    ) -> tuple[Family, Integers, Index] | None:  # fmt: skip
+        family = self._events.get((kind, name))
+        if family is None:
+            return None
+        groups = self.groups(by)
+        return family, family.grouping(by, signal.matchers, groups), groups
 
-    def _mean(self, signal: Signal, by: By, span: tuple[float, float], min_count: int | None) -> Readings:
-        found: dict[Labels, list[float]] = defaultdict(list)
-        for key, series in self._series("metric", signal, by):
-            found[key] += series.between(*span)
-        enough = max(1, min_count or 1)
-        return {key: math.fsum(got) / len(got) if len(got) >= enough else None for key, got in found.items()}
+    def _mean(self, signal: Signal, by: By, span: Span, min_count: int | None) -> Reading:
+        found = self._family("metric", signal.name, signal, by)
+        return Reading.nothing() if found is None else readings.mean(*found, span, max(1, min_count or 1))
 
-    def _latest_sum(self, signal: Signal, by: By, span: tuple[float, float], _: int | None) -> Readings:
-        found: Readings = {}
-        for key, series in self._series("metric", signal, by):
-            latest = series.latest(span[1])
-            if latest is not None and latest[0] > span[0]:
-                found[key] = (found.get(key) or 0.0) + latest[1]
-            else:
-                found.setdefault(key, None)
-        return found
+    def _latest_sum(self, signal: Signal, by: By, span: Span, _: int | None) -> Reading:
+        found = self._family("metric", signal.name, signal, by)
+        return Reading.nothing() if found is None else readings.latest(*found, span)
 
-    def _count(self, kind: str, signal: Signal, by: By, span: tuple[float, float]) -> Readings:
-        found: dict[Labels, float] = {(): 0.0} if by == () else {}
-        for key, series in self._series(kind, signal, by):
-            found[key] = found.get(key, 0.0) + math.fsum(series.between(*span))
-        return dict(found.items())
-
-    def _tests(self, signal: Signal, by: By, span: tuple[float, float], min_count: int | None) -> Readings:
-        passed = self._count("tests", Signal("passed", signal.matchers), by, span)
-        failed = self._count("tests", Signal("failed", signal.matchers), by, span)
-        made: Readings = self._mean(signal, by, span, min_count)
-        for key in passed.keys() | failed.keys():
-            good = passed.get(key) or 0.0
-            total = good + (failed.get(key) or 0.0)
-            made[key] = good / total if total >= max(1, min_count or 1) else made.get(key)
+    def _count(self, kind: Kind, name: str, signal: Signal, by: By, span: Span) -> Reading:
+        found = self._family(kind, name, signal, by)
+        made = Reading.nothing() if found is None else readings.total(*found, span)
+        if by == ():
+            made = made.over(self.groups(by).number(()) + 1)
+            made.present[0] = True
+            made.values[0] = 0.0 if math.isnan(made.values[0]) else made.values[0]
         return made
 
-    def _up(self, signal: Signal, by: By, span: tuple[float, float], _: int | None) -> Readings:
-        up: Counter[Labels] = Counter()
-        known: Counter[Labels] = Counter()
-        for key, series in self._series("heartbeat", signal, by, name="heartbeat"):
-            beat = series.latest(span[1])
-            if beat is not None:
-                known[key] += 1
-                up[key] += span[1] < beat[0] + beat[1]
-        return {key: up[key] / count for key, count in known.items()}
+    def _tests(self, signal: Signal, by: By, span: Span, min_count: int | None) -> Reading:
+        passed, failed = (self._count("tests", name, signal, by, span) for name in ("passed", "failed"))
+        size = len(self.groups(by))
+        passed, failed = passed.over(size), failed.over(size)
+        good = np.nan_to_num(passed.values)
+        total = good + np.nan_to_num(failed.values)
+        rate = np.divide(good, total, out=np.full(size, np.nan), where=total >= max(1, min_count or 1))
+        return Reading(passed.present | failed.present, rate).before(self._mean(signal, by, span, min_count))
 
-    def _tally(
-        self, signal: Signal, by: By, span: tuple[float, float], statuses: frozenset[str], *, bins: bool = False
-    ) -> dict[Labels, Tally]:
-        found: dict[Labels, Tally] = defaultdict(Tally)
-        for labels, tallies in self._results.items():
-            mapping = dict(labels)
-            if mapping.get("status") in statuses and all_match(signal.matchers, mapping):
-                tally = tallies.between(*span, bins=bins)
-                if tally.count:
-                    found[_project(labels, by or ())].merge(tally, bins=bins)
-        return found
+    def _up(self, signal: Signal, by: By, span: Span, _: int | None) -> Reading:
+        found = self._family("heartbeat", "heartbeat", signal, by)
+        return Reading.nothing() if found is None else readings.alive(*found, span[1])
 
-    def _error_rate(self, signal: Signal, by: By, span: tuple[float, float], min_count: int | None) -> Readings:
+    def _results(self, signal: Signal, by: By, groups: Index, statuses: frozenset[str]) -> Integers:
+        return self._answered.grouping(by or (), signal.matchers, groups, statuses)
+
+    def _errors(self, signal: Signal, by: By, span: Span, min_count: int | None) -> tuple[Mask, Reading]:
+        """The share of errors in the results of each group; which groups have any results, and what is known."""
+        groups, tallies = self.groups(by), self._answered.tallies
         base = tuple(name for name in by or () if name not in _OUTCOME)
         wide = Signal(signal.name, tuple(one for one in signal.matchers if one.name not in _OUTCOME))
-        totals = {key: tally.count for key, tally in self._tally(wide, base, span, ANSWERED).items()}
-        errors = {key: tally.count for key, tally in self._tally(signal, by, span, ERRORS).items()}
-        enough = RATIO_MIN_COUNT if min_count is None else max(1, min_count)
-        made = self._mean(signal, by, span, None)
-        keys = errors.keys() if set(by or ()) & _OUTCOME else totals.keys()
-        for key in keys:
-            total = totals[_project(key, base)]
-            made[key] = errors.get(key, 0) / total if total >= enough else made.get(key)
-        return made
+        apart = bool(set(by or ()) & _OUTCOME)
+        whole = self.groups(base) if apart else groups
+        columns = self._results(signal, by, groups, ERRORS), self._results(wide, base, whole, ANSWERED)
+        errors = readings.results(tallies, columns[0], groups, span)
+        totals = readings.results(tallies, columns[1], whole, span)
+        size = len(groups)
+        errors = np.concatenate([errors, np.zeros(size - len(errors), np.int64)])
+        if apart:
+            part = self._parts.get((by, base))
+            if part is None or part.groups is not whole:
+                part = self._parts[by, base] = Grouping(groups, whole, partial(projected, by=base))
+            column = part.column() - 1
+            totals = np.concatenate([totals, np.zeros(len(whole) - len(totals), np.int64)])[column]
+        else:
+            totals = np.concatenate([totals, np.zeros(size - len(totals), np.int64)])
+        there = errors > 0 if apart else totals > 0
+        enough = totals >= (RATIO_MIN_COUNT if min_count is None else max(1, min_count))
+        rate = np.divide(errors, totals, out=np.full(size, np.nan), where=there & enough)
+        return there, Reading(there, rate)
 
-    def _workflows(self, signal: Signal, by: By, span: tuple[float, float], min_count: int | None) -> Readings:
+    def _error_rate(self, signal: Signal, by: By, span: Span, min_count: int | None) -> Reading:
+        return self._errors(signal, by, span, min_count)[1].before(self._mean(signal, by, span, None))
+
+    def _workflows(self, signal: Signal, by: By, span: Span, min_count: int | None) -> Reading:
         of_workflows = Signal(signal.name, (*signal.matchers, _WORKFLOW))
-        rates = self._error_rate(of_workflows, by, span, min_count)
-        missed = {key: None if rate is None else 1.0 - rate for key, rate in rates.items()}
-        return self._mean(signal, by, span, None) | missed
+        there, failed = self._errors(of_workflows, by, span, min_count)
+        return Reading(there, 1.0 - failed.values).before(self._mean(signal, by, span, None))
 
-    def _times(
-        self, signal: Signal, by: By, span: tuple[float, float], min_count: int | None, share: float | None
-    ) -> Readings:
-        made = self._mean(signal, by, span, min_count)
-        for key, tally in self._tally(signal, by, span, _COMPUTED, bins=share is not None).items():
-            if tally.timed >= max(1, min_count or 1):
-                made[key] = tally.seconds / tally.timed if share is None else tally.quantile(share)
-            else:
-                made.setdefault(key, None)
-        return made
+    def _times(self, signal: Signal, by: By, span: Span, min_count: int | None, share: float | None) -> Reading:
+        groups, tallies, least = self.groups(by), self._answered.tallies, max(1, min_count or 1)
+        column = self._results(signal, by, groups, _COMPUTED)
+        if share is None:
+            made = readings.seconds(tallies, column, groups, span, least)
+        else:
+            made = readings.percentile(tallies, column, groups, span, least, share)
+        return made.before(self._mean(signal, by, span, min_count))
 
 
-def _samples(event: OpsEvent) -> Iterator[tuple[str, str, float]]:
+def _samples(event: OpsEvent) -> tuple[tuple[Kind, str, str, float], ...]:
+    """What an event says: kind and name of the family, the signal, the value; nothing when it says nothing."""
+    found: tuple[tuple[Kind, str, str, float], ...] = ()
     match event.kind:
-        case "metric":
-            if event.name and event.value is not None:
-                yield "metric", event.name, float(event.value)
-        case "fault":
-            if event.what:
-                yield "fault", event.what, 1.0
+        case "metric" if event.name and event.value is not None:
+            found = (("metric", event.name, event.name, event.value),)
+        case "fault" if event.what:
+            found = (("fault", event.what, event.what, 1.0),)
         case "heartbeat":
-            yield "heartbeat", "heartbeat", DEFAULT_TTL_S if event.ttl_s is None else event.ttl_s
+            found = (("heartbeat", "heartbeat", "instances_up_ratio", _or(event.ttl_s, DEFAULT_TTL_S)),)
         case "test_run":
-            yield "tests", "passed", float(event.passed or 0)
-            yield "tests", "failed", float(event.failed or 0)
-        case "log":
-            if (event.level or "").lower() in {"error", "critical", "fatal"}:
-                yield "log", "log_errors", 1.0
-        case "deploy":
-            return
+            passed, failed = _or(event.passed, 0), _or(event.failed, 0)
+            found = (
+                ("tests", "passed", "test_pass_rate", passed), ("tests", "failed", "test_pass_rate", failed)
+            )  # fmt: skip
+        case "log" if (event.level or "").lower() in _ERROR_LEVELS:
+            found = (("log", "log_errors", "log_errors", 1.0),)
+    return found if all(-_HUGE < value < _HUGE for *_, value in found) else ()
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _faults(own: Signals, signal: Signal, by: By, span: Span, _: int | None) -> Reading:
+    return own._count("fault", signal.name, signal, by, span)  # noqa: SLF001 - this module's own
 
 
 _WORKFLOW = Matcher("agent", "=", "workflow")
-_Span = tuple[float, float]
-_READERS: dict[str, Callable[[Signals, Signal, By, _Span, int | None], Readings]] = {
+_FAMILIES: Mapping[str, tuple[tuple[Kind, str], ...]] = {
+    "log_errors": (("log", "log_errors"),),
+    "test_pass_rate": (("tests", "passed"), ("tests", "failed")),
+    "instances_up_ratio": (("heartbeat", "heartbeat"),),
+}
+_READERS: dict[str, Callable[[Signals, Signal, By, Span, int | None], Reading]] = {
     "queue_lag": Signals._latest_sum,  # noqa: SLF001 - this module's own table
-    "data_loss": lambda own, signal, by, span, _: own._count("fault", signal, by, span),  # noqa: SLF001
-    "data_corruption": lambda own, signal, by, span, _: own._count("fault", signal, by, span),  # noqa: SLF001
-    "log_errors": lambda own, signal, by, span, _: own._count("log", signal, by, span),  # noqa: SLF001
+    "data_loss": _faults,
+    "data_corruption": _faults,
+    "log_errors": lambda own, signal, by, span, _: own._count("log", "log_errors", signal, by, span),  # noqa: SLF001
     "test_pass_rate": Signals._tests,  # noqa: SLF001
     "instances_up_ratio": Signals._up,  # noqa: SLF001
     "error_rate": Signals._error_rate,  # noqa: SLF001

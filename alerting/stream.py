@@ -100,6 +100,7 @@ class Stream:
         self._turn = asyncio.Lock()  # what the engine wants is done before it is asked again
         self._live = asyncio.Event()
         self._changed = asyncio.Event()
+        self._wakes_at = 0.0
         self._stopping = False
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._sendings: set[asyncio.Task[None]] = set()
@@ -196,7 +197,8 @@ class Stream:
         while True:
             self._changed.clear()
             now = self._clock()
-            wait = self._engine.due(now) - now
+            self._wakes_at = self._engine.due(now)
+            wait = self._wakes_at - now
             if wait > 0:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(wait, _LONGEST_SLEEP_S)):
@@ -246,6 +248,7 @@ class Stream:
         now = self._clock()
         of_results, of_events = self._topics["compute.results"], self._topics["ops.events"]
         results: list[answers.Answer] = []
+        events: list[OpsEvent] = []
         ignored: Counter[str] = Counter()
         last: Exception | None = None
         for record in records:
@@ -256,11 +259,14 @@ class Stream:
                 if topic == of_results:
                     results.append(answers.decode(value))
                 elif topic == of_events:
-                    self._engine.on_event(_decode(value, _event_json, _event_msgpack), now)
+                    events.append(_decode(value, _event_json, _event_msgpack))
             except (msgspec.DecodeError, ValueError) as error:
                 ignored[topic or ""] += 1
                 last = error
+        self._engine.on_events(events, now)
         self._engine.on_results(results, now)
+        if self._engine.due(now) < self._wakes_at:  # a rule with `for: 0` has news
+            self._changed.set()
         if ignored:  # once a batch: whoever floods us with nonsense does not flood the log
             self.ignored += ignored
             _log.warning("records_ignored", count=dict(ignored), error=str(last))

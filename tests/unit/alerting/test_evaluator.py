@@ -147,3 +147,121 @@ def test_one_lost_source_is_one_alert_whatever_the_number_of_rules(made):
     assert [(dict(alert.labels)["alertname"], dict(alert.labels)["instance"]) for alert in began] == [
         ("DataStopped", "host-1")
     ]
+
+
+def fault(signals, at, source="db", now=None):
+    event = OpsEvent(id=f"f{at}", time=instants.show(NOW + at), source=source, kind="fault", what="data_loss")
+    signals.add_event(event, NOW + at if now is None else now)
+
+
+def test_a_rule_without_for_is_looked_at_as_soon_as_there_is_news(made):
+    """Its alert begins within the tenth of a second, and other rules wait for the interval."""
+    lost = rule(name="Lost", expr=expressions.parse("data_loss > 0"), by=("source",), severity="P0")
+    evaluator, signals = made(lost, rule(wait=5.0))
+    evaluator.evaluate(NOW)
+    feed(signals, 90.0, [1], now=NOW + 1)
+    assert evaluator.due(NOW + 1) == NOW + 10, "no news for a rule without `for`"
+    fault(signals, 1)
+    assert evaluator.due(NOW + 1) == NOW + 1
+    (alert,) = evaluator.look(NOW + 1)
+    assert (dict(alert.labels)["source"], alert.starts_at) == ("db", NOW + 1)
+    assert evaluator.due(NOW + 1) == NOW + 10
+    fault(signals, 1.02, "disk")
+    assert evaluator.due(NOW + 1.02) == pytest.approx(NOW + 1.1)
+    assert evaluator.look(NOW + 1.02) == []
+    assert len(evaluator.look(NOW + 1.1)) == 1
+    assert evaluator.look(NOW + 10) == [], "told already"
+
+
+def test_what_is_over_is_seen_at_the_interval(made):
+    """News lets alerts begin, not end: a value that jumps tells nobody ten times a second."""
+    evaluator, signals = made(rule(window=1.0))
+    evaluator.evaluate(NOW)
+    feed(signals, 90.0, [1], now=NOW + 1)
+    assert len(evaluator.look(NOW + 1)) == 1
+    feed(signals, 10.0, [3], now=NOW + 3)
+    assert evaluator.look(NOW + 3) == []
+    feed(signals, 10.0, [10], now=NOW + 10)
+    (over,) = evaluator.look(NOW + 10)
+    assert over.ends_at == NOW + 10
+
+
+def test_looks_take_a_share_of_the_time(made):
+    """A look at many samples is followed by a longer rest."""
+    evaluator, signals = made(rule())
+    evaluator.evaluate(NOW)
+    feed(signals, 10.0, [n / 1e5 for n in range(2000)], now=NOW + 1)
+    signals.samples = lambda _: 10_000_000
+    evaluator.look(NOW + 1)
+    feed(signals, 10.0, [1.5], now=NOW + 1.5)
+    assert evaluator.due(NOW + 1.5) == NOW + 3
+
+
+def test_late_samples_of_one_signal_leave_other_rules_alone(made):
+    """Only what reads it is judged again: a timer that is pending elsewhere goes on."""
+    other = rule(name="Queue", expr=expressions.parse("queue_lag > 5"), by=(), wait=100.0)
+    evaluator, signals = made(rule(wait=60.0), other)
+    for at in range(0, 60, 10):
+        signals.add_event(
+            OpsEvent(id="q", time=instants.show(NOW + at), source="q", kind="metric", name="queue_lag", value=9.0),
+            NOW + at,
+        )
+        evaluator.evaluate(NOW + at)
+    feed(signals, 90.0, range(-100, 60, 5), source="late-host", now=NOW + 60)
+    (began,) = evaluator.evaluate(NOW + 60)
+    assert dict(began.labels)["instance"] == "late-host"
+    assert evaluator.states["Queue", ()].since == NOW
+
+
+def test_states_follow_their_label_sets_when_groups_begin_anew(made):
+    """What fires goes on firing under its new number, and ends under it."""
+    evaluator, signals = made(rule(window=30.0))
+    for generation in range(4):
+        at = 200.0 * generation
+        for n in range(1500):
+            feed(signals, 10.0, [at], source=f"pod-{generation}-{n}", now=NOW + at)
+        feed(signals, 90.0, [at], now=NOW + at)
+        began = [dict(alert.labels)["alertname"] for alert in evaluator.evaluate(NOW + at)]
+        assert began.count("CpuHigh") == (generation == 0)
+    assert len(signals.groups(("instance",))) < 6000
+    assert [state.phase for state in evaluator.states.values()] == ["firing"]
+    feed(signals, 10.0, [640.0], now=NOW + 640)
+    (over,) = [alert for alert in evaluator.evaluate(NOW + 640) if ("alertname", "CpuHigh") in alert.labels]
+    assert (dict(over.labels)["instance"], over.ends_at) == ("host-1", NOW + 640)
+
+
+def test_an_alert_whose_rule_is_gone_ends(made):
+    """A reload without the rule ends what fired of it, at the next evaluation."""
+    evaluator, signals = made(rule())
+    feed(signals, 90.0, [0])
+    evaluator.evaluate(NOW)
+    evaluator.reconfigure([rule(name="Other", expr=expressions.parse("cpu_percent > 99"))], 10.0)
+    (over,) = evaluator.evaluate(NOW + 10)
+    assert (dict(over.labels)["alertname"], over.ends_at) == ("CpuHigh", NOW + 10)
+
+
+def test_a_restored_alert_ends_even_when_the_first_look_finds_it_over(made):
+    """A restart owes the end of what it took back."""
+    evaluator, signals = made(rule())
+    feed(signals, 90.0, [0])
+    (firing,) = evaluator.evaluate(NOW)
+    again, fresh = made(rule())
+    assert again.restore(firing) is not None
+    feed(fresh, 10.0, [40], now=NOW + 40)
+    (over,) = again.evaluate(NOW + 40)
+    assert (over.labels, over.ends_at) == (firing.labels, NOW + 40)
+
+
+def test_an_alert_and_one_with_more_labels_are_two(made):
+    """A label set that is part of another keeps its own alert."""
+    evaluator, signals = made(rule(by=None))
+    for labels in ({}, {"rack": "a"}):
+        signals.add_event(
+            OpsEvent(
+                id="e", time=instants.show(NOW), source="host-1", kind="metric", name="cpu_percent", value=90.0,
+                labels=labels,
+            ),
+            NOW,
+        )  # fmt: skip
+    assert len(evaluator.evaluate(NOW)) == 2
+    assert evaluator.evaluate(NOW + 10) == []

@@ -91,6 +91,25 @@ async def test_nothing_is_sent_before_its_intent_is_on_the_broker(stream, record
     assert stream.told == {("webhook", "retry"): 1}
 
 
+async def test_news_of_a_rule_without_for_is_looked_at_before_the_interval_is_over(read, records):
+    """The timer sleeps for an hour, and a fault wakes it."""
+    now = [NOW]
+    rule = "rules: [{name: Lost, expr: data_loss > 0, severity: P0}]"
+    slow = CONFIG.replace("evaluation_interval: 1s", "evaluation_interval: 1h").replace("rules: [", f"{rule} #")
+    stream = Stream(Engine(read(slow)), records.send, TOPICS, clock=lambda: now[0])
+    await stream.observe(channel(CaughtUp()))
+    timer = asyncio.create_task(stream.keep_time())
+    async with asyncio.timeout(30):
+        while stream.engine.due(NOW) <= NOW:  # noqa: ASYNC110 - the timer sets it, beside
+            await asyncio.sleep(0)
+    now[0] = NOW + 60
+    lost = OpsEvent(id="e", time=instants.show(now[0]), source="db", kind="fault", what="data_loss")
+    await stream.observe(channel(Batch([Record("p.ops.events", msgspec.json.encode(lost))])))
+    await records.until("triggered")
+    timer.cancel()
+    await stream.stop()
+
+
 async def test_time_begins_once_the_past_is_read(stream, records):
     timer = asyncio.create_task(stream.keep_time())
     await stream.observe(channel(Batch([cpu(99.0)])))

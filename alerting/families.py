@@ -1,0 +1,195 @@
+"""Families: the samples of one name, whatever their labels are; together they take no more memory than they may.
+
+Labels come from whoever sends events. A family takes no more label sets than are left for all others, so that one which
+is flooded leaves room for the rest; of samples the largest family loses its oldest.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import numpy as np
+
+from alerting.alerts import Labels
+from alerting.index import Grouping, Index, Integers
+from alerting.matchers import Matcher, all_match
+from alerting.samples import Samples, Tallies
+
+LABEL_SETS = 600_000
+"""So many label sets are known in all; half of them, at most, of one family."""
+LABEL_BYTES = 320 << 20
+"""So much memory label sets take in all; half of it, at most, those of one family."""
+SAMPLES = 12_000_000
+"""So many samples are kept in all."""
+_NAMES = 20_000
+_TRIMMED = 4
+"""One part of so many is what the largest family loses when there are too many samples."""
+_WASTE = 1_000
+
+Kind = Literal["metric", "fault", "heartbeat", "tests", "log"]
+By = tuple[str, ...] | None
+
+
+class Labelled:
+    """Label sets with columns to them, and the groups that rules put them in."""
+
+    __slots__ = ("_groupings", "bytes", "index")
+
+    def __init__(self) -> None:
+        self.index = Index()
+        self.bytes = 0
+        self._groupings: dict[tuple[object, ...], Grouping] = {}
+
+    def grouping(
+        self, by: By, matchers: tuple[Matcher, ...], groups: Index, statuses: frozenset[str] | None = None
+    ) -> Integers:
+        """The column of groups of the label sets that match, and whose `status` is one of these."""
+        key = (by, matchers, statuses)
+        found = self._groupings.get(key)
+        if found is None or found.groups is not groups:
+            found = self._groupings[key] = Grouping(self.index, groups, _projection(by, matchers, statuses))
+        return found.column()
+
+    def targets(self) -> Iterator[Index]:
+        """The indexes that its label sets are grouped in."""
+        for grouping in self._groupings.values():
+            yield grouping.groups
+
+    def renumbered(self, alive: Integers) -> Integers | None:
+        """Forget label sets without a sample, once they are many; returns the new number for each, if there are any."""
+        alive = np.flatnonzero(alive)
+        dead = len(self.index) - len(alive)
+        if dead <= min(_WASTE, len(alive)):
+            return None
+        numbers = np.zeros(len(self.index), np.int64)
+        numbers[alive] = np.arange(len(alive))
+        old, self.index = self.index, Index()
+        for number in alive:
+            self.index.number(old.labels[number])
+        self.bytes = sum(map(weight, self.index.labels))
+        self._groupings.clear()
+        return numbers
+
+
+class Family(Labelled):
+    """The samples of one name."""
+
+    __slots__ = ("oldest", "samples", "signal")
+
+    def __init__(self, signal: str) -> None:
+        super().__init__()
+        self.signal = signal
+        """The signal that is computed of it."""
+        self.samples = Samples()
+        self.oldest = float("inf")
+        """Event time of the oldest sample that is news."""
+
+    def forget(self, before: float) -> None:
+        """Drop what is older than `before`."""
+        self.samples.forget(before)
+        numbers = self.renumbered(self.samples.counts(len(self.index)))
+        if numbers is not None:
+            self.samples.renumber(numbers, len(self.index))
+
+
+class Answered(Labelled):
+    """The tallies of results."""
+
+    __slots__ = ("tallies",)
+
+    def __init__(self, width: float) -> None:
+        super().__init__()
+        self.tallies = Tallies(width)
+
+    def forget(self, before: float) -> bool:
+        """Drop what is older than `before`; returns whether label sets have other numbers now."""
+        self.tallies.forget(before)
+        numbers = self.renumbered(self.tallies.present(len(self.index)))
+        if numbers is not None:
+            self.tallies.renumber(numbers)
+        return numbers is not None
+
+
+class Families:
+    """All families of events, and the results: what they hold together is bounded."""
+
+    def __init__(self, width: float) -> None:
+        self.families: dict[tuple[Kind, str], Family] = {}
+        self.answered = Answered(width)
+        self._label_sets = 0
+        self._bytes = 0
+        self._samples = 0
+
+    def get(self, kind: Kind, name: str, signal: str) -> Family | None:
+        """The family of a name, made where there is none; None where there are too many."""
+        family = self.families.get((kind, name))
+        if family is None and len(self.families) < _NAMES:
+            family = self.families[kind, name] = Family(signal)
+        return family
+
+    def number(self, family: Labelled, labels: Labels) -> int | None:
+        """The number of a label set in a family; None where it is one too many."""
+        number = family.index.get(labels)
+        if number is not None:
+            return number
+        size = weight(labels)
+        if len(family.index) >= LABEL_SETS - self._label_sets or family.bytes + size > LABEL_BYTES - self._bytes:
+            return None
+        self._label_sets += 1
+        self._bytes += size
+        family.bytes += size
+        return family.index.number(labels)
+
+    def took(self, samples: int) -> int:
+        """Take note of new samples; returns how many old ones made room for them."""
+        self._samples += samples
+        if self._samples <= SAMPLES:
+            return 0
+        self.count()
+        dropped = 0
+        while self._samples > SAMPLES:
+            largest = max(self.families.values(), key=lambda family: len(family.samples), default=None)
+            if largest is None or len(largest.samples) < len(self.answered.tallies):
+                gone = len(self.answered.tallies)
+                dropped += self.answered.tallies.forget_oldest(1 / _TRIMMED)
+                gone -= len(self.answered.tallies)
+            else:
+                gone = len(largest.samples)
+                largest.samples.forget_oldest(gone // _TRIMMED)
+                gone -= len(largest.samples)
+                dropped += gone
+            self._samples -= max(1, gone)
+        return dropped
+
+    def count(self) -> None:
+        """Count again what there is."""
+        every: list[Labelled] = [*self.families.values(), self.answered]
+        self._label_sets = sum(len(one.index) for one in every)
+        self._bytes = sum(one.bytes for one in every)
+        self._samples = sum(len(family.samples) for family in self.families.values()) + len(self.answered.tallies)
+
+
+def weight(labels: Labels) -> int:
+    """Bytes that a label set takes, its groups and its place in the tables included."""
+    return 400 + sum(72 + sys.getsizeof(name) + sys.getsizeof(value) for name, value in labels)
+
+
+def projected(labels: Labels, by: By) -> Labels:
+    """The labels that are kept apart; without `by` all of them, the instance where it says more than the source."""
+    if by is not None:
+        return tuple(pair for pair in labels if pair[0] in by)
+    source = next((value for name, value in labels if name == "source"), None)
+    return tuple(pair for pair in labels if pair[0] != "instance" or pair[1] != source)
+
+
+def _projection(
+    by: By, matchers: tuple[Matcher, ...], statuses: frozenset[str] | None
+) -> Callable[[Labels], Labels | None]:
+    def project(labels: Labels) -> Labels | None:
+        if matchers or statuses is not None:
+            mapping = dict(labels)
+            if not all_match(matchers, mapping) or (statuses is not None and mapping.get("status") not in statuses):
+                return None
+        return projected(labels, by)
+
+    return project
