@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from alerting import flapping, incidents, instants
+from alerting import flapping, incidents, instants, snoozing
 from alerting.alerts import Alert
 from alerting.escalator import Escalator
 from alerting.groups import Group
@@ -35,6 +35,9 @@ class Dispatcher:
             group.flush_at = now + group.route.group_interval
             standing.groups.schedule(group)
             return
+        if flaps is not None and snoozing.by_somebody(flaps, now):
+            self._put_off(group, flaps, now)
+            return
         receiver = standing.config.receivers[group.route.receiver]
         mutes = {
             name: mute
@@ -57,7 +60,7 @@ class Dispatcher:
         self, group: Group, receiver: Receiver, firing: dict[str, Alert], ended: dict[str, Alert], now: float
     ) -> None:
         incident = self._incident(group, list(firing.values()), now)
-        if incident is None:
+        if incident is None or snoozing.by_somebody(incident, now):  # another route's, put off with it
             return
         teller = self._standing.teller
         after, calls = self._escalator.advanced(incident, now)
@@ -65,6 +68,14 @@ class Dispatcher:
         teller.call(after, [call for call in calls if not (told and call.target == receiver.name)], now)
         if after is not incident:
             self._standing.save(after)
+
+    def _put_off(self, group: Group, incident: Incident, now: float) -> None:
+        """Look at a group again when its incident goes on, or when it may have come to an end."""
+        mute = Mute("snoozed", (snoozing.sleeper(incident),))
+        self._explain(group, dict.fromkeys(group.split(now)[0], mute), now)
+        until = instants.parse(incident.snoozed_until or incident.started_at)
+        group.flush_at = max(now, min(now + group.route.group_interval, until))
+        self._standing.groups.schedule(group)
 
     def _explain(self, group: Group, mutes: Mapping[str, Mute], now: float) -> None:
         """Record why alerts are not told, once for as long as it stays so."""

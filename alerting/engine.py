@@ -24,7 +24,9 @@ from alerting.groups import Groups
 from alerting.lifecycle import Lifecycle
 from alerting.muting import Muting
 from alerting.outbox import Outcome
+from alerting.quiet import Quiet
 from alerting.register import Register
+from alerting.reminders import Reminders
 from alerting.rules import State
 from alerting.silences import Silences
 from alerting.standing import Standing
@@ -41,8 +43,10 @@ class Engine:
         self._standing = Standing(config, silences)
         self.signals = self._standing.signals
         self._evaluator = Evaluator(config.rules, self.signals, config.evaluation_interval)
-        self._lifecycle = Lifecycle(self._standing)
-        self._escalator = Escalator(self._standing)
+        self._quiet = Quiet(self._standing)
+        self._lifecycle = Lifecycle(self._standing, self._quiet)
+        self._escalator = Escalator(self._standing, self._quiet)
+        self._reminders = Reminders(self._standing, self._quiet)
         self._dispatcher = Dispatcher(self._standing, self._lifecycle, self._escalator)
         self._clean_at = 0.0
 
@@ -150,11 +154,15 @@ class Engine:
     def set_silence(self, silence: Silence, name: str, now: float) -> tuple[str, list[Effect]]:
         """Make a silence, or change the one that its id names; returns its name. Raises `SilenceError`."""
         changed = self.silences.set(silence, name, now)
-        return changed[-1].id, [Publish("ops.silences", one.id, one) for one in changed]
+        self._standing.effects += [Publish("ops.silences", one.id, one) for one in changed]
+        self._quiet.look(now)
+        return changed[-1].id, self._standing.drain()
 
     def expire_silence(self, name: str, now: float) -> list[Effect]:
         """End a silence; raises `SilenceError`."""
-        return [Publish("ops.silences", one.id, one) for one in self.silences.expire(name, now)]
+        self._standing.effects += [Publish("ops.silences", one.id, one) for one in self.silences.expire(name, now)]
+        self._quiet.look(now)
+        return self._standing.drain()
 
     def on_command(self, command: Command, now: float) -> list[Effect]:
         """Do what somebody commands.
@@ -170,6 +178,7 @@ class Engine:
             raise ValueError(f"there is no incident {command.incident[:100]!r}")
         if incident is None:
             standing.effects += silencing.applied(standing.silences, command, None, now)
+            self._quiet.look(now)
             return standing.drain()
         chain = standing.register.chain(incident)
         done = incidents.applied(
@@ -185,6 +194,8 @@ class Engine:
         if command.action in silencing.ACTIONS and not incidents.is_refused(done):
             standing.effects += silencing.applied(standing.silences, command, incident, now)
         standing.save(done)
+        if command.action in silencing.ACTIONS:
+            self._quiet.look(now)
         if done.status != incident.status:
             standing.teller.tell_status(done, now)
         return standing.drain()
@@ -204,8 +215,10 @@ class Engine:
             self._escalator.look_at_rotations(now)
         self._lifecycle.follow(now)
         self._lifecycle.calm(now)
+        self._quiet.wake(now)
         self._dispatcher.flush(now)
         self._escalator.step(now)
+        self._reminders.send(now)
         self._standing.effects += self._standing.teller.outbox.tick(now)
         if now >= self._clean_at:
             self._clean_at = now + _CLEAN_EVERY_S

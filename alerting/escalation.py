@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from alerting import incidents, instants
+from alerting import incidents, instants, snoozing
 from alerting.alerts import loses_data
 from alerting.incidents import Promise
 from alerting.matchers import Matcher, all_match
@@ -89,6 +89,7 @@ def started(incident: Incident, chain: Chain | None, promise: Promise, now: floa
         incident, status="triggered", escalation=EscalationState(due_at=due_at),
         ack_due_at=instants.show(now + promise.ack_within), next_update_at=incidents.update_due(promise, now),
         chain=recorded(chain),
+        snoozed_until=None,
     )  # fmt: skip
 
 
@@ -98,12 +99,13 @@ def due(incident: Incident, chain: Chain | None) -> float | None:
         return None
     beside = _beside(incident, chain)
     times = [] if incident.escalation.due_at is None else [instants.parse(incident.escalation.due_at)]
-    return min([*times, *([] if beside is None else [beside.due_at])], default=None)
+    at = min([*times, *([] if beside is None else [beside.due_at])], default=None)
+    return at if at is None or incident.snoozed_until is None else max(at, instants.parse(incident.snoozed_until))
 
 
 def advance(incident: Incident, chain: Chain | None, promise: Promise, now: float) -> tuple[Incident, list[Call]]:
     """Take the steps that are due at `now`."""
-    if incident.status == "resolved":
+    if incident.status == "resolved" or snoozing.on(incident, now):
         return incident, []
     calls: list[Call] = []
     entries: list[tuple[str, str]] = []

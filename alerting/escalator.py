@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from alerting import escalation, rotations, troubles
+from alerting import escalation, rotations, snoozing, troubles
 from alerting.documents import suggest
 from alerting.escalation import Call, Chain
+from alerting.quiet import Quiet
 from alerting.standing import Standing
 from streams.contracts import Command, Incident
 
@@ -12,13 +13,16 @@ from streams.contracts import Command, Incident
 class Escalator:
     """Knows who is on call; a step that reaches nobody makes way for the next one."""
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: Standing, quiet: Quiet) -> None:
         self._standing = standing
+        self._quiet = quiet
 
     def advanced(self, incident: Incident, now: float) -> tuple[Incident, list[Call]]:
-        """The incident after the steps that are due, and whom they call."""
+        """The incident after the steps that are due, and whom they call; nobody while all its alerts are silenced."""
         promise = self._standing.register.promise(incident)
-        return escalation.advance(incident, self._staffed(incident, now), promise, now)
+        after, calls = escalation.advance(incident, self._staffed(incident, now), promise, now)
+        held = None if after is incident else self._quiet.held(incident, now)
+        return (after, calls) if held is None else (held, [])
 
     def step(self, now: float) -> None:
         """Take the steps that are due."""
@@ -44,6 +48,8 @@ class Escalator:
         standing = self._standing
         incident = standing.register.get(name)
         if incident is None or incident.status != "triggered" or incident.escalation.step != step:
+            return
+        if snoozing.on(incident, now):
             return
         if not standing.teller.reached(name, step):
             after, calls = self._forced(incident, now)

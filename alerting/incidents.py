@@ -8,7 +8,8 @@
 | every alert is over | `resolved` | the alert, at once |
 | it fires and ends in turn; no more | `flapping`; `steady` | its changes (`flapping`) |
 | a step of the chain; a lapsed acknowledgement | `escalated`; `ack_expired` | the timer (`escalation`) |
-| what somebody does | `acknowledge`, `resolve`, `escalate`, `assign`, `note`, `phase`; `refused` | `by` |
+| what somebody does | `acknowledge`, `resolve`, `escalate`, `assign`, `note`, `phase`, `snooze`; `refused` | `by` |
+| it was put off, and is no more | `held`; `snooze_ended`, `released` | the timer (`snoozing`), a worse alert |
 
 Each function takes a version and returns the next, whole, or the same object when nothing has changed.
 """
@@ -19,25 +20,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from alerting import instants
+from alerting import instants, snoozing
 from alerting.alerts import Alert, severity_of, worst
 from alerting.text import one_line, title
-from streams.contracts import Action, AlertState, Command, EscalationState, Incident, Severity, Transition
+from streams.contracts import AlertState, Command, EscalationState, Incident, Severity, Transition
 
 MAX_ALERTS = 500
 MAX_TIMELINE = 500
 MAX_REQUESTS = 50
 _MAX_TEXT = 2000
-_SUPPORTED: tuple[Action, ...] = (
-    "acknowledge",
-    "resolve",
-    "escalate",
-    "assign",
-    "note",
-    "phase",
-    "silence",
-    "unsilence",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +84,7 @@ def joined(incident: Incident, alerts: Iterable[Alert], now: float) -> Incident:
     """Bring alerts up to date in an incident that is open: new ones join, ended ones end, severity rises."""
     known = {state.fingerprint: state for state in incident.alerts}
     entries: list[Transition] = []
+    worse = False
     for alert in alerts:
         new = alert.state(now)
         old = known.get(new.fingerprint)
@@ -101,6 +93,7 @@ def joined(incident: Incident, alerts: Iterable[Alert], now: float) -> Incident:
         known[new.fingerprint] = new
         if new.status == "firing" and (old is None or old.status == "resolved"):
             entries.append(_entry(now, "joined", _name(new)))
+            worse = worse or severity_of(new.labels) == "P0"
         elif new.status == "resolved" and old is not None and old.status == "firing":
             entries.append(_entry(now, "ended", _name(new)))
     states = list(known.values())
@@ -110,10 +103,15 @@ def joined(incident: Incident, alerts: Iterable[Alert], now: float) -> Incident:
     severity = worst(incident.severity, *(severity_of(state.labels) for state in states if state.status == "firing"))
     if severity != incident.severity:
         entries.append(_entry(now, "rose", f"from {incident.severity} to {severity}"))
+        worse = True
+    ends = worse and snoozing.by_somebody(incident, now)
+    if ends:
+        entries.append(_entry(now, snoozing.SNOOZE_ENDED, "it is worse now"))
     firing = [state for state in states if state.status == "firing"]
     return _next(
         incident, entries, alerts=states[:MAX_ALERTS], severity=severity,
         affected=_affected(firing) or incident.affected, impact=_impact(firing) or incident.impact,
+        snoozed_until=None if ends else incident.snoozed_until,
     )  # fmt: skip
 
 
@@ -195,16 +193,20 @@ def applied(  # noqa: PLR0911 - one return per action
     """
     if _seen(incident, command):
         return incident
-    refusal = _refusal(incident, command) or refusal
+    refusal = _refusal(incident, command, now) or refusal
     if refusal is not None:
         return _next(incident, [_by(command, "refused", f"{command.action}: {refusal}")])
     entry = _by(command, command.action, _said(command))
     update = update_due(promise, now) if incident.status != "resolved" else None
+    if snoozing.on(incident, now):
+        update = snoozing.later(update, incident.snoozed_until)
     match command.action:
         case "resolve":
             return _resolve(incident, entry, now)
         case "acknowledge":
             expires = None if ack_expires is None else instants.show(now + ack_expires)
+            if snoozing.on(incident, now):
+                expires = snoozing.later(expires, incident.snoozed_until)
             escalation = replace(incident.escalation, due_at=expires, target=one_line(command.by, 100))
             return _next(
                 incident, [entry], status="acknowledged", escalation=escalation, ack_due_at=None, next_update_at=update
@@ -214,6 +216,11 @@ def applied(  # noqa: PLR0911 - one return per action
             return _next(incident, [entry], escalation=escalation, next_update_at=update)
         case "phase":
             return _next(incident, [entry], phase=command.phase, next_update_at=update)
+        case "snooze":
+            asleep = replace(incident, next_update_at=update)
+            return _next(incident, [entry], **snoozing.fields(asleep, instants.normal(command.until or command.at)))
+        case "escalate" if command.target is None:  # who wants the next one told wants it now
+            return _next(incident, [entry], snoozed_until=None, next_update_at=update)
         case _:
             return _next(incident, [entry], next_update_at=update)
 
@@ -223,16 +230,16 @@ def is_refused(incident: Incident) -> bool:
     return bool(incident.timeline) and incident.timeline[-1].what == "refused"
 
 
-def _refusal(incident: Incident, command: Command) -> str | None:  # noqa: PLR0911 - one return per reason
+def _refusal(incident: Incident, command: Command, now: float) -> str | None:  # noqa: PLR0911 - one return per reason
     over = incident.status == "resolved"
-    if command.action not in _SUPPORTED:
-        return f"not supported yet; supported are {', '.join(_SUPPORTED)}"
-    if over and command.action in {"acknowledge", "escalate", "assign", "silence"}:
+    if over and command.action in {"acknowledge", "escalate", "assign", "silence", "snooze"}:
         return "the incident is resolved"
     if over and command.action == "resolve":
         return "the incident is resolved already"
     if command.action == "assign" and not command.target:
         return "`target` must name somebody"
+    if command.action == "snooze":
+        return snoozing.refusal(command, now)
     if command.action == "note" and not command.text:
         return "`text` must say something"
     if command.action == "phase":
@@ -241,6 +248,18 @@ def _refusal(incident: Incident, command: Command) -> str | None:  # noqa: PLR09
         if (command.phase == "RESOLVED") != over:
             return "use `resolve`" if command.phase == "RESOLVED" else "the incident is resolved"
     return None
+
+
+def put_off(incident: Incident, until: float, now: float, reason: str) -> Incident:
+    """Put off the steps of an incident whose alerts are silenced."""
+    at = instants.show(until)
+    return _next(incident, [_entry(now, snoozing.HELD, f"until {at}: {reason}")], **snoozing.fields(incident, at))
+
+
+def awake(incident: Incident, now: float, reason: str) -> Incident:
+    """Let an incident that was put off go on."""
+    what = snoozing.RELEASED if snoozing.by_silence(incident) else snoozing.SNOOZE_ENDED
+    return _next(incident, [_entry(now, what, reason)], **snoozing.awake(incident, now))
 
 
 def moved(incident: Incident, escalation: EscalationState, now: float, entries: Sequence[tuple[str, str]]) -> Incident:
@@ -254,7 +273,7 @@ def _resolve(incident: Incident, entry: Transition, now: float) -> Incident:
     escalation = replace(incident.escalation, due_at=None)
     return _next(
         incident, [entry], status="resolved", phase="RESOLVED", resolved_at=instants.show(now), escalation=escalation,
-        ack_due_at=None, next_update_at=None,
+        ack_due_at=None, next_update_at=None, snoozed_until=None,
     )  # fmt: skip
 
 
@@ -275,7 +294,7 @@ def _by(command: Command, what: str, reason: str | None) -> Transition:
 
 def _said(command: Command) -> str | None:
     """What a command says, for the timeline."""
-    until = f"until {command.until}" if command.action == "silence" and command.until else None
+    until = f"until {command.until}" if command.action in {"silence", "snooze"} and command.until else None
     parts = [command.phase if command.action == "phase" else None, command.target, command.text, until]
     return " ".join(one_line(part, _MAX_TEXT) for part in parts if part) or None
 

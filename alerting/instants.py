@@ -23,6 +23,11 @@ def show(instant: float) -> str:
     return moment.isoformat(timespec=precise).replace("+00:00", "Z")
 
 
+def normal(text: str) -> str:
+    """Write an RFC 3339 instant as all are written here; raises `ValueError`."""
+    return show(parse(text))
+
+
 def minute(text: str) -> str:
     """Show an RFC 3339 instant as people read it: `2025-10-01 14:30 UTC`."""
     return datetime.fromtimestamp(parse(text), UTC).strftime("%Y-%m-%d %H:%M UTC")

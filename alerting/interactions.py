@@ -39,7 +39,9 @@ class _Interaction(msgspec.Struct):
 
 
 _interaction = msgspec.json.Decoder(_Interaction)
-_ACTIONS: dict[str, Action] = {"acknowledge": "acknowledge", "resolve": "resolve"}
+_ACTIONS: dict[str, Action] = {"acknowledge": "acknowledge", "resolve": "resolve", "snooze": "snooze"}
+_SNOOZE_S = 3_600.0
+"""What the button says."""
 
 
 def signed(secret: Secret, timestamp: str, body: bytes, signature: str, now: float) -> bool:
@@ -68,10 +70,12 @@ def read(body: bytes, now: float) -> list[Command]:
     for pressed in interaction.actions[:10]:
         if pressed.action_id in _ACTIONS and pressed.value:
             at = float(pressed.action_ts) if _TIME.fullmatch(pressed.action_ts) else now
+            at = at if abs(now - at) <= _FRESH_S else now
+            until = instants.show(at + _SNOOZE_S) if pressed.action_id == "snooze" else None
             made.append(
                 Command(
                     incident=pressed.value[:100], action=_ACTIONS[pressed.action_id], by=f"{by} (Slack)",
-                    at=instants.show(at if abs(now - at) <= _FRESH_S else now),
+                    at=instants.show(at), until=until,
                 )
             )  # fmt: skip
     if not made:

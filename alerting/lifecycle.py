@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from alerting import flapping, incidents
+from alerting import flapping, incidents, snoozing
 from alerting.alerts import Alert
 from alerting.effects import Publish
 from alerting.groups import Group
+from alerting.quiet import Quiet
 from alerting.standing import Standing
 from streams.contracts import Incident
 
@@ -13,8 +14,9 @@ from streams.contracts import Incident
 class Lifecycle:
     """Brings incidents up to date with their alerts; looks at those that flap, since quiet is no event."""
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, standing: Standing, quiet: Quiet) -> None:
         self._standing = standing
+        self._quiet = quiet
         self._flapping: set[str] = set()
 
     def restore(self, incident: Incident) -> None:
@@ -61,9 +63,15 @@ class Lifecycle:
     def join(self, incident: Incident, alerts: Iterable[Alert], now: float) -> Incident:
         """Let alerts join an incident, whose chain begins anew when it becomes worse by that."""
         updated = incidents.joined(incident, alerts, now)
-        if updated.severity != incident.severity:
+        roused = updated.snoozed_until != incident.snoozed_until
+        if updated.severity != incident.severity or roused:
             updated = self._standing.register.started(updated, now)
-        return incident if updated is incident else self._standing.save(updated)
+        if updated is incident:
+            return incident
+        self._standing.save(updated)
+        if roused:
+            self._quiet.speak(updated, now)
+        return self._quiet.released(updated, now)
 
     def _end(self, incident: Incident, now: float) -> None:
         """Resolve an incident whose alerts are all over."""
@@ -80,6 +88,7 @@ class Lifecycle:
         what = flapping.ENDS if flaps else flapping.BEGINS
         changed = self._standing.save(incidents.flapped(incident, now, what))
         self._flapping.discard(changed.id) if flaps else self._flapping.add(changed.id)
-        if not flaps or not incidents.over(changed):  # what is over is told as such
+        asleep = snoozing.by_somebody(changed, now)
+        if (not flaps or not incidents.over(changed)) and not asleep:  # what is over is told as such
             self._standing.teller.announce(changed, what, now)
         return changed

@@ -16,9 +16,9 @@ Intervals = Mapping[str, Sequence[Interval]]
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """Why an alert is not told; `by` is a fingerprint, the name of a time interval, or names of silences."""
+    """Why an alert is not told; `by` is a fingerprint, the name of a time interval, names of silences, or a person."""
 
-    reason: Literal["inhibited", "muted_by_time_interval", "outside_active_time_interval", "silenced"]
+    reason: Literal["inhibited", "muted_by_time_interval", "outside_active_time_interval", "silenced", "snoozed"]
     by: tuple[str, ...]
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from alerting import escalation, incidents
+from alerting import escalation, incidents, instants
 from alerting.alerts import Alert
 from alerting.config import Config
 from alerting.escalation import Chain
@@ -28,6 +28,10 @@ class Register:
         self._of_alert: dict[str, str] = {}
         self._places: dict[str, dict[Place, None]] = {}
         self._steps: Timers[str] = Timers()
+        self.asleep: Timers[str] = Timers()
+        """When incidents that are put off go on."""
+        self.updates: Timers[str] = Timers()
+        """When somebody has to say how open incidents stand."""
         self._last: tuple[int, int] = (0, 0)
 
     def reconfigure(self, config: Config) -> None:
@@ -54,6 +58,9 @@ class Register:
         self._index(incident, self._incidents.get(incident.id))
         self._incidents[incident.id] = incident
         self._steps.set(incident.id, escalation.due(incident, self._chains[incident.id]))
+        is_open = incident.status != "resolved"
+        for timers, at in ((self.asleep, incident.snoozed_until), (self.updates, incident.next_update_at)):
+            timers.set(incident.id, instants.parse(at) if is_open and at is not None else None)
 
     def _index(self, incident: Incident, old: Incident | None) -> None:
         """Take note of the alerts that fire in an open incident."""
@@ -70,8 +77,9 @@ class Register:
         return [self._incidents[name] for name in self._steps.take(now) if name in self._incidents]
 
     def next(self) -> float | None:
-        """When the next step of all is due."""
-        return self._steps.next()
+        """When something is due: a step, an update, the end of a snooze."""
+        times = (timers.next() for timers in (self._steps, self.asleep, self.updates))
+        return min((at for at in times if at is not None), default=None)
 
     def attach(self, group: Group, incident: Incident) -> None:
         """Let a group's alerts belong to an incident."""
@@ -117,5 +125,7 @@ class Register:
         if oldest is not None:
             self._index(msgspec.structs.replace(self._incidents[oldest], alerts=[]), self._incidents[oldest])
             del self._incidents[oldest], self._chains[oldest]
+            for timers in (self._steps, self.asleep, self.updates):
+                timers.set(oldest, None)
             self._places.pop(oldest, None)
             self._of_group = {key: name for key, name in self._of_group.items() if name != oldest}

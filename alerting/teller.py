@@ -18,7 +18,7 @@ from alerting.failing import Failing
 from alerting.groups import Group, Groups, Told
 from alerting.messages import Message, instant_of, message_id, step_of
 from alerting.outbox import GIVE_UP_S, Outbox, Outcome
-from alerting.receivers import Integration, Receiver
+from alerting.receivers import Integration, Receiver, Slack
 from alerting.recovery import Channel
 from alerting.register import Register
 from alerting.troubles import CHANNEL_FAILING
@@ -175,15 +175,18 @@ class Teller:
                     message = self._message(incident, receiver.name, channel, integration, reason, now)
                     self._effects += self.outbox.put(replace(message, id=f"{message.id}.{reason}"), now)
 
+    def remind(self, incident: Incident, reason: str, at: float, now: float) -> None:
+        """Remind the Slack channels that heard of an incident, under the name of when that was due."""
+        for name, channel in sorted(self._routed(incident) | self._called[incident.id]):
+            receiver = self._config.receivers.get(name)
+            integration = receiver.channel(channel) if receiver else None
+            if isinstance(integration, Slack):
+                message = self._message(incident, name, channel, integration, reason, at)
+                self._effects += self.outbox.put(replace(message, id=f"{message.id}.{reason}"), now)
+
     def tell_status(self, incident: Incident, now: float) -> None:
         """Tell of an answer or an end whoever does not hear of it from a group."""
-        routed = {
-            (group.route.receiver, channel)
-            for place in self._register.places(incident)
-            if (group := self._groups.get(place)) is not None and self._register.of(group) is incident
-            for channel in group.told
-        }
-        called = self._called[incident.id]
+        routed, called = self._routed(incident), self._called[incident.id]
         if incident.status == "triggered":
             return
         if incident.status == "acknowledged":  # only PagerDuty has a word for it
@@ -199,6 +202,15 @@ class Teller:
             if integration is not None and (incident.status != "resolved" or integration.send_resolved):
                 message = self._message(incident, name, channel, integration, reason, at)
                 self._effects += self.outbox.put(message, now)
+
+    def _routed(self, incident: Incident) -> set[Channel]:
+        """Who heard of an incident by its groups."""
+        return {
+            (group.route.receiver, channel)
+            for place in self._register.places(incident)
+            if (group := self._groups.get(place)) is not None and self._register.of(group) is incident
+            for channel in group.told
+        }
 
     def _message(
         self, incident: Incident, receiver: str, channel: str, integration: Integration, reason: str, at: float,

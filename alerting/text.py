@@ -16,6 +16,8 @@ from alerting import durations, instants
 from alerting.messages import Message
 from streams.contracts import Incident, Transition
 
+OVERDUE = "update_overdue"
+"""Reason of a message that reminds of an update."""
 PRODUCT = "Scientific Computing Agents"
 _FOLDER = Path(__file__).parent / "templates"
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u"))
@@ -132,6 +134,8 @@ def next_steps(message: Message) -> list[str]:
     )
     follow = [f"Follow {link}" for link in runbooks]
     due = incident.escalation.due_at
+    if message.reason == OVERDUE:
+        follow = [f"Say how it stands: sci-agents incidents note {incident.id} TEXT", *follow]
     if incident.status == "resolved":
         return [f"Write the post-mortem: sci-agents postmortem {incident.id}"]
     if incident.status == "acknowledged":
@@ -152,6 +156,14 @@ def updates(every: float | None) -> str:
     return f"Every {shown} or when status changes"
 
 
+def promised(message: Message) -> str:
+    """When people hear again, and since when they should have heard already."""
+    said, due = updates(message.update_every), message.incident.next_update_at
+    if due is None or message.incident.status == "resolved" or instants.parse(due) > message.at:
+        return said
+    return f"Overdue since {instants.minute(due)}; {said[:1].lower()}{said[1:]}"
+
+
 @functools.cache
 def _files() -> ImmutableSandboxedEnvironment:
     return _environment(jinja2.FileSystemLoader(_FOLDER))
@@ -168,7 +180,7 @@ def _context(message: Message) -> dict[str, Any]:
         "impact": incident.impact or "Unknown",
         "actions": actions_taken(incident),
         "steps": next_steps(message),
-        "updates": updates(message.update_every),
+        "updates": promised(message),
     }
 
 

@@ -204,6 +204,7 @@ class Incident(msgspec.Struct, kw_only=True):
     next_update_at: str | None = None
     resolved_at: str | None = None
     chain: ChainState | None = None
+    snoozed_until: str | None = None
     version: int = 1
 
 

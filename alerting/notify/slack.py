@@ -20,7 +20,7 @@ SECTION_LIMIT = 3000
 FIELD_LIMIT = 2000
 BLOCKS_LIMIT = 50
 POST, UPDATE = "/chat.postMessage", "/chat.update"
-ACKNOWLEDGE, RESOLVE = "acknowledge", "resolve"
+ACKNOWLEDGE, RESOLVE, SNOOZE = "acknowledge", "resolve", "snooze"
 """What buttons say: their `action_id`."""
 _MAX_ALERTS = 20
 _PLACE = re.compile(r"[A-Z0-9]{1,32}:[0-9]{1,20}\.[0-9]{1,10}")
@@ -126,7 +126,7 @@ def payload(message: Message) -> dict[str, Any]:
         *_section("Next Steps", text.next_steps(message)),
         *_section("Alerts", [_line(state) for state in message.alerts[:_MAX_ALERTS]]),
         *_buttons(message),
-        {"type": "context", "elements": [_words(f"Updates: {text.updates(message.update_every)}", FIELD_LIMIT)]},
+        {"type": "context", "elements": [_words(f"Updates: {text.promised(message)}", FIELD_LIMIT)]},
         {"type": "context", "elements": [_words(_plain(note), FIELD_LIMIT)]},
     ]
     named = {"channel": slack.channel, "username": slack.username, "icon_emoji": slack.icon_emoji}
@@ -141,7 +141,7 @@ def _buttons(message: Message) -> list[dict[str, Any]]:
     incident = message.incident
     if not cast("Slack", message.integration).buttons or incident.status == "resolved":
         return []
-    offered = {ACKNOWLEDGE: "Acknowledge", RESOLVE: "Resolve"}
+    offered = {ACKNOWLEDGE: "Acknowledge", RESOLVE: "Resolve", SNOOZE: "Snooze for an hour"}
     if incident.status == "acknowledged":
         del offered[ACKNOWLEDGE]
     elements = [

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import MediaType, Request, Response, get, post
 
+from alerting import durations
 from sciagents.api.access import requires
 from sciagents.api.board import Board
 from sciagents.api.bodies import Limit, check_instant, decode
@@ -52,6 +53,7 @@ class NewCommand(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     target: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     phase: Phase | None = None
     until: str | None = None
+    for_: Annotated[str, msgspec.Meta(max_length=40)] | None = msgspec.field(name="for", default=None)
     matchers: Annotated[list[str], msgspec.Meta(max_length=100)] = []
 
 
@@ -98,18 +100,34 @@ async def show_postmortem(
     summary="Act on an incident", tags=["incidents"],
 )  # fmt: skip
 async def command_incident(incident_id: str, request: Request[Any, Any, Any], casebook: Casebook) -> Command:
-    """Acknowledge, resolve, escalate, assign, note …; answers once the broker has the command."""
+    """Acknowledge, resolve, escalate, assign, note, snooze …; answers once the broker has the command.
+
+    `until`, or `for` in its place (`1h`), says how long a snooze or a silence lasts.
+    """
     incident = _incident(casebook, incident_id)
     new: NewCommand = decode(_command, await request.body())
     for field in ("at", "until"):
         check_instant(getattr(new, field), field)
+    at = new.at or instants.to_text(time.time())
     command = Command(
-        incident=incident.id, action=new.action, by=new.by, at=new.at or instants.to_text(time.time()),
-        id=new.id or uuid.uuid4().hex, text=new.text, target=new.target, phase=new.phase, until=new.until,
+        incident=incident.id, action=new.action, by=new.by, at=at,
+        id=new.id or uuid.uuid4().hex, text=new.text, target=new.target, phase=new.phase, until=_until(new, at),
         matchers=new.matchers,
     )  # fmt: skip
     await casebook.send(command)
     return command
+
+
+def _until(new: NewCommand, at: str) -> str | None:
+    """Until when: as it says, or for so long from the command's time on."""
+    if new.for_ is None:
+        return new.until
+    try:
+        return instants.to_text(instants.from_text(at) + durations.parse(new.for_))
+    except (ValueError, OverflowError) as error:
+        raise HttpProblem(
+            400, "invalid_message", str(error), field="for", hint="such as 1h, in place of until"
+        ) from None
 
 
 def _incident(casebook: Casebook, incident_id: str) -> Incident:

@@ -101,6 +101,27 @@ def escalate(
     _command(kafka, prefix, incident_id, "escalate", by, text, timeout if wait else None)
 
 
+@_group.command("snooze")
+def snooze(
+    incident_id: Identifier,
+    by: By,
+    duration: Annotated[str, typer.Option("--for", help="How long, such as 1h; a week at most.")] = "1h",
+    until: Annotated[str | None, typer.Option(help="Until when, as 2026-12-01T08:00:00Z; in place of --for.")] = None,
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    text: Text = None,
+    wait: Wait = True,
+    timeout: Timeout = 15.0,
+) -> None:
+    """Put an incident off: nobody is told or called until then, unless it becomes worse; then it goes on.
+
+    Exit codes: 0 done, 1 refused or no answer, 2 wrong usage.
+    """
+    from sciagents.console import incidents  # noqa: PLC0415 - as above
+
+    incidents.snooze(kafka, prefix, incident_id, by, duration, until, text, wait_s=timeout if wait else None)
+
+
 @app.command()
 def postmortem(
     incident_id: Identifier,

@@ -1,4 +1,4 @@
-"""What `incidents list`, `show`, `ack`, `resolve`, `note` and `escalate` do, and `postmortem`."""
+"""What `incidents list`, `show`, `ack`, `resolve`, `note`, `escalate` and `snooze` do, and `postmortem`."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from confluent_kafka import Message
 
-from alerting import instants
+from alerting import durations, instants
 from alerting.documents import suggest
 from alerting.text import one_line
 from sciagents import lookup, postmortem
@@ -36,7 +36,7 @@ def show_all(kafka: str, prefix: str, *, closed: bool, as_json: bool) -> None:
                 (
                     one.id,
                     one.severity,
-                    one.status,
+                    _status(one, now),
                     one.phase,
                     _minute(one.started_at),
                     update(one, now),
@@ -47,6 +47,11 @@ def show_all(kafka: str, prefix: str, *, closed: bool, as_json: bool) -> None:
         )
     else:
         say("no incidents" if closed else "no open incidents")
+
+
+def _status(incident: Incident, now: float) -> str:
+    until = incident.snoozed_until
+    return incident.status if until is None or _is_past(until, now) else f"{incident.status}, snoozed"
 
 
 def update(incident: Incident, now: float) -> str | None:
@@ -75,6 +80,7 @@ def show(kafka: str, prefix: str, incident_id: str, *, as_json: bool) -> None:
             ("impact", incident.impact),
             ("answer due", incident.ack_due_at),
             ("update", update(incident, time.time())),
+            ("put off until", incident.snoozed_until),
             ("next step", incident.escalation.due_at),
             ("with", incident.escalation.target),
             ("resolved", incident.resolved_at),
@@ -119,9 +125,22 @@ def write_postmortem(
         sys.stdout.write(written.markdown)  # its text is escaped, and no control character is left in it
 
 
+def snooze(
+    kafka: str, prefix: str, incident_id: str, by: str, duration: str, until: str | None, text: str | None, *,
+    wait_s: float | None,
+) -> None:  # fmt: skip
+    """Put an incident off; raises as `command`, and `UsageError` when the time is none."""
+    try:
+        at = time.time() + durations.parse(duration) if until is None else instants.parse(until)
+    except ValueError as error:
+        raise UsageError(str(error), field="--for" if until is None else "--until") from None
+    command(kafka, prefix, incident_id, "snooze", by, text, until=instants.show(at), wait_s=wait_s)
+
+
 def command(
-    kafka: str, prefix: str, incident_id: str, action: Action, by: str, text: str | None, *, wait_s: float | None
-) -> None:
+    kafka: str, prefix: str, incident_id: str, action: Action, by: str, text: str | None, *, wait_s: float | None,
+    until: str | None = None,
+) -> None:  # fmt: skip
     """Send a command, and wait until the incident shows what came of it.
 
     Raises:
@@ -131,7 +150,7 @@ def command(
     """
     incident = _find(lookup.incidents(kafka, prefix), incident_id)
     now = instants.show(time.time())
-    sent = Command(incident=incident.id, action=action, by=by, at=now, id=uuid.uuid4().hex, text=text)
+    sent = Command(incident=incident.id, action=action, by=by, at=now, id=uuid.uuid4().hex, text=text, until=until)
     with lookup.following(kafka, prefix, ("ops.incidents",), "end", wait_s) as records:
         publish(kafka, prefix, "ops.commands", [(incident.id, sent)])
         if wait_s is None:

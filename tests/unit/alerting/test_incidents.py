@@ -156,7 +156,7 @@ RESOLVED = apply(make_incident(), command("resolve", at=NOW + 10))
         pytest.param(make_incident(), command("phase"), "`phase` is missing", id="phase without one"),
         pytest.param(make_incident(), command("note"), "`text` must say", id="an empty note"),
         pytest.param(make_incident(), command("assign"), "`target` must name", id="assigned to nobody"),
-        pytest.param(make_incident(), command("snooze"), "not supported yet", id="not supported"),
+        pytest.param(make_incident(), command("snooze"), "`until` must say how long", id="a snooze without an end"),
     ],
 )
 def test_what_cannot_be_done_is_refused_once_and_changes_nothing_else(incident, given, said):

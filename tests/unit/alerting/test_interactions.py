@@ -47,11 +47,12 @@ def test_a_time_that_is_none_is_not_signed(timestamp):
     assert not signed(SECRET, timestamp, b"{}", signature, NOW)
 
 
-@pytest.mark.parametrize("action", ["acknowledge", "resolve"])
+@pytest.mark.parametrize("action", ["acknowledge", "resolve", "snooze"])
 def test_a_button_is_a_command_and_pressed_once_is_one_however_often_it_comes(action):
     (command,) = read(body_of(action), NOW + 1)
     assert (command.incident, command.action, command.by) == ("INC-2025-000042", action, "ada (Slack)")
     assert command.at == instants.show(NOW)
+    assert command.until == (instants.show(NOW + 3600) if action == "snooze" else None)
     assert read(body_of(action), NOW + 60) == [command]
 
 

@@ -112,7 +112,7 @@ def buttons(body):
 
 @pytest.mark.parametrize(
     ("status", "offered"),
-    [("triggered", ["acknowledge", "resolve"]), ("acknowledged", ["resolve"]), ("resolved", [])],
+    [("triggered", ["acknowledge", "resolve", "snooze"]), ("acknowledged", ["resolve", "snooze"]), ("resolved", [])],
 )
 def test_buttons_offer_what_can_be_done(message, status, offered):
     slack = Slack(api_url=Secret("http://a"), buttons=True)
