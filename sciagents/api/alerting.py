@@ -1,4 +1,4 @@
-"""The HTTP of the alerting process: Alertmanager's API, silences, rules, incidents; in one loop with the Faust app."""
+"""The HTTP of the alerting process: Alertmanager's API, events, silences, rules, incidents; in the Faust app's loop."""
 
 import contextlib
 import socket
@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
-from sciagents.api import incidents, lifecycle, problems, rules, silences, slack, v2
+from sciagents.api import events, incidents, lifecycle, problems, rules, silences, slack, v2
 from sciagents.api.access import Tokens
 from sciagents.api.board import Board
 from sciagents.api.desk import Desk
@@ -38,15 +38,18 @@ def make_app(desk: Desk, gateway: Gateway, tokens: Tokens) -> Litestar:
         made.take(desk.engine.register)
         return made
 
+    async def through() -> Gateway:
+        return gateway
+
     async def casebook() -> Casebook:
         return Casebook(board, gateway, scribe)
 
     return Litestar(
         route_handlers=[
             *v2.ROUTES, *silences.ROUTES, *rules.ROUTES, *incidents.ROUTES, *lifecycle.ROUTES, *slack.ROUTES,
-            metrics,
+            *events.ROUTES, metrics,
         ],
-        dependencies={"desk": Provide(at_desk), "casebook": Provide(casebook)},
+        dependencies={"desk": Provide(at_desk), "casebook": Provide(casebook), "gateway": Provide(through)},
         exception_handlers={RefusedError: refused, **problems.HANDLERS},
         state=State({"tokens": tokens}),
         request_max_body_size=MESSAGE_LIMIT,

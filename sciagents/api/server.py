@@ -16,7 +16,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.plugins.prometheus import PrometheusConfig
 
 from sciagents import addresses
-from sciagents.api import audit, forward, incidents, operations, problems, requests, slack, system
+from sciagents.api import audit, events, forward, incidents, operations, problems, requests, slack, system
 from sciagents.api.access import Tokens, listen, read_tokens
 from sciagents.api.archive import Archive
 from sciagents.api.board import Board
@@ -87,16 +87,22 @@ def make_app(settings: ApiSettings, tokens: Tokens) -> Litestar:
         found: Service = state.service
         return found
 
+    async def gateway(state: State) -> Gateway:
+        found: Gateway = state.service.gateway
+        return found
+
     async def casebook(state: State) -> Casebook:
         return Casebook(lambda: state.service.board, state.service.gateway, state.scribe)
 
     measured = PrometheusConfig(app_name="api", prefix="sci_agents_http", group_path=True, exclude_unhandled_paths=True)
     return Litestar(
         route_handlers=[
-            *requests.ROUTES, *operations.ROUTES, *incidents.ROUTES, *audit.ROUTES, *forward.ROUTES, *slack.PASSED_ON,
-            *system.ROUTES,
+            *requests.ROUTES, *operations.ROUTES, *events.ROUTES, *incidents.ROUTES, *audit.ROUTES, *forward.ROUTES,
+            *slack.PASSED_ON, *system.ROUTES,
         ],
-        dependencies={"service": Provide(service), "casebook": Provide(casebook)},
+        dependencies={
+            "service": Provide(service), "gateway": Provide(gateway), "casebook": Provide(casebook),
+        },
         exception_handlers=problems.HANDLERS,
         lifespan=[serve],
         state=State({"tokens": tokens}),
