@@ -10,7 +10,7 @@ here are only the edges.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from agents.divided import Divided
 from agents.outcome import Outcome, Problem
-from streams import instants, journal
+from streams import instants, journal, statistics
 from streams.admit import Defaults, Job, Origin, Partition, admit
 from streams.cancels import Cancels
 from streams.codec import Refusal
@@ -30,7 +30,9 @@ from streams.heavy import forward
 from streams.journal import Entry
 from streams.ledger import Conducted, Ledger
 from streams.limits import USUAL, Limits
+from streams.liveness import Pulse
 from streams.membership import NO_OFFSET, Membership, explained, is_fatal, reader
+from streams.ownership import Reader, Seat, rejoining
 from streams.replies import Desk, Replies
 from streams.resume import OnLoss, resume, told
 from streams.steps import Steps
@@ -44,6 +46,9 @@ _PROGRESS_EVERY_S = 0.25
 _BROKER_S = 5.0
 _ASK_AGAIN_S = 0.2
 _BATCH = 200
+_ENDED_S = 3.0
+_CONFIRMED_S = 60.0
+_CONFIRMED_AT_THE_END_S = 5.0
 _BYTES_LIMIT = 256 * 1024 * 1024
 """Most bytes of the requests, and of workflows' answers, that one worker conducts."""
 
@@ -61,14 +66,23 @@ class Conductor:
         self._defaults = defaults or {}
         self._limits = limits
         self._topic = desk.topics[journal.TOPIC]
+        self._group_id = group_id
         self._config = {
             **reader(bootstrap, group_id, membership, embedded=embedded),
             "auto.offset.reset": "error",  # where to begin is decided here, and a loss is told
+            "statistics.interval.ms": statistics.INTERVAL_MS,
+            "stats_cb": self._count_brokers,
         }
         self._on_loss = on_loss
         self._lanes = 1
+        self._lanes_at = float("inf")
         self._ledgers: dict[int, Ledger] = {}
+        self.seat = Seat()
+        self._member_id = ""
+        self._brokers_up: int | None = None
+        self._looked_at = time.monotonic()
         self._to_open: dict[int, float] = {}
+        self._opening_since: float | None = None
         self._leaving = False
         self._told: dict[str, tuple[float, float]] = {}
         self._ending: dict[tuple[int, int], Entry] = {}
@@ -86,25 +100,46 @@ class Conductor:
         if self._thread.is_alive():
             self._thread.join(10.0)
 
+    @property
+    def pulse(self) -> Pulse:
+        """How it does, for whoever judges whether the process lives."""
+        started = self._thread.ident is not None
+        return Pulse(started, self._brokers_up, self._looked_at, self._opening_since, self.seat.since)
+
+    def as_reader(self) -> Reader:
+        """Return what this member reads of its topic."""
+        return Reader(self._member_id, frozenset((self._topic, number) for number in [*self._ledgers, *self._to_open]))
+
+    def _count_brokers(self, text: str) -> None:
+        self._brokers_up = statistics.read(text).brokers_up
+
     def _run(self) -> None:
         try:
-            self._read()
+            while not self._stopping.is_set():
+                self._read()
         except Exception as failure:  # whatever it is, requests must not lie with a worker that is deaf to them
             self._desk.give_up(failure)
 
     def _read(self) -> None:
+        """Conduct as a member of the group, until it is time to stop, or to leave it and join again."""
+        self._leaving = False
         consumer = Consumer(self._config, logger=logging.getLogger("librdkafka"))
         # none of these may call `list_topics`: the next callback of the same poll would abort the process
         consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         look_at = commit_at = 0.0
+        self.seat.joined(time.monotonic())
+        unread: Collection[Partition] = ()
         try:
-            while not self._stopping.is_set():
+            while not self._stopping.is_set() and not unread:
                 first = consumer.poll(_LOOK_EVERY_S)
                 if first is not None:
                     # consume(n, timeout) would wait its whole timeout for n: only what is here already
                     self._take([first, *consumer.consume(_BATCH - 1, 0)])
                 self._hear()
-                now = time.monotonic()
+                self._looked_at = now = time.monotonic()
+                if now >= self._lanes_at:
+                    self._count_lanes(consumer)
+                self._opening_since = (self._opening_since or now) if self._to_open else None
                 for number in [number for number, at in self._to_open.items() if at <= now]:
                     self._open(consumer, number)
                 if now >= look_at:
@@ -113,34 +148,74 @@ class Conductor:
                 if now >= commit_at:
                     self._commit(consumer)
                     commit_at = now + _COMMIT_EVERY_S
-            self._hear()
-            self._commit(consumer)
+                    self._member_id = consumer.memberid() or ""
+                    if unread := self.seat.overdue(now):
+                        rejoining(self._group_id, unread)
+            self._finish(consumer, list(self._ledgers), _CONFIRMED_AT_THE_END_S)
         finally:
             self._leaving = True
             consumer.close()
 
-    def _assigned(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        self._to_open |= {place.partition: 0.0 for place in partitions}
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        places, away = [], False
+        for place in partitions:
+            begin = None if away else self._begin(consumer, place.partition)
+            away = begin is None
+            if begin is None:
+                self._to_open[place.partition] = 0.0
+            places.append(begin or TopicPartition(self._topic, place.partition))
+        self._lanes_at = 0.0
+        consumer.incremental_assign(places)
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not self._leaving:
-            self._commit(consumer)
-            self._lost(consumer, partitions)
+            self._finish(consumer, {place.partition for place in partitions}, _CONFIRMED_S)
+
+    def _finish(self, consumer: Consumer, numbers: Collection[int], confirmed_s: float) -> None:
+        """Give partitions back: let what has just been answered end, commit, and send nothing of them any more."""
+        until = time.monotonic() + _ENDED_S
+        while any(number in numbers for number, _ in self._ending) and time.monotonic() < until:
+            self._hear()
+            time.sleep(0.005)
+        self._commit(consumer)
+        self._drop(numbers)
+        until = time.monotonic() + confirmed_s
+        while self._desk.emitter.unclaimed() and time.monotonic() < until:
+            self._looked_at = time.monotonic()
+            time.sleep(0.005)
+        self._desk.emitter.withdraw()
 
     def _lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        for place in partitions:
-            self._to_open.pop(place.partition, None)
-            if (ledger := self._ledgers.pop(place.partition, None)) is not None:
+        self._drop([place.partition for place in partitions])
+        self._desk.emitter.withdraw()
+
+    def _drop(self, numbers: Collection[int]) -> None:
+        for number in numbers:
+            self._to_open.pop(number, None)
+            if (ledger := self._ledgers.pop(number, None)) is not None:
                 for name in ledger.running:
                     self._told.pop(name, None)
-        _log.info("workflows_given_back", partitions=[place.partition for place in partitions])
+        for place in [place for place in self._ending if place[0] in numbers]:
+            del self._ending[place]
+        _log.info("workflows_given_back", partitions=sorted(numbers))
 
     def _open(self, consumer: Consumer, number: int) -> None:
-        """Find out where to read a partition from, and read on there; Kafka that does not answer is asked again.
+        """Read on where a partition is to be read from; what came of it before that was known is read again."""
+        place = self._begin(consumer, number)
+        if place is None:
+            self._to_open[number] = time.monotonic() + _ASK_AGAIN_S
+            return
+        del self._to_open[number]
+        # a seek is refused where nothing is fetched
+        consumer.incremental_unassign([TopicPartition(self._topic, number)])
+        consumer.incremental_assign([place])
 
-        What came of it before is read again. One that is open goes on with what runs, past what is lost.
+    def _begin(self, consumer: Consumer, number: int) -> TopicPartition | None:
+        """Find out where to read a partition from; None while Kafka does not answer.
+
+        One that is read already goes on with what runs, past what is lost.
         """
-        place, heavy = TopicPartition(self._topic, number), self._desk.topics[forward.TOPIC]
+        place = TopicPartition(self._topic, number)
         ledger = self._ledgers.get(number)
         try:
             wanted = None if ledger is None else ledger.frontier.following
@@ -148,12 +223,9 @@ class Conductor:
                 committed = consumer.committed([place], timeout=_BROKER_S)[0].offset
                 wanted = committed if committed >= 0 else None
             low, high = consumer.get_watermark_offsets(place, timeout=_BROKER_S)
-            self._lanes = max(1, len(consumer.list_topics(heavy, timeout=_BROKER_S).topics[heavy].partitions))
         except KafkaException as error:
             _log.info("offset_unknown", topic=self._topic, partition=number, error=str(error))
-            self._to_open[number] = time.monotonic() + _ASK_AGAIN_S
-            return
-        del self._to_open[number]
+            return None
         found = resume(wanted, low, high)
         if wanted is not None and found.lost:
             told((self._topic, number), found, self._on_loss)
@@ -161,10 +233,19 @@ class Conductor:
             ledger = self._ledgers[number] = Ledger(number, high if found.offset < high else None)
         ledger.frontier.skipped(found.offset)
         place.offset = found.offset
-        # a seek is refused where nothing is fetched
-        consumer.incremental_unassign([TopicPartition(self._topic, number)])
-        consumer.incremental_assign([place])
         _log.info("workflows_assigned", partitions=[number], offset=found.offset, end=high)
+        return place
+
+    def _count_lanes(self, consumer: Consumer) -> None:
+        """Find out how many partitions take shards; no callback may ask for that."""
+        heavy = self._desk.topics[forward.TOPIC]
+        try:
+            self._lanes = max(1, len(consumer.list_topics(heavy, timeout=_BROKER_S).topics[heavy].partitions))
+        except KafkaException as error:
+            _log.info("lanes_unknown", error=str(error))
+            self._lanes_at = time.monotonic() + _ASK_AGAIN_S
+        else:
+            self._lanes_at = float("inf")
 
     def _commit(self, consumer: Consumer) -> None:
         offsets = []

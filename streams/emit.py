@@ -3,12 +3,14 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import repeat
+from itertools import count, repeat
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from streams.sockets import SOCKETS
 from streams.topics import DLQ_MESSAGE_LIMIT
 
 Headers = list[tuple[str, str | bytes | None]]
@@ -27,62 +29,110 @@ _SERVED_S = 0.02
 """So long after somebody else took reports, the emitter's own thread leaves them to that one."""
 _BY_KEY = repeat(-1)
 _FULL = KafkaError._QUEUE_FULL  # noqa: SLF001 - its public name
+_PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 - their public names
+_PURGE_S = 10.0
 Confirmed = Callable[[Exception | None], None]
+
+
+class Claim(NamedTuple):
+    """Of messages that may only be sent while something `holds`: `anew` sends those of them that still may be."""
+
+    holds: Callable[[], bool]
+    anew: Callable[[], None]
 
 
 class _Receipt:
     """Counts the delivery reports of one group of messages; librdkafka calls it from `poll`, once a message."""
 
-    __slots__ = ("_confirmed", "_failure", "_left")
+    __slots__ = ("_failure", "_out", "_serial", "claim", "confirmed", "left", "messages", "partitions", "taken_back")
 
-    def __init__(self, count: int, confirmed: Confirmed) -> None:
-        self._left = count
+    def __init__(
+        self, messages: Sequence[Outgoing], confirmed: Confirmed, partitions: Sequence[int] | None,
+        claim: Claim | None, serial: int, out: "dict[int, _Receipt]",
+    ) -> None:  # fmt: skip
+        self.messages = messages
+        self.confirmed = confirmed
+        self.partitions = partitions
+        self.claim = claim
+        self.left = len(messages)
+        self.taken_back = False
         self._failure: Exception | None = None
-        self._confirmed = confirmed
+        self._serial = serial
+        self._out = out
+        out[serial] = self
 
     def __call__(self, error: KafkaError | None, message: Message | None) -> None:  # noqa: ARG002 - as it is called
         if error is not None:
-            self._failure = KafkaException(error)
-        self._left -= 1
-        if not self._left:
-            self._confirmed(self._failure)
+            if error.code() in _PURGED:
+                self.taken_back = True
+            else:
+                self._failure = KafkaException(error)
+        self.left -= 1
+        if not self.left:
+            self._out.pop(self._serial, None)
+            if not self.taken_back:
+                self.confirmed(self._failure)
 
 
 class Emitter:
-    """Sends messages and reports, per call of `send`, when the broker has confirmed all of them (acks=all)."""
+    """Sends messages and reports, per call of `send`, when the broker has confirmed all of them (acks=all).
+
+    What was sent under a claim that holds no more is taken back by `withdraw`, as far as it is not out.
+    """
 
     def __init__(self, bootstrap: str) -> None:
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "enable.idempotence": True,
-                "linger.ms": 2,
-                "message.max.bytes": DLQ_MESSAGE_LIMIT,
-                "message.timeout.ms": 0,  # a broker that is away is waited for: to give up would lose the answer
-                "queue.buffering.max.messages": 500_000,
-                "queue.buffering.max.kbytes": 256 * 1024,
-                "reconnect.backoff.max.ms": 2_000,
-                "compression.type": "none",
-                "partitioner": "murmur2_random",
-            },
-            logger=logging.getLogger("librdkafka"),
-        )
+        self._config = {
+            "bootstrap.servers": bootstrap,
+            "enable.idempotence": True,
+            "linger.ms": 2,
+            "message.max.bytes": DLQ_MESSAGE_LIMIT,
+            "message.timeout.ms": 0,  # a broker that is away is waited for: to give up would lose the answer
+            "queue.buffering.max.messages": 500_000,
+            "queue.buffering.max.kbytes": 256 * 1024,
+            "reconnect.backoff.max.ms": 2_000,
+            **SOCKETS,
+            "compression.type": "none",
+            "partitioner": "murmur2_random",
+        }
+        self._producer = self._begin()
+        self._out: dict[int, _Receipt] = {}
+        self._serials = count()
+        self._gate = threading.RLock()
+        self._withdrawing = False
+        self._later: deque[tuple[Sequence[Outgoing], Confirmed, Sequence[int] | None, Claim | None]] = deque()
         self._served = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="emit", daemon=True)
         self._thread.start()
 
-    def send(self, messages: Sequence[Outgoing], confirmed: Confirmed, partitions: Sequence[int] | None = None) -> None:
+    def _begin(self) -> Producer:
+        return Producer(self._config, logger=logging.getLogger("librdkafka"))
+
+    def send(
+        self, messages: Sequence[Outgoing], confirmed: Confirmed, partitions: Sequence[int] | None = None,
+        claim: Claim | None = None,
+    ) -> None:  # fmt: skip
         """Queue `messages`; `confirmed(None)` is called, from another thread, once all are on the broker.
 
-        Their keys decide where they lie, or `partitions`, one for each (-1: the key).
+        Their keys decide where they lie, or `partitions`, one for each (-1: the key). Under a `claim` that is lost
+        before they are out it may never be called.
 
         A broker that is away is waited for; what the broker, or librdkafka, refuses for good comes as the exception.
         """
         if not messages:
             confirmed(None)
             return
-        receipt = _Receipt(len(messages), confirmed)
+        while not self._gate.acquire(timeout=_SERVED_S):
+            if self._withdrawing:  # which may wait for the report that this is called from
+                self._later.append((messages, confirmed, partitions, claim))
+                return
+        try:
+            self._send(messages, _Receipt(messages, confirmed, partitions, claim, next(self._serials), self._out))
+        finally:
+            self._gate.release()
+
+    def _send(self, messages: Sequence[Outgoing], receipt: _Receipt) -> None:
+        partitions = receipt.partitions
         alike = len({one.topic for one in messages}) == 1 and not any(one.headers for one in messages)
         if alike and partitions is None:
             self._send_alike(messages, receipt)
@@ -121,6 +171,41 @@ class Emitter:
         """
         self._producer.poll(0)
         self._served = time.monotonic()
+
+    def unclaimed(self) -> int:
+        """Return how much is on its way under a claim that holds no more, in calls of `send`."""
+        return sum(one.claim is not None and not one.claim.holds() for one in list(self._out.values()))
+
+    def withdraw(self) -> int:
+        """Take back what is on its way under a claim that holds no more; returns how much that was.
+
+        What is not out yet is not sent any more; of what is on its way to a broker, nobody knows. A queue is emptied
+        only as a whole, so the rest of it is sent again, in its order, by a producer of its own: some of it twice.
+        """
+        if not self.unclaimed() or not self._gate.acquire(timeout=_PURGE_S):
+            return 0
+        self._withdrawing = True
+        try:
+            out, before = list(self._out.values()), self._producer
+            self._producer = self._begin()
+            before.purge()
+            until = time.monotonic() + _PURGE_S
+            while any(one.left for one in out) and time.monotonic() < until:
+                before.poll(0.01)
+            lost = [one for one in out if one.left or one.taken_back]
+            for one in lost:
+                if one.claim is None:
+                    self.send(one.messages, one.confirmed, one.partitions)
+                else:
+                    one.claim.anew()
+            while self._later:
+                self.send(*self._later.popleft())
+        finally:
+            self._withdrawing = False
+            self._gate.release()
+        while self._later:  # one that came between the two
+            self.send(*self._later.popleft())
+        return sum(one.claim is not None and not one.claim.holds() for one in lost)
 
     def cluster_id(self, topic: str, timeout_s: float = 5.0) -> str:
         """Ask for the cluster's id, with the metadata of one topic; raises `KafkaException` when no broker answers."""

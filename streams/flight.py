@@ -48,6 +48,7 @@ class Flight:
         self._clock = clock
         self._lock = threading.Lock()
         self._owned: dict[Partition, _Owned] = {}
+        self._answered_here: set[Partition] = set()
         self._large: dict[tuple[Partition, int], int] = {}
 
     def take(self, partitions: Iterable[Partition]) -> None:
@@ -55,17 +56,24 @@ class Flight:
         with self._lock:
             for partition in partitions:
                 self._owned[partition] = _Owned(self._clock())
+                self._answered_here.add(partition)
+
+    def leave(self, partitions: Collection[Partition] | None) -> None:
+        """Answer no more records of these (None: of all); what was answered of them may still be confirmed."""
+        with self._lock:
+            self._answered_here -= set(self._owned if partitions is None else partitions)
 
     def drop(self, partitions: Iterable[Partition]) -> None:
         """Own these no longer: what still runs of them is not to be answered."""
         with self._lock:
             for partition in partitions:
                 self._owned.pop(partition, None)
+                self._answered_here.discard(partition)
             self._large = {place: size for place, size in self._large.items() if place[0] in self._owned}
 
     def owns(self, partition: Partition) -> bool:
         """Whether an answer to this partition's records is ours to give."""
-        return partition in self._owned
+        return partition in self._answered_here
 
     def received(self, records: Sequence[Record]) -> None:
         """Take note of records that were read, in the order of their offsets in each partition."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from confluent_kafka import Consumer, TopicPartition
 
+from streams.sockets import SOCKETS
+
 _BROKER_S = 10.0
 
 
@@ -21,6 +23,7 @@ def consumer(bootstrap: str, purpose: str, *, wait_ms: int = 10, ahead_kb: int =
             "fetch.message.max.bytes": 12 * 1024 * 1024,
             "queued.max.messages.kbytes": ahead_kb,
             "fetch.wait.max.ms": wait_ms,
+            **SOCKETS,
         },
         logger=logging.getLogger("librdkafka"),
     )

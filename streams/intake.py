@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import faust
 import structlog
@@ -24,6 +24,7 @@ from streams.answered import Answered
 from streams.flight import Flight, Record
 from streams.liveness import Pulse
 from streams.membership import NO_OFFSET, Membership, explained, is_fatal, reader
+from streams.ownership import Reader, Seat, rejoining
 from streams.resume import OnLoss, resume, told
 
 _log = structlog.get_logger(__name__)
@@ -34,6 +35,10 @@ MAX_DELAY_MS = 2.0
 """How long a batch takes what comes, in a stream of records; one alone waits for nothing."""
 _COMMIT_EVERY_S = 0.2
 _PAUSE_AFTER_S = 1.0
+_CONFIRMED_S = 60.0
+"""How long a partition that goes to another waits for the broker to confirm what was answered of it."""
+_CONFIRMED_AT_THE_END_S = 10.0
+_COMMITTED_S = 2.0
 _ASK_S = 5.0
 _ASK_AGAIN_S = 0.2
 
@@ -45,6 +50,16 @@ class RecordBatch:
     records: Sequence[Record]
 
 
+class Outbox(Protocol):
+    """Where answers wait for their confirmation."""
+
+    def unclaimed(self) -> int:
+        """Return how much is on its way that may not be sent any more."""
+
+    def withdraw(self) -> int:
+        """Take it back."""
+
+
 class Intake(Service):
     """Feeds `channel`, a bounded one, with record batches of `topics`.
 
@@ -52,6 +67,8 @@ class Intake(Service):
     go to another worker, or the process ends, what was handed out has `budget_s` to finish; the rest is dropped.
     `release`, where there is one, is told which partitions go (None: all), and says how many of their records it gives
     back unfinished: those are not waited for. What is `answered` already when a partition is taken over is done.
+    What was answered is waited for in the `outbox` longer than that, and then withdrawn: whoever is given the
+    partition next would answer it too.
     """
 
     def __init__(
@@ -69,6 +86,7 @@ class Intake(Service):
         budget_s: float = 5.0,
         release: Callable[[Collection[Partition] | None], int] | None = None,
         answered: Answered | None = None,
+        outbox: Outbox | None = None,
         embedded: bool = False,
         on_loss: OnLoss = lambda *_: None,
     ) -> None:
@@ -81,6 +99,7 @@ class Intake(Service):
         self._gather_s = max_delay_ms / 1000
         self._release = release
         self._answered = answered
+        self._outbox = outbox
         self._on_loss = on_loss
         self._config = {
             **reader(bootstrap, group_id, membership, embedded=embedded),
@@ -90,6 +109,8 @@ class Intake(Service):
             "on_commit": self._confirmed,
         }
         self._flight = Flight(in_flight_limit, bytes_limit, time.monotonic)
+        self.seat = Seat()
+        self._member_id = ""
         self._pending: list[Record] = []
         self._resume_due = False
         self._leaving = False
@@ -127,7 +148,12 @@ class Intake(Service):
             standing.moved_at for partition, standing in standings.items()
             if standing.in_flight or partition in self._behind
         ]  # fmt: skip
-        return Pulse(self._thread is not None, self._brokers_up, self._looked_at, min(waiting, default=None))
+        started, waiting_since = self._thread is not None, min(waiting, default=None)
+        return Pulse(started, self._brokers_up, self._looked_at, waiting_since, self.seat.since)
+
+    def as_reader(self) -> Reader:
+        """Return what this member reads of its topics."""
+        return Reader(self._member_id, frozenset(self._flight.standings()))
 
     async def on_start(self) -> None:
         """Join the group: not before, for what is assigned to a process that is still starting waits for it."""
@@ -146,7 +172,8 @@ class Intake(Service):
 
     def _run(self) -> None:
         try:
-            self._read()
+            while not self._stopping.is_set():
+                self._read()
         except Exception as failure:  # whatever it is, the process must not live on deaf
             self.fail(failure)
 
@@ -159,11 +186,15 @@ class Intake(Service):
             loop.call_soon_threadsafe(lambda: loop.create_task(self.crash(failure)))
 
     def _read(self) -> None:
+        """Read as a member of the group, until it is time to stop, or to leave it and join again."""
+        self._leaving = self._paused = False
         consumer = Consumer(self._config, logger=logging.getLogger("librdkafka"))
         consumer.subscribe(self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         commit_at = time.monotonic() + _COMMIT_EVERY_S
+        self.seat.joined(time.monotonic())
+        unread: Collection[Partition] = ()
         try:
-            while not self._stopping.is_set():
+            while not self._stopping.is_set() and not unread:
                 first = None
                 if not self._must_wait(consumer):
                     first = consumer.poll(0.001 if self._pending else 0.05)
@@ -179,11 +210,15 @@ class Intake(Service):
                 if now >= commit_at:
                     self._commit(consumer)
                     commit_at = now + _COMMIT_EVERY_S
+                    self._member_id = consumer.memberid() or ""
+                    if unread := self.seat.overdue(now):
+                        rejoining(self._group_id, unread)
                 if self._astray:
                     self._bring_back(consumer, now)
             self._finish(consumer, None)
         finally:
             self._flight.drop(list(self._flight.standings()))
+            self._withdraw()
             self._leaving = True
             try:
                 consumer.close()
@@ -285,6 +320,9 @@ class Intake(Service):
             self._hand_out()  # of the others
             self._looked_at = time.monotonic()
             time.sleep(0.005)
+        self._flight.leave(partitions)
+        self._until_confirmed(_CONFIRMED_AT_THE_END_S if partitions is None else _CONFIRMED_S)
+        deadline = max(deadline, time.monotonic() + _COMMITTED_S)
         while positions := self._flight.to_commit(partitions):
             try:
                 consumer.commit(offsets=_places(positions.items()), asynchronous=False)
@@ -295,6 +333,19 @@ class Intake(Service):
                 time.sleep(0.1)
             else:
                 self._flight.committed(positions.items())
+
+    def _until_confirmed(self, budget_s: float) -> None:
+        """Wait until what was answered of partitions that go is with the broker."""
+        until = time.monotonic() + budget_s
+        while self._outbox is not None and self._outbox.unclaimed() and time.monotonic() < until:
+            self._hand_out()  # of the others
+            self._looked_at = time.monotonic()
+            time.sleep(0.005)
+
+    def _withdraw(self) -> None:
+        """Send nothing any more to records that are another's now."""
+        if self._outbox is not None and (answers := self._outbox.withdraw()):
+            _log.warning("answers_withdrawn", group=self._group_id, answers=answers)
 
     def _assigned(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         if self._leaving:
@@ -312,10 +363,12 @@ class Intake(Service):
         leaving = {(place.topic, place.partition) for place in partitions}
         self._finish(consumer, leaving)
         self._drop(partitions)
+        self._withdraw()
         self._tell("revoked", partitions)
 
     def _lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._drop(partitions)  # already another worker's: nothing may be committed
+        self._withdraw()
         self._tell("lost", partitions)
 
     def _drop(self, partitions: list[TopicPartition]) -> None:

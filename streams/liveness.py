@@ -18,6 +18,8 @@ class Pulse:
     """When its thread last went round."""
     waiting_since: float | None
     """Since when a partition with something to do has not gone on; None when all have, or have nothing to do."""
+    unread_since: float | None = None
+    """Since when nobody reads a partition that this process has to see to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,8 @@ def judge(
 ) -> Verdict:
     """Judge a process by its intakes, by the event loop's last turn, and by the latest deadline of what runs in it.
 
-    Not live is what a restart may mend: a thread that hangs, or offsets that do not move for `patience_s` while there
-    is something to do, the broker is there and nothing runs within its time.
+    Not live is what a restart may mend: a thread that hangs; a partition that nobody reads for `patience_s`; or offsets
+    that do not move for as long while there is something to do, the broker is there and nothing runs within its time.
     """
     hung = now - min([loop_at, *(pulse.looked_at for pulse in pulses if pulse.started)])
     if hung > patience_s:
@@ -49,9 +51,14 @@ def judge(
         return Verdict(live=True, ready=False, reason="starting")
     if not all(pulse.brokers_up for pulse in pulses):
         return Verdict(live=True, ready=False, reason="no broker answers: waiting for one")
+    unread = max((now - pulse.unread_since for pulse in pulses if pulse.unread_since is not None), default=0.0)
     waited = max((now - pulse.waiting_since for pulse in pulses if pulse.waiting_since is not None), default=0.0)
-    if waited <= patience_s:
+    if unread > patience_s:
+        reason = f"nobody reads a partition of its group for {unread:.0f} s"
+    elif waited <= patience_s:
         return Verdict(live=True, ready=True, reason="requests are answered" if waited else "nothing to do")
-    if busy_until is not None and busy_until > now:
+    elif busy_until is not None and busy_until > now:
         return Verdict(live=True, ready=True, reason=f"slow: what runs has {busy_until - now:.0f} s left")
-    return Verdict(live=False, ready=False, reason=f"stuck: nothing runs, and no offset has moved for {waited:.0f} s")
+    else:
+        reason = f"nothing runs, and no offset has moved for {waited:.0f} s"
+    return Verdict(live=False, ready=False, reason=f"stuck: {reason}")

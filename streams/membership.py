@@ -16,6 +16,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._resource import ResourceType
 
+from streams.sockets import SOCKETS
+
 _log = structlog.get_logger(__name__)
 
 Protocol = Literal["auto", "consumer", "classic"]
@@ -24,6 +26,8 @@ HEARTBEAT_MS = 500
 """How late a member of the classic protocol learns of a change."""
 SESSION_MS = 10_000
 """How long the partitions of one that was killed wait, in the classic protocol; in KIP-848's the broker says."""
+POLL_MS = 120_000
+"""After so long without a poll a member is put out of its group: above what it may wait for when partitions go."""
 _QUICK_MS = 1_000
 """The slowest heartbeats of the broker with which KIP-848 is preferred."""
 _ASK_S = 10.0
@@ -61,6 +65,8 @@ def reader(bootstrap: str, group_id: str, membership: Membership, *, embedded: b
         "queued.max.messages.kbytes": 64 * 1024,  # of all partitions together
         "queued.min.messages": 20_000,  # of each: small ones take several times their own size here
         "reconnect.backoff.max.ms": 2_000,
+        "max.poll.interval.ms": POLL_MS,
+        **SOCKETS,
         # the mock cluster answers a waiting fetch at its end, not when a record comes
         **({"fetch.wait.max.ms": 10} if embedded else {}),
         **membership.config(),

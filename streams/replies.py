@@ -19,7 +19,7 @@ from streams.cache import content, kept
 from streams.cache.kept import Kept
 from streams.codec import INLINE_LIMIT, Received, Refusal, encode_outputs, encode_result
 from streams.contracts import Error, Provenance, Result
-from streams.emit import Emitter, Outgoing
+from streams.emit import Claim, Emitter, Outgoing
 from streams.letters import Letter
 from streams.shard import Blocks
 from streams.spans import Spans, traceparent
@@ -60,6 +60,7 @@ class Desk(Letterhead):
 class Written(msgspec.Struct, frozen=True, array_like=True):
     """What is to be sent: `artifacts` first, since a result may name them; then the offsets of the rest are done.
 
+    `offsets` says of each message which record it answers; a record with several messages is there as often.
     `counts` are results by agent, task, status and code; `kernel` is what computed for `run_s`.
     """
 
@@ -237,6 +238,7 @@ class Draft:
             name = workflow.decode("utf-8", "replace") if isinstance(workflow, bytes) else workflow
             topic = self._head.topics[journal.TOPIC]
             self._messages.append(journal.answer(topic, name, value, origin.content_type))
+            self._offsets.append((origin.partition, origin.offset))
 
     def _keep(self, result: Result, kept: Mapping[str, bytes]) -> None:
         """Put what later requests may refer to in front of the result; what is too large to be kept is a failure."""
@@ -288,9 +290,16 @@ class Replies(Draft):
 def deliver(desk: Desk, written: Written) -> None:
     """Send what was written; confirmed by the broker, its offsets are done.
 
-    All of it is one task's on records of a batch: where none of these is this worker's any more, nothing is sent.
+    What answers records of partitions that are not this worker's any more is not sent, now or later.
     """
-    if written.offsets and not any(desk.owns(partition) for partition in {place[0] for place in written.offsets}):
+    partitions = {place[0] for place in written.offsets}
+    claim = Claim(lambda: all(desk.owns(partition) for partition in partitions), lambda: deliver(desk, written))
+    if not claim.holds():
+        owned = [pair for pair in zip(written.messages, written.offsets, strict=True) if desk.owns(pair[1][0])]
+        if not owned:
+            return
+        written = replace(written, messages=[pair[0] for pair in owned], offsets=[pair[1] for pair in owned])
+        deliver(desk, written)
         return
     if written.kernel:
         telemetry.KERNEL_SECONDS.labels(written.kernel).observe(written.run_s)
@@ -309,9 +318,9 @@ def deliver(desk: Desk, written: Written) -> None:
         if failure is not None:
             desk.give_up(failure)
         else:
-            desk.emitter.send(written.messages, confirmed)
+            desk.emitter.send(written.messages, confirmed, claim=claim)
 
     if written.artifacts:  # first: a result may name them
-        desk.emitter.send(written.artifacts, kept)
+        desk.emitter.send(written.artifacts, kept, claim=claim)
     elif written.messages:
-        desk.emitter.send(written.messages, confirmed)
+        desk.emitter.send(written.messages, confirmed, claim=claim)

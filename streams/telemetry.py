@@ -47,6 +47,8 @@ FRONTIER_GAP = Gauge(
     ["topic", "partition"],
 )  # fmt: skip
 REBALANCES = Counter("sci_agents_rebalances_total", "Changes of the partitions owned.", ["group", "change"])
+UNREAD_PARTITIONS = Gauge("sci_agents_unread_partitions", "Partitions that no member of the group reads.", ["group"])
+REJOINS = Counter("sci_agents_rejoins_total", "Times that a member left and joined again for them.", ["group"])
 COMMIT_FAILURES = Counter("sci_agents_commit_failures_total", "Commits that failed, and are tried again.", ["group"])
 RECORDS_LOST = Counter(
     "sci_agents_records_lost_total", "Records that retention deleted before they were read.", ["topic", "partition"]

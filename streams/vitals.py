@@ -1,10 +1,11 @@
-"""The vital signs of a worker: what its intakes, its event loop and its cluster show, put together for who asks."""
+"""The vital signs of a worker: what its readers, its event loop and its cluster show, put together for who asks."""
 
 import time
 from collections.abc import Callable, Sequence
 
 from streams import telemetry
 from streams.cluster import ClusterWatch
+from streams.conductor import Conductor
 from streams.emit import Emitter
 from streams.intake import Intake
 from streams.lateness import Lateness
@@ -15,10 +16,10 @@ class Vitals:
     """Watches from `begin` to `close`; `busy_until` tells the latest deadline of what runs (monotonic seconds)."""
 
     def __init__(
-        self, intakes: Sequence[Intake], emitter: Emitter, topic: str, patience_s: float,
+        self, intakes: Sequence[Intake], conductor: Conductor, emitter: Emitter, topic: str, patience_s: float,
         busy_until: Callable[[], float | None],
     ) -> None:  # fmt: skip
-        self._intakes = intakes
+        self._members: list[Intake | Conductor] = [*intakes, conductor]
         self._patience_s = patience_s
         self._busy_until = busy_until
         self._lateness = Lateness()
@@ -38,6 +39,6 @@ class Vitals:
 
     def look(self) -> Verdict:
         """Judge the process as it is now."""
-        pulses = [intake.pulse for intake in self._intakes]
+        pulses = [member.pulse for member in self._members]
         busy_until = self._busy_until()
         return judge(pulses, time.monotonic(), self._patience_s, loop_at=self._lateness.at, busy_until=busy_until)

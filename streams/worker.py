@@ -22,7 +22,7 @@ import structlog
 from threadpoolctl import threadpool_limits
 
 from agents import catalogue
-from streams import artifacts, declare, faults, logs, process, spans, status, supervisor, telemetry
+from streams import artifacts, declare, faults, journal, logs, process, spans, status, supervisor, telemetry
 from streams.answered import Answered, KafkaResults
 from streams.artifacts import Shelf
 from streams.cache.results import CacheSettings, open_cache
@@ -38,6 +38,7 @@ from streams.intake import MAX_DELAY_MS, Intake
 from streams.limits import USUAL, Limits
 from streams.membership import Membership, Protocol, choose
 from streams.note import Note, Place
+from streams.ownership import OwnerWatch
 from streams.pending import MAX_BATCH
 from streams.recall import Recall, obey
 from streams.replies import Desk
@@ -129,7 +130,8 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     results = KafkaResults(settings.kafka, topics["compute.results"], embedded=settings.embedded)
     intake = Intake(
         batches, settings.kafka, [topics["compute.requests"]], group_id, membership=membership,
-        answered=Answered(results), on_loss=on_loss, max_delay_ms=settings.max_delay_ms, embedded=settings.embedded,
+        answered=Answered(results), outbox=emitter, on_loss=on_loss, max_delay_ms=settings.max_delay_ms,
+        embedded=settings.embedded,
     )  # fmt: skip
     desk = Desk(
         version=version("sci-agents"), worker=name, emitter=emitter, done=intake.done, give_up=intake.fail,
@@ -145,7 +147,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     heavy_intake = Intake(
         heavy_batches, settings.kafka, [topics[forward.TOPIC]], f"{group_id}-heavy", membership=membership,
         in_flight_limit=_READ_AHEAD, bytes_limit=_READ_AHEAD_BYTES, batch_limit=_HEAVY_BATCH,
-        answered=Answered(results), on_loss=on_loss,
+        answered=Answered(results), outbox=emitter, on_loss=on_loss,
         release=lambda partitions: heavy.release(partitions), embedded=settings.embedded,  # noqa: PLW0108 - made below
     )  # fmt: skip
     heavy = Heavy(
@@ -164,8 +166,14 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     )  # fmt: skip
     recall = Recall(cancels, settings.kafka, topics["compute.control"], embedded=settings.embedded)
     vitals = Vitals(
-        [intake, heavy_intake], emitter, topics["compute.requests"], settings.stuck_after_s, lambda: heavy.busy_until
-    )
+        [intake, heavy_intake], conductor, emitter, topics["compute.requests"], settings.stuck_after_s,
+        lambda: heavy.busy_until,
+    )  # fmt: skip
+    owners = OwnerWatch(settings.kafka, {
+        (group_id, topics["compute.requests"]): (intake.seat, intake.as_reader),
+        (f"{group_id}-heavy", topics[forward.TOPIC]): (heavy_intake.seat, heavy_intake.as_reader),
+        (f"{group_id}-workflows", topics[journal.TOPIC]): (conductor.seat, conductor.as_reader),
+    })  # fmt: skip
 
     async def compute_batches(stream: Any) -> None:
         async for batch in stream:
@@ -192,6 +200,8 @@ def make_app(  # noqa: PLR0915 - a list of what there is
         await asyncio.get_running_loop().run_in_executor(None, recall.wait)  # before anything is handed out
         await app.add_runtime_dependency(heavy_intake)
         await app.add_runtime_dependency(intake)
+        if not settings.embedded:  # whose broker is no coordinator that could be asked
+            owners.begin()
         _log.info("worker_ready", worker=name, kafka=settings.kafka)
 
     async def stop(_app: Any, /, *_: Any, signal: Any, **__: Any) -> None:  # noqa: ARG001 - as mode calls it
@@ -202,6 +212,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
         await loop.run_in_executor(None, heavy.close)
         await loop.run_in_executor(None, recall.close)
         vitals.close()
+        owners.close()
         await loop.run_in_executor(None, emitter.close)
         if traces is not None:
             await loop.run_in_executor(None, traces.close)

@@ -16,6 +16,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from streams import telemetry
+from streams.sockets import SOCKETS
 from streams.store.migrate import MigrationError
 from streams.store.ports import StoreAwayError, UnfitError, Writer
 from streams.store.rows import TOPICS, Place, gather
@@ -55,6 +56,7 @@ class Recorder:
             "fetch.message.max.bytes": 12 * 1024 * 1024,
             "queued.max.messages.kbytes": 32 * 1024,
             "fetch.wait.max.ms": 100,
+            **SOCKETS,
         }
         self._next: dict[Place, int | None] = {}
         self._told: dict[Place, int | None] = {}

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaException
 
 from sciagents.tail import read_all
 from streams import declare
-from streams.emit import Emitter, Outgoing
+from streams.emit import Claim, Emitter, Outgoing
 from streams.topics import DLQ_MESSAGE_LIMIT, names
 
 PLAIN, WITH_HEADERS = [], [("content-type", "application/json")]
@@ -58,3 +58,38 @@ def test_reports_are_taken_by_whoever_serves_them(topic, emitter):
         emitter.send([Outgoing(topic, b"k", b"v", PLAIN)] * 10, told.put)
         emitter.serve()
     assert [told.get(timeout=60) for _ in range(100)] == [None] * 100
+
+
+def test_what_nobody_may_send_any_more_is_taken_back(topic):
+    """Answers under a claim that is lost before they are out never come; what else waited comes, in its order."""
+    away = Emitter("127.0.0.1:1")  # nothing gets out
+    held = {"lost": True, "kept": True}
+    told, sent_anew = queue.SimpleQueue(), []
+
+    def claim(name):
+        return Claim(lambda: held[name], lambda: sent_anew.append(name))
+
+    away.send([Outgoing(topic, b"k", b"1", PLAIN)] * 3, told.put, claim=claim("lost"))
+    away.send([Outgoing(topic, b"k", b"2", PLAIN)], told.put, claim=claim("kept"))
+    away.send([Outgoing(topic, b"k", b"3", WITH_HEADERS)], told.put)
+    assert (away.unclaimed(), away.withdraw()) == (0, 0)
+    held["lost"] = False
+    assert (away.unclaimed(), away.withdraw()) == (1, 1)
+    assert sent_anew == ["lost", "kept"]  # whoever claims them decides what of it still goes out
+    assert told.empty()
+    away.close(0.0)
+
+
+def test_the_rest_goes_out_in_its_order_when_something_is_taken_back(broker, topic, emitter):
+    """Whatever was on its way to the broker meanwhile, each comes at least once, the first of each in order."""
+    held, told = [True], queue.SimpleQueue()
+    values = [b"%d" % number for number in range(200)]
+    for value in values:
+        emitter.send([Outgoing(topic, b"k", value, PLAIN)], told.put)
+    emitter.send([Outgoing(topic, b"k", b"never", PLAIN)], told.put, claim=Claim(lambda: held[0], lambda: None))
+    held[0] = False
+    emitter.withdraw()
+    for _ in values:
+        assert told.get(timeout=60) is None
+    found = [record.value() for record in read_all(broker.bootstrap, topic, timeout_s=60)]
+    assert [value for value in dict.fromkeys(found) if value != b"never"] == values

@@ -47,7 +47,7 @@ class Confirming:
         self.waiting = []
         self.changed = threading.Condition()
 
-    def send(self, messages, confirmed):
+    def send(self, messages, confirmed, claim=None):
         with self.changed:
             self.sent += messages
             self.waiting.append(confirmed)

@@ -7,8 +7,8 @@ from streams.liveness import Pulse, judge
 NOW, PATIENCE = 1000.0, 60.0
 
 
-def _pulse(started=True, brokers_up=1, looked_at=NOW, waiting_since=None):
-    return Pulse(started, brokers_up, looked_at, waiting_since)
+def _pulse(started=True, brokers_up=1, looked_at=NOW, waiting_since=None, unread_since=None):
+    return Pulse(started, brokers_up, looked_at, waiting_since, unread_since)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,9 @@ def _pulse(started=True, brokers_up=1, looked_at=NOW, waiting_since=None):
         (_pulse(waiting_since=NOW - 900), NOW - 1, NOW, "unhealthy", "its time is over, and it still runs"),
         (_pulse(waiting_since=NOW - 900, brokers_up=0), None, NOW, "degraded", "the broker is away: nothing can move"),
         (_pulse(brokers_up=0), None, NOW, "degraded", "the broker is away, and nothing waits"),
+        (_pulse(unread_since=NOW - 60), None, NOW, "healthy", "a partition may change hands for a while"),
+        (_pulse(unread_since=NOW - 61), NOW + 9, NOW, "unhealthy", "nobody reads a partition, whatever else runs"),
+        (_pulse(unread_since=NOW - 61, brokers_up=0), None, NOW, "degraded", "nobody can, without a broker"),
         (_pulse(brokers_up=None), None, NOW, "degraded", "no broker has answered yet"),
         (_pulse(started=False), None, NOW, "degraded", "it is starting"),
         (_pulse(looked_at=NOW - 61), None, NOW, "unhealthy", "the reading thread hangs"),

@@ -46,7 +46,7 @@ class Broker:
         self.sent = []
         self.changed = threading.Condition()
 
-    def send(self, messages, confirmed):
+    def send(self, messages, confirmed, claim=None):
         with self.changed:
             self.sent += messages
             self.changed.notify_all()

@@ -1,0 +1,156 @@
+"""Whether each partition of a group has a reader: the coordinator is asked now and then, and told to share them anew.
+
+A member whose assignment was lost on its way is healthy in everybody's eyes: it polls, its heartbeats are answered, and
+the records of its partitions lie there. So what the coordinator says is held against what this member reads; and what
+nobody is to have is looked after by one of the members, the first by its id. It leaves the group and joins again.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._group import ConsumerGroupDescription
+
+from streams import telemetry
+from streams.admit import Partition
+from streams.sockets import SOCKETS
+
+_log = structlog.get_logger(__name__)
+
+PATIENCE_S = 20.0
+"""How long a partition may be without a reader: longer than any change of the group that goes well."""
+EVERY_S = 5.0
+_ASK_S = 10.0
+_REBALANCING = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member as the coordinator sees it: what it `has`, and what it is `given` once others have let go of it."""
+
+    id: str
+    has: frozenset[Partition]
+    given: frozenset[Partition] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A member as it sees itself."""
+
+    id: str
+    reads: frozenset[Partition]
+
+
+def without_reader(
+    members: Sequence[Member], partitions: Collection[Partition], me: Reader
+) -> tuple[frozenset[Partition], frozenset[Partition]]:
+    """Return the partitions that nobody has, and those that `me` has to see to.
+
+    These are what it has or is given, and does not read; and what is given to nobody, if it is the first of them.
+    """
+    had = {partition for member in members for partition in member.has}
+    given = {partition for member in members for partition in member.given}
+    nobodys = frozenset(partitions) - had
+    mine = next((member for member in members if member.id == me.id), Member(me.id, frozenset()))
+    unread = (mine.has | (mine.given & nobodys)) - me.reads
+    first = min((member.id for member in members), default=me.id) == me.id
+    return nobodys, unread | (nobodys - given if first else frozenset())
+
+
+class Seat:
+    """Since when a member has had to see to partitions; shared by its thread and the one that asks."""
+
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
+        self._since: dict[Partition, float] = {}
+        self._looked_at = float("-inf")
+        self._joined_at = float("-inf")
+
+    def look(self, now: float, found: Collection[Partition]) -> None:
+        """Take note of what was found; what was not looked at for long may have changed and changed back since."""
+        known = self._since if now - self._looked_at < self._patience_s else {}
+        self._since = {partition: known.get(partition, now) for partition in found}
+        self._looked_at = now
+
+    def joined(self, now: float) -> None:
+        """Take note that the member joined, or joins again: that needs its time."""
+        self._joined_at = now
+
+    def overdue(self, now: float) -> frozenset[Partition]:
+        """Return the partitions for whose sake the member has to leave and join again."""
+        return frozenset(
+            partition for partition, since in self._since.items()
+            if now - max(since, self._joined_at) >= self._patience_s
+        )  # fmt: skip
+
+    @property
+    def since(self) -> float | None:
+        """Since when a partition that this member has to see to has been without a reader."""
+        return min(self._since.values(), default=None)
+
+
+def rejoining(group: str, partitions: Collection[Partition]) -> None:
+    """Tell that a member leaves its group, to join it again."""
+    telemetry.REJOINS.labels(group).inc()
+    _log.error("group_joined_again", group=group, unread=sorted(f"{topic}/{number}" for topic, number in partitions))
+
+
+class OwnerWatch:
+    """Asks for the members of several groups from a thread of its own; each group reads one topic."""
+
+    def __init__(
+        self, bootstrap: str, seats: Mapping[tuple[str, str], tuple[Seat, Callable[[], Reader]]], *,
+        every_s: float = EVERY_S,
+    ) -> None:  # fmt: skip
+        self._bootstrap = bootstrap
+        self._seats = seats
+        self._every_s = every_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="owners", daemon=True)
+
+    def begin(self) -> None:
+        """Watch from now on."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        admin = AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0, **SOCKETS})
+        while not self._stopping.wait(self._every_s):
+            try:
+                self._look(admin)
+            except KafkaException as error:
+                _log.debug("owners_unknown", error=str(error))
+
+    def _look(self, admin: AdminClient) -> None:
+        asked = admin.describe_consumer_groups([group for group, _ in self._seats], request_timeout=_ASK_S)
+        for (group, topic), (seat, reader) in self._seats.items():
+            found = asked[group].result(_ASK_S)
+            if found.state in _REBALANCING:
+                continue
+            numbers = admin.list_topics(topic, timeout=_ASK_S).topics[topic].partitions
+            members, partitions = members_of(found), [(topic, number) for number in numbers]
+            nobodys, mine = without_reader(members, partitions, reader())
+            telemetry.UNREAD_PARTITIONS.labels(group).set(len(nobodys | mine))
+            seat.look(time.monotonic(), mine)
+            if mine:
+                _log.info("partitions_without_reader", group=group, partitions=sorted(number for _, number in mine))
+
+
+def members_of(group: ConsumerGroupDescription) -> list[Member]:
+    """Read a coordinator's description; groups of the classic protocol say nothing of what is to come."""
+
+    def places(assignment: object) -> frozenset[Partition]:
+        found = getattr(assignment, "topic_partitions", None) or ()
+        return frozenset((place.topic, place.partition) for place in found)
+
+    return [
+        Member(str(member.member_id), places(member.assignment), places(getattr(member, "target_assignment", None)))
+        for member in group.members
+    ]

@@ -1,0 +1,55 @@
+"""A member that does not read what its coordinator has given it leaves the group, and joins it again."""
+
+import asyncio
+
+import pytest
+from confluent_kafka import Producer
+
+from streams import declare
+from streams.intake import Intake
+from streams.membership import Membership
+from streams.ownership import OwnerWatch, Seat
+from streams.telemetry import REJOINS
+
+
+class Channel:
+    """Takes batches as a Faust channel does."""
+
+    def __init__(self):
+        self.records = []
+
+    async def put(self, batch):
+        self.records += batch.records
+
+
+async def _until(holds):
+    async with asyncio.timeout(60):
+        while not holds():  # noqa: ASYNC110 - threads change it
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("protocol", ["consumer", "classic"])
+async def test_a_member_without_its_assignment_gets_it_back(kafka, topic_prefix, protocol):
+    """What came meanwhile is read then; one that reads all it is given does not leave."""
+    declare.ensure(kafka, topic_prefix)
+    topic, group = f"{topic_prefix}compute.requests", f"{topic_prefix}group"
+    partitions, channel = [(topic, number) for number in range(4)], Channel()
+    intake = Intake(channel, kafka, [topic], group, membership=Membership(protocol))
+    intake.seat = Seat(patience_s=1.0)
+    watch = OwnerWatch(kafka, {(group, topic): (intake.seat, intake.as_reader)}, every_s=0.2)
+    producer = Producer({"bootstrap.servers": kafka})
+    async with intake:
+        await _until(lambda: all(map(intake.owns, partitions)))
+        watch.begin()
+        rejoined = REJOINS.labels(group)._value
+        assert rejoined.get() == 0
+        intake._flight.drop(partitions[:1])  # as if the word of it had been lost
+        for number in range(4):
+            producer.produce(topic, b"one", partition=number)
+        assert producer.flush(30) == 0
+        await _until(lambda: {partition for _, partition, _ in channel.records} == set(partitions))
+        assert all(map(intake.owns, partitions))
+        assert rejoined.get() == 1
+        intake.done([(partition, offset) for _, partition, offset in channel.records])
+        await _until(lambda: intake.seat.since is None)
+    watch.close()
