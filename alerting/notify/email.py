@@ -19,6 +19,7 @@ import aiosmtplib
 
 from alerting import text, tls
 from alerting.messages import Message
+from alerting.notify.patience import within
 from alerting.outbox import DELIVERED, Outcome
 from alerting.receivers import Email
 from alerting.text import one_line
@@ -42,10 +43,10 @@ class EmailNotifier:
             use_tls=channel.implicit_tls,
             start_tls=channel.require_tls and not channel.implicit_tls,
             tls_context=None if channel.tls is None else tls.context(channel.tls),
-            timeout=channel.timeout,
+            timeout=None,
         )
         try:
-            async with asyncio.timeout(channel.timeout):  # of the whole, however slowly the answers drip
+            async with within(channel.timeout):  # of the whole, however slowly the answers drip
                 mail = compose(message)
                 await client.connect()
                 refused, _ = await client.send_message(

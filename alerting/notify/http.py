@@ -1,6 +1,5 @@
 """Posting JSON: what an answer means for trying again. Bounded in time and size; secrets stay out of errors."""
 
-import asyncio
 import functools
 import logging
 import ssl
@@ -12,6 +11,7 @@ from urllib.parse import urljoin
 import httpx
 
 from alerting import tls
+from alerting.notify.patience import within
 from alerting.outbox import DELIVERED, Outcome
 from alerting.receivers import Http, Secret, Tls
 from alerting.text import one_line
@@ -48,6 +48,7 @@ class Clients:
                 verify=_trusted() if http.tls is None else tls.context(http.tls),
                 proxy=None if http.proxy is None else http.proxy.reveal(),
                 trust_env=http.proxy_from_environment,
+                timeout=None,  # noqa: S113 - each message has its own
             )
         return self._clients[way]
 
@@ -70,7 +71,7 @@ async def post(  # noqa: PLR0911 - one return for each way it can go
     if http.authorization is not None:
         headers["authorization"] = http.authorization.reveal()
     try:
-        async with asyncio.timeout(timeout_s):  # of the whole, however slowly the answer drips
+        async with within(timeout_s):  # of the whole, however slowly the answer drips
             status, retry_after, answer = await _ask(clients.of(http), http, url.reveal(), body, headers, read)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         return Outcome("permanent", "the URL cannot be used: it must begin with http:// or https://")

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import msgspec
 from listening import listening
 
+from sciagents.journal import read
+
 WITHIN_S = 60.0
 
 
@@ -23,6 +25,18 @@ class Process:
     url: str
     config: object
     child: subprocess.Popen
+
+    def recorded(self, **wanted):
+        """Wait until the journal has a notification with these fields: what is on record outlives the process."""
+        deadline = time.monotonic() + WITHIN_S
+        while time.monotonic() < deadline:
+            for entry in read(self.config.parent / "alerting.journal"):
+                if entry.topic == "ops.notifications":
+                    found = msgspec.json.decode(entry.value)
+                    if all(found[name] == value for name, value in wanted.items()):
+                        return found
+            threading.Event().wait(0.05)
+        raise AssertionError(wanted)
 
 
 @contextlib.contextmanager
