@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from alerting import durations
 from alerting.alerts import Alert, Labels, label_set, worst
-from alerting.judging import Cache, Judge, signal_names
+from alerting.judging import MOST_ALERTS, Cache, Judge, signal_names
 from alerting.rules import Rule, State
 from alerting.signals import Signals
 
@@ -194,6 +194,10 @@ class Evaluator:
             made[labels] = Alert(
                 labels, now, {"summary": f"Rules were evaluated {durations.show(self._lagged[1])} late"}
             )
+        for name in (name for name, judge in self._judges.items() if judge.crowded):
+            labels = label_set({"alertname": FAILING, "rule": name, "severity": "P3", "reason": "too_many"})
+            summary = f"Rule {name} holds for more than {MOST_ALERTS:,} label sets, of the others nobody is told"
+            made[labels] = Alert(labels, now, {"summary": summary})
         for name, clash in failing.items():
             labels = label_set({"alertname": FAILING, "rule": name, "severity": "P3"})
             summary = f"Rule {name} gives the label set {dict(clash)} more than once: add to its `by`"

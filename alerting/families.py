@@ -17,7 +17,7 @@ from alerting.samples import Samples, Tallies
 
 LABEL_SETS = 600_000
 """So many label sets are known in all; half of them, at most, of one family."""
-LABEL_BYTES = 320 << 20
+LABEL_BYTES = 512 << 20
 """So much memory label sets take in all; half of it, at most, those of one family."""
 SAMPLES = 12_000_000
 """So many samples are kept in all."""
@@ -171,7 +171,7 @@ class Families:
 
 def weight(labels: Labels) -> int:
     """Bytes that a label set takes, its groups and its place in the tables included."""
-    return 400 + sum(72 + sys.getsizeof(name) + sys.getsizeof(value) for name, value in labels)
+    return 200 + sum(72 + len(name) + sys.getsizeof(value) for name, value in labels)
 
 
 def projected(labels: Labels, by: By) -> Labels:

@@ -14,6 +14,8 @@ from alerting.signals import Signals
 from alerting.states import FIRING, INACTIVE, States
 from alerting.text import Template
 
+MOST_ALERTS = 10_000
+"""For so many label sets a rule fires, at most: whoever sends events decides how many there are."""
 Cache = dict[tuple[object, ...], Reading]
 """What was read in one pass: rules that read the same share it."""
 
@@ -27,6 +29,8 @@ class Judge:
         self._index = signals.groups(rule.by)
         self._rows: Integers = np.zeros(0, np.int64)  # ascending
         self._states = States.inactive(0)
+        self.crowded = False
+        """Whether it would fire for more label sets than it may."""
         self._told: dict[Labels, tuple[float, Labels]] = {}
         self._said: tuple[Integers, Floats] = np.zeros(0, np.int64), np.zeros(0)
         self.reconfigure(rule)
@@ -81,9 +85,9 @@ class Judge:
         if known is None:
             return
         found = rule.expr.judge(values, size)
-        moved = found.true if rule.no_data != "alert" else ~found.false
-        rows = np.flatnonzero(known & moved) if moved.any() else np.zeros(0, np.int64)
-        rows = np.union1d(self._rows, rows) if len(self._rows) else rows
+        moved = known & (found.true if rule.no_data != "alert" else ~found.false)
+        moved[self._rows] = True
+        rows = np.flatnonzero(moved)
         if not len(rows):
             return
         clear = None if rule.clear is None else rule.clear.judge(values, size).true[rows]
@@ -96,10 +100,20 @@ class Judge:
         if begin:
             kept = ~(true & (old.phase == INACTIVE))
             new.put(kept, old.take(kept))
+        self._hold_back(old, new)
         gone = new.idle() if rule.no_data == "alert" else new.phase == INACTIVE
         if gone.any():
             rows, new = rows[~gone], new.take(~gone)
         self._rows, self._states = rows, new
+
+    def _hold_back(self, old: States, new: States) -> None:
+        """Let what is too many wait as pending: of what begins to fire, the label sets that were known last."""
+        firing = new.phase == FIRING
+        excess = int(np.count_nonzero(firing)) - MOST_ALERTS
+        self.crowded = excess > 0
+        if self.crowded:
+            begins = np.flatnonzero(firing & (old.phase != FIRING))[-excess:]
+            new.phase[begins], new.fired_at[begins] = states.PENDING, 0.0
 
     def clash(self) -> Labels | None:
         """Labels that two alerts of the rule would have."""

@@ -25,6 +25,8 @@ class Register:
         self._incidents: dict[str, Incident] = {}
         self._chains: dict[str, Chain | None] = {}
         self._of_group: dict[str, str] = {}
+        self._groups: dict[str, set[str]] = {}
+        self._resolved: dict[str, None] = {}
         self._of_alert: dict[str, str] = {}
         self._places: dict[str, dict[Place, None]] = {}
         self._steps: Timers[str] = Timers()
@@ -59,6 +61,10 @@ class Register:
         self._incidents[incident.id] = incident
         self._steps.set(incident.id, escalation.due(incident, self._chains[incident.id]))
         is_open = incident.status != "resolved"
+        if is_open:
+            self._resolved.pop(incident.id, None)
+        else:
+            self._resolved.setdefault(incident.id)
         for timers, at in ((self.asleep, incident.snoozed_until), (self.updates, incident.next_update_at)):
             timers.set(incident.id, instants.parse(at) if is_open and at is not None else None)
 
@@ -84,6 +90,7 @@ class Register:
     def attach(self, group: Group, incident: Incident) -> None:
         """Let a group's alerts belong to an incident."""
         self._of_group[group.key] = incident.id
+        self._groups.setdefault(incident.id, set()).add(group.key)
         self._places.setdefault(incident.id, {})[group.place] = None
 
     def places(self, incident: Incident) -> Iterable[Place]:
@@ -121,11 +128,13 @@ class Register:
     def _forget(self) -> None:
         if len(self._incidents) < _MAX_INCIDENTS:
             return
-        oldest = next((name for name, one in self._incidents.items() if one.status == "resolved"), None)
+        oldest = next(iter(self._resolved), None)
         if oldest is not None:
             self._index(msgspec.structs.replace(self._incidents[oldest], alerts=[]), self._incidents[oldest])
-            del self._incidents[oldest], self._chains[oldest]
+            del self._incidents[oldest], self._chains[oldest], self._resolved[oldest]
             for timers in (self._steps, self.asleep, self.updates):
                 timers.set(oldest, None)
             self._places.pop(oldest, None)
-            self._of_group = {key: name for key, name in self._of_group.items() if name != oldest}
+            for key in self._groups.pop(oldest, ()):
+                if self._of_group.get(key) == oldest:
+                    del self._of_group[key]

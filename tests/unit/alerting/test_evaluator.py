@@ -265,3 +265,19 @@ def test_an_alert_and_one_with_more_labels_are_two(made):
         )  # fmt: skip
     assert len(evaluator.evaluate(NOW)) == 2
     assert evaluator.evaluate(NOW + 10) == []
+
+
+def test_a_rule_fires_for_so_many_label_sets_and_says_that_there_are_more(made, monkeypatch):
+    """Those that were known first have the room; when it is free, others take it."""
+    monkeypatch.setattr("alerting.judging.MOST_ALERTS", 3)
+    evaluator, signals = made(rule(window=30.0))
+    for n in range(5):
+        feed(signals, 90.0, [0], source=f"host-{n}")
+    began = [dict(alert.labels) for alert in evaluator.evaluate(NOW)]
+    assert [one.get("instance") for one in began] == ["host-0", "host-1", "host-2", None]
+    assert (began[-1]["alertname"], began[-1]["reason"]) == ("RuleEvaluationFailed", "too_many")
+    assert evaluator.evaluate(NOW + 10) == []
+    for n in range(5):
+        feed(signals, 10.0 if n < 2 else 90.0, [35], source=f"host-{n}", now=NOW + 35)
+    changes = {(dict(one.labels).get("instance"), one.ends_at is None) for one in evaluator.evaluate(NOW + 35)}
+    assert changes == {("host-0", False), ("host-1", False), ("host-3", True), ("host-4", True), (None, False)}
