@@ -56,6 +56,9 @@ _msgpack = msgspec.msgpack.Decoder(Answer)
 
 
 def decode(value: bytes) -> Answer:
-    """Read a result from its topic, JSON or msgpack; raises `msgspec.DecodeError`."""
-    # JSON's map begins with a brace, msgpack's never does: no header has to be read
-    return _json.decode(value) if value[:1] == b"{" else _msgpack.decode(value)
+    """Read a result from its topic, JSON or msgpack; raises `ValueError`, of which `msgspec.DecodeError` is one."""
+    try:
+        # JSON's map begins with a brace, msgpack's never does: no header has to be read
+        return _json.decode(value) if value[:1] == b"{" else _msgpack.decode(value)
+    except RecursionError:
+        raise ValueError("nested too deep") from None

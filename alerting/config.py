@@ -6,7 +6,7 @@ the environment or from the file that a `…_file` key names; `Config.notices` s
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -66,6 +66,8 @@ class Config:
     slack_signing_secret: Secret | None = None
     original: str = ""
     notices: tuple[str, ...] = ()
+    rules_alone: bool = False
+    """Whether it came from a file that has rules, and nobody to tell."""
 
     @property
     def retention(self) -> float:
@@ -102,7 +104,14 @@ def load_rules(path: Path | str, environment: Mapping[str, str] | None = None) -
     if isinstance(document.value, dict) and "rules" in document.value and "route" not in document.value:
         nobody = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
         document = Document(document.file, nobody | document.value, document.lines)
+        return replace(read(document, environment or {}), rules_alone=True)
     return read(document, environment or {})
+
+
+def load_changed(path: Path | str, in_force: Config, environment: Mapping[str, str] | None = None) -> Config:
+    """Read rules that are to take the place of those in force, or another whole configuration; raises `ConfigError`."""
+    found = load_rules(path, environment)
+    return replace(in_force, rules=found.rules) if found.rules_alone else found
 
 
 def read(document: Document, environment: Mapping[str, str]) -> Config:

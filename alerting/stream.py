@@ -14,7 +14,7 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 import faust
 import msgspec
@@ -26,6 +26,7 @@ from alerting.config import Config
 from alerting.documents import ConfigError
 from alerting.effects import Effect, Publish
 from alerting.engine import Engine
+from alerting.events import decode as decode_event
 from alerting.messages import Message
 from alerting.notify import Notifier, notifiers
 from alerting.notify.http import Clients
@@ -35,15 +36,13 @@ from streams.contracts import Command, Incident, OpsEvent, Silence
 
 _log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
 _SMALL = 64 * 1024
-"""Bytes of an event or a command; one that is larger is none."""
+"""Bytes of a command; one that is larger is none."""
 _LONGEST_SLEEP_S = 30.0
 _FINISH_S = 1.5
 _AUDIT_EVERY_S = 15.0
 _AT_ONCE = 50
 
-_event_json, _event_msgpack = msgspec.json.Decoder(OpsEvent), msgspec.msgpack.Decoder(OpsEvent)
 _command_json, _command_msgpack = msgspec.json.Decoder(Command), msgspec.msgpack.Decoder(Command)
 
 
@@ -238,8 +237,8 @@ class Stream:
     def read_command(self, value: bytes | None) -> Command | None:
         """Read a command; None, and counted, when it is none."""
         try:
-            return _decode(value, _command_json, _command_msgpack)
-        except (msgspec.DecodeError, ValueError) as error:
+            return _decode(value)
+        except (ValueError, RecursionError) as error:
             self.ignored["ops.commands"] += 1
             _log.warning("command_ignored", error=str(error))
             return None
@@ -259,8 +258,8 @@ class Stream:
                 if topic == of_results:
                     results.append(answers.decode(value))
                 elif topic == of_events:
-                    events.append(_decode(value, _event_json, _event_msgpack))
-            except (msgspec.DecodeError, ValueError) as error:
+                    events.append(decode_event(value))
+            except ValueError as error:
                 ignored[topic or ""] += 1
                 last = error
         self._engine.on_events(events, now)
@@ -359,7 +358,7 @@ async def _or_crash(work: Awaitable[None], crash: Callable[[BaseException], obje
         raise
 
 
-def _decode(value: bytes | None, json: msgspec.json.Decoder[T], msgpack: msgspec.msgpack.Decoder[T]) -> T:
+def _decode(value: bytes | None) -> Command:
     if value is None or len(value) > _SMALL:
         raise ValueError(f"empty, or larger than {_SMALL:,} bytes")
-    return json.decode(value) if value.lstrip()[:1] == b"{" else msgpack.decode(value)
+    return _command_json.decode(value) if value.lstrip()[:1] == b"{" else _command_msgpack.decode(value)

@@ -61,6 +61,6 @@ def _read(values: dict[str, list[bytes]], topic: str, kind: type[T]) -> list[T]:
     for value in values.get(topic, ()):
         try:
             found.append(decoder.decode(value))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             _log.warning("record_ignored", topic=topic, error=str(error))
     return found

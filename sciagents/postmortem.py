@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
 from confluent_kafka import Message
 
-from alerting import instants, postmortem
+from alerting import events, instants, postmortem
 from alerting.postmortem import Figures
 from sciagents import reach, shipped, stretch
 from sciagents.tail import read_each
@@ -20,7 +21,6 @@ _LOOK_S = 30.0
 _NOTIFICATIONS = 20_000
 _DEPLOYS = 10_000
 _notification = msgspec.json.Decoder(Notification)
-_event_json, _event_msgpack = msgspec.json.Decoder(OpsEvent), msgspec.msgpack.Decoder(OpsEvent)
 
 
 class Postmortem(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,8 +112,7 @@ def _deploys(bootstrap: str, topic: str, incident: Incident, record: Record, now
 
 
 def _event(value: bytes) -> OpsEvent | None:
-    try:
-        event = _event_json.decode(value) if value.lstrip()[:1] == b"{" else _event_msgpack.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return event if event.kind == "deploy" else None
+    with suppress(ValueError):
+        event = events.decode(value)
+        return event if event.kind == "deploy" else None
+    return None
