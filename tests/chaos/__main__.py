@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from chaos.cluster import Cluster
-from chaos.faults import OF_BROKERS, OF_STORES, OF_WORKERS
+from chaos.faults import OF_API, OF_BROKERS, OF_STORES, OF_WORKERS
 from chaos.rounds import Round, Scale, run
 from chaos.stores import Stores
 
@@ -30,7 +30,7 @@ def main() -> int:
     notes = asked.logs / "suite.log"  # what the clients in this process say of the trouble that is made
     logging.basicConfig(filename=notes)
     structlog.configure(logger_factory=structlog.WriteLoggerFactory(notes.open("a")))
-    kinds = [kind for kind in (*OF_WORKERS, *OF_BROKERS, *OF_STORES) if asked.only in kind]
+    kinds = [kind for kind in (*OF_WORKERS, *OF_BROKERS, *OF_STORES, *OF_API) if asked.only in kind]
     scale = Scale(asked.requests // asked.rounds, asked.seconds, asked.workers, asked.settle)
     rounds = []
     with Cluster() as cluster, Stores(cluster) as stores:

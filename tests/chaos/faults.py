@@ -8,6 +8,7 @@ OF_WORKERS = (
     "worker killed", "worker's child killed", "worker terminated", "worker frozen", "worker's child frozen",
     "worker's supervisor frozen", "worker cut off", "clock stepped",
 )  # fmt: skip
+OF_API = ("api killed",)
 OF_STORES = ("redis killed", "redis frozen", "postgres killed")
 OF_BROKERS = ("broker stopped", "broker killed", "broker's disk full")
 _STEPS_S = (-600.0, -30.0, -2.0, 2.0, 30.0, 600.0)
@@ -64,4 +65,7 @@ def plan(seed: int, kinds: Sequence[str], there: Mapping[str, int], duration_s: 
         if now >= free_at.get(fault.victim, 0.0):
             found.append(fault)
             free_at[fault.victim] = fault.until_s + (duration_s * 0.3 if of_broker else 0.0)
-    return found or [Fault(duration_s * 0.3, chance.choice([kind for kind in kinds if kind in OF_WORKERS]), 0, 1.0)]
+    if not found:
+        kind = chance.choice([kind for kind in kinds if kind in OF_WORKERS] or kinds)
+        found.append(Fault(duration_s * 0.3, kind, 0, 1.0))
+    return found

@@ -6,6 +6,7 @@ from typing import Any, cast
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from chaos.api import Api
 from chaos.load import Item
 from chaos.verifier import Lag, Record, Sent
 from streams.topics import TOPICS
@@ -20,8 +21,9 @@ _PARTITIONS = {spec.name: spec.partitions for spec in TOPICS}
 class Sender:
     """Sends items, and keeps those that the brokers have confirmed."""
 
-    def __init__(self, bootstrap: str, prefix: str) -> None:
+    def __init__(self, bootstrap: str, prefix: str, api: Api) -> None:
         self._prefix = prefix
+        self._api = api
         self._producer = Producer({
             "bootstrap.servers": bootstrap, "enable.idempotence": True, "message.timeout.ms": 0, "linger.ms": 2,
             "partitioner": "murmur2_random", "reconnect.backoff.max.ms": 1000, "log_level": 0,
@@ -30,7 +32,10 @@ class Sender:
         self._confirmed: list[Sent] = []
 
     def send(self, item: Item) -> None:
-        """Queue an item."""
+        """Queue an item, or let it be posted."""
+        if item.over_http:
+            self._api.send(item)
+            return
 
         def confirmed(error: KafkaError | None, _: Message) -> None:
             if error is None and item.sent is not None:
@@ -43,13 +48,13 @@ class Sender:
 
     def flush(self, timeout_s: float) -> int:
         """Wait until everything is confirmed; returns how much is not."""
-        return int(self._producer.flush(timeout_s))
+        return int(self._producer.flush(timeout_s)) + self._api.waiting
 
     @property
     def confirmed(self) -> list[Sent]:
         """What was confirmed up to now."""
         with self._lock:
-            return list(self._confirmed)
+            return [*self._confirmed, *(item.sent for item in self._api.taken() if item.sent is not None)]
 
 
 class Reader:

@@ -26,6 +26,7 @@ class Item(NamedTuple):
     value: bytes
     sent: Sent | None
     headers: tuple[tuple[str, str], ...] = ()
+    over_http: bool = False
 
 
 def draw(seed: int, count: int, now: datetime) -> list[Item]:
@@ -75,8 +76,9 @@ def _ivp(chance: random.Random, name: str, at: float, now: datetime) -> Iterator
 
 
 def _special(chance: random.Random, name: str, at: float, now: datetime) -> Iterator[Item]:
+    """Sent over HTTP."""
     inputs = {"function": "gamma", "arguments": [chance.uniform(1, 5)]}
-    yield _request(name, at, "special", "evaluate", inputs)
+    yield _request(name, at, "special", "evaluate", inputs)._replace(over_http=True)
 
 
 def _packed(chance: random.Random, name: str, at: float, now: datetime) -> Iterator[Item]:

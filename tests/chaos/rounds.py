@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chaos.api import Api
 from chaos.cluster import Cluster, wait_until
 from chaos.faults import OF_BROKERS, Fault, plan
 from chaos.ledger import Reader, Sender
@@ -63,7 +64,7 @@ class _Clock:
 class Hurt:
     """Does a fault and makes it good; what suffers one suffers no other meanwhile."""
 
-    def __init__(self, cluster: Cluster, workers: Workers, stores: Stores) -> None:
+    def __init__(self, cluster: Cluster, workers: Workers, stores: Stores, api: Api) -> None:
         one, its = workers, cluster
         self._deeds: dict[str, tuple[Callable[[int], None], Callable[[int], None]]] = {
             "worker killed": (one.kill, one.start),
@@ -78,6 +79,7 @@ class Hurt:
             "broker's disk full": (its.fill_disk, its.free_disk),
             "redis killed": (stores.kill_redis, stores.start_redis),
             "redis frozen": (stores.freeze_redis, stores.thaw_redis),
+            "api killed": (api.kill, api.start),
             "postgres killed": (stores.kill_postgres, stores.start_postgres),
         }
         self._workers = workers
@@ -109,27 +111,29 @@ def run(seed: int, cluster: Cluster, stores: Stores, kinds: Sequence[str], scale
     with contextlib.ExitStack() as leave:
         leave.callback(cluster.forget, prefix)
         workers = leave.enter_context(Workers(cluster, prefix, scale.workers, WORKERS_SEE))
+        api = leave.enter_context(Api(cluster, prefix))
         reader = Reader(cluster.bootstrap, prefix)
         leave.callback(reader.close)
         leave.enter_context(stores.recording(prefix))
-        sender = Sender(cluster.bootstrap, prefix)
+        sender = Sender(cluster.bootstrap, prefix, api)
         _begin(probe(seed), sender, reader, workers, logs / f"seed-{seed}")
         _suffer(
             draw(seed, scale.requests, datetime.now(UTC)),
             sender,
             faults,
-            Hurt(cluster, workers, stores),
+            Hurt(cluster, workers, stores, api),
             scale.duration_s,
         )
-        settled, trouble = _settle(sender, reader, lambda: stores.recorded(seed), scale.settle_s)
+        settled, trouble = _settle(sender, reader, api, lambda: stores.recorded(seed), scale.settle_s)
         reader.read_to_end()
-        report = verify(sender.confirmed, reader.records, reader.lag(), stores.recorded(seed))
+        report = verify(sender.confirmed, reader.records, reader.lag(), stores.recorded(seed), api.results())
         restarts = workers.restarts
         if trouble:
             report = replace(report, violations=(Violation("it settles", f"seed {seed}", trouble), *report.violations))
         if report.violations or restarts:
             workers.write_logs(logs / f"seed-{seed}")
             cluster.write_logs(logs / f"seed-{seed}")
+            api.write_logs(logs / f"seed-{seed}")
     return Round(seed, faults, report, restarts, settled, time.monotonic() - began)
 
 
@@ -157,15 +161,16 @@ def _suffer(items: Sequence[Item], sender: Sender, faults: Sequence[Fault], hurt
 
 
 def _settle(
-    sender: Sender, reader: Reader, recorded: Callable[[], set[str]], timeout_s: float
+    sender: Sender, reader: Reader, api: Api, recorded: Callable[[], set[str]], timeout_s: float
 ) -> tuple[dict[str, float], str | None]:
-    """Wait until all is confirmed, answered, committed and recorded: after how long each; and in words what was not."""
+    """Wait until all is confirmed, answered, … and told over HTTP: after how long each; and in words what was not."""
     began = time.monotonic()
     steps: dict[str, Callable[[], bool]] = {
         "confirmed": lambda: sender.flush(0.5) == 0,
         "answered": lambda: reader.has(sender.confirmed, 0.5),
         "committed": lambda: not any(reader.lag().values()),
         "recorded": lambda: reader.answered <= recorded(),
+        "told": lambda: api.tells(0.5),
     }
     settled: dict[str, float] = {}
     for name, holds in steps.items():

@@ -4,9 +4,9 @@ from itertools import combinations
 
 import pytest
 
-from chaos.faults import OF_BROKERS, OF_STORES, OF_WORKERS, plan
+from chaos.faults import OF_API, OF_BROKERS, OF_STORES, OF_WORKERS, plan
 
-KINDS = (*OF_WORKERS, *OF_BROKERS, *OF_STORES)
+KINDS = (*OF_WORKERS, *OF_BROKERS, *OF_STORES, *OF_API)
 THERE = {"workers": 3, "brokers": 3}
 
 

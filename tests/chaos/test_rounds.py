@@ -3,7 +3,7 @@
 import pytest
 
 from chaos.cluster import Cluster
-from chaos.faults import OF_BROKERS, OF_STORES, OF_WORKERS
+from chaos.faults import OF_API, OF_BROKERS, OF_STORES, OF_WORKERS
 from chaos.rounds import Scale, run
 from chaos.stores import Stores
 
@@ -27,7 +27,7 @@ def stores(cluster):
     ("seed", "kinds"),
     [
         pytest.param(11165, OF_WORKERS, id="workers: each kind of fault but a frozen container"),
-        pytest.param(7, (*OF_BROKERS, *OF_STORES), id="brokers and stores: each but a clean stop"),
+        pytest.param(187, (*OF_BROKERS, *OF_STORES, *OF_API), id="brokers, stores and the API: each but a clean stop"),
     ],
 )
 def test_a_round_of_faults_breaks_no_promise(cluster, stores, seed, kinds, tmp_path):

@@ -104,6 +104,14 @@ def test_a_result_that_was_not_recorded_is_found():
     assert verify(SENT, GOOD, NO_LAG, ["a", "b", "c"]).violations == ()
 
 
+def test_a_result_told_over_http_that_is_none_is_found():
+    """One of those in the topic is told, byte by byte."""
+    right = next(record.value for record in GOOD if record.topic == "compute.results")
+    assert verify(SENT, GOOD, NO_LAG, None, {"a": right}).violations == ()
+    found = verify(SENT, GOOD, NO_LAG, None, {"b": right}).violations
+    assert [(one.promise, one.who) for one in found] == [("what is told lies in the topic", "b")]
+
+
 def test_what_came_in_msgpack_is_held_to_the_same():
     """Its result is msgpack; a repeat that differs, and one without a result, are found."""
 

@@ -9,7 +9,7 @@ Checked, for what lies in `compute.requests`, the steps of workflows among it:
   each partition of the results, as the requests do; between tasks, priorities or lanes no order is promised;
 - what was sent is there: a request that the broker confirmed is in the topic;
 - the groups have committed the end of every partition;
-- the history has every result.
+- the history has every result, and what is told over HTTP is a result that lies in the topic.
 """
 
 import contextlib
@@ -81,10 +81,14 @@ class Report:
     violations: tuple[Violation, ...] = ()
 
 
-def verify(sent: Iterable[Sent], records: Iterable[Record], lag: Lag, history: Collection[str] | None = None) -> Report:
+def verify(
+    sent: Iterable[Sent], records: Iterable[Record], lag: Lag, history: Collection[str] | None = None,
+    told: Mapping[str, bytes] | None = None,
+) -> Report:  # fmt: skip
     """Hold the records against what was sent; `records` are whole partitions, from where they began to their ends.
 
-    `history` are the ids of the results that were recorded, where somebody records them.
+    `history` are the ids of the results that were recorded, where somebody records them; `told` are results by their
+    ids as they were told over HTTP.
     """
     sent = list(sent)
     topics: defaultdict[str, list[Record]] = defaultdict(list)
@@ -105,6 +109,9 @@ def verify(sent: Iterable[Sent], records: Iterable[Record], lag: Lag, history: C
         Violation("every result is recorded", name, "not in the history")
         for name in ([] if history is None else sorted(results.keys() - set(history)))
     ]
+    for name, value in (told or {}).items():
+        if all(answer.record.value != value for answer in results.get(name, ())):
+            violations.append(Violation("what is told lies in the topic", name, repr(value[:120])))
     count = sum(map(len, results.values()))
     return Report(
         requests=len(topics["compute.requests"]), results=count, repeats=count - len(results),

@@ -6,7 +6,7 @@ import site
 import struct
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +17,23 @@ from chaos.cluster import Cluster
 
 _HERE = Path(__file__).parent
 _SITE = Path(site.getsitepackages()[0])
+
+
+def process(
+    cluster: Cluster, leave: contextlib.ExitStack, image: str, name: str, command: Sequence[str], *,
+    environment: Mapping[str, str], volumes: Mapping[str, Any] | None = None, **how: Any,
+) -> Any:  # fmt: skip
+    """Start a process of this checkout in a container that `leave` removes, and again whenever it ends by itself."""
+    usual = {
+        "PYTHONPATH": f"{build.ROOT}:{_SITE}", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }  # fmt: skip
+    mounts = {str(place): {"bind": str(place), "mode": "ro"} for place in (build.ROOT, _SITE.resolve())}
+    whole = ["python3", "-m", "sciagents", *command, "--dir", "/var/lib/sci-agents", "--log-format", "json"]
+    return cluster.run(
+        leave, image, name, command=whole, environment=usual | dict(environment), volumes=mounts | dict(volumes or {}),
+        working_dir="/", restart_policy={"Name": "unless-stopped"}, **how,
+    )  # fmt: skip
 
 
 class Workers:
@@ -54,18 +71,12 @@ class Workers:
 
     def _start_one(self, number: int, image: str, folder: Path, leave: contextlib.ExitStack) -> Any:
         command = [
-            "python3", "-m", "sciagents", "worker", "--kafka", self._cluster.inside, "--topic-prefix", self._prefix,
-            "--dir", "/var/lib/sci-agents", "--max-workers", "1", "--log-format", "json",
+            "worker", "--kafka", self._cluster.inside, "--topic-prefix", self._prefix, "--max-workers", "1",
         ]  # fmt: skip
-        environment = {
-            "PYTHONPATH": f"{build.ROOT}:{_SITE}", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONFAULTHANDLER": "1",
-            "LD_PRELOAD": "/chaos/clock.so", "CLOCK_STEP_FILE": f"/chaos/step{number}", "OPENBLAS_NUM_THREADS": "1",
-        }  # fmt: skip
-        mounts = {str(place): {"bind": str(place), "mode": "ro"} for place in (build.ROOT, _SITE.resolve())}
-        return self._cluster.run(
-            leave, image, f"worker{number}", command=command, environment=environment | self._environment,
-            volumes=mounts | {str(folder): {"bind": "/chaos", "mode": "ro"}}, working_dir="/",
-            restart_policy={"Name": "unless-stopped"},
+        clock = {"LD_PRELOAD": "/chaos/clock.so", "CLOCK_STEP_FILE": f"/chaos/step{number}"}
+        return process(
+            self._cluster, leave, image, f"worker{number}", command, environment=clock | self._environment,
+            volumes={str(folder): {"bind": "/chaos", "mode": "ro"}},
         )  # fmt: skip
 
     def kill(self, number: int) -> None:
