@@ -90,7 +90,9 @@ class Channels:
         made: dict[str, Receiver] = {}
         for index, one in enumerate(named):
             if one.name in made:
-                raise self._document.error(("receivers", index, "name"), f"{one.name!r} is there already")
+                raise self._document.error(
+                    ("receivers", index, "name"), f"{one.name!r} is there already", "names are shared"
+                )
             made[one.name] = self._receiver(one.name, one, ("receivers", index))
         for name, person in people.items():
             if name in made:
@@ -188,14 +190,16 @@ class Channels:
             raise self._document.error(path, f"no {missing}", f"set global.{missing}")
         host, colon, port = smarthost.rpartition(":")
         if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
-            raise self._document.error(path, f"{smarthost!r} is no address", "HOST:PORT, such as localhost:25")
+            where = (*path, "smarthost") if section.smarthost else ("global", "smtp_smarthost")
+            raise self._document.error(where, f"{smarthost!r} is no address", "HOST:PORT, such as localhost:25")
         implicit = base.smtp_force_implicit_tls if section.force_implicit_tls is None else section.force_implicit_tls
-        for key, text in (("from", sender), ("to", section.to)):
+        of_sender: Place = (*path, "from") if section.sender else ("global", "smtp_from")
+        for place, text in ((of_sender, sender), ((*path, "to"), section.to)):
             if not all(_ADDRESS.fullmatch(address) for _, address in getaddresses([text])):
-                raise self._document.error((*path, key), f"{text!r} is no address", "such as ops-team@example.com")
+                raise self._document.error(place, f"{text!r} is no address", "such as ops-team@example.com")
         for name in section.headers:
             if _HEADER.fullmatch(name) is None:
-                raise self._document.error((*path, "headers", name), "is no name of a header")
+                raise self._document.error((*path, "headers", name), "is no name of a header", "such as X-Team")
         if username and password is None:
             return f"no password for {username}; {ENVIRONMENT}SMTP_AUTH_PASSWORD or auth_password_file gives one"
         return Email(
@@ -231,7 +235,7 @@ class Channels:
         for name, said in section.http_headers.items():
             where = (*path, "http_headers", name)
             if _HEADER.fullmatch(name) is None:
-                raise self._document.error(where, "is no name of a header")
+                raise self._document.error(where, "is no name of a header", "such as X-Team")
             if name.lower() in _FIXED:
                 raise self._document.error(where, "is the program's own header", "leave it out")
             read = [self._secret(None, file, where, "files") for file in said.files]

@@ -188,7 +188,9 @@ class _Reader:
             sections: list[NamedIntervalSection] = getattr(self._section, key)
             for index, named in enumerate(sections):
                 if named.name in seen:
-                    raise self._document.error((key, index, "name"), f"{named.name!r} is there already")
+                    raise self._document.error(
+                        (key, index, "name"), f"{named.name!r} is there already", "each has a name of its own"
+                    )
                 seen.add(named.name)
                 where: Place = (key, index, "time_intervals")
                 yield (
@@ -230,7 +232,7 @@ class _Reader:
             )
         for key in ("group_interval", "repeat_interval"):
             if getattr(section, key) == 0:
-                raise self._document.error((*path, key), "must be more than nothing")
+                raise self._document.error((*path, key), "must be more than nothing", "such as 5m")
         for key in ("mute_time_intervals", "active_time_intervals"):
             for at, name in enumerate(getattr(section, key)):
                 if name not in self._named:
@@ -254,11 +256,15 @@ class _Reader:
         names = section.group_by or []
         for at, name in enumerate(names):
             if name in names[:at]:
-                raise self._document.error((*path, "group_by", at), f"{name!r} is there already")
+                raise self._document.error((*path, "group_by", at), f"{name!r} is there already", "once is enough")
             if name == ALL and len(names) > 1:
-                raise self._document.error((*path, "group_by"), "'...' stands for all labels, and alone")
+                raise self._document.error(
+                    (*path, "group_by"), "'...' stands for all labels, and alone", "leave out the others"
+                )
             if name != ALL and _LABEL.fullmatch(name) is None:
-                raise self._document.error((*path, "group_by", at), f"{name!r} is no name of a label")
+                raise self._document.error(
+                    (*path, "group_by", at), f"{name!r} is no name of a label", "such as instance"
+                )
         return tuple(names) or None
 
     def _rotation(self, section: RotationSection, path: Place, receivers: Mapping[str, Receiver]) -> Rotation:
@@ -301,7 +307,7 @@ class _Reader:
 
     def _step(self, section: StepSection, path: Place, receivers: Collection[str]) -> Step:
         if not section.notify:
-            raise self._document.error((*path, "notify"), "names nobody")
+            raise self._document.error((*path, "notify"), "names nobody", suggest("", receivers))
         for index, name in enumerate(section.notify):
             if name not in receivers:
                 raise self._document.error(
@@ -313,9 +319,11 @@ class _Reader:
         seen: set[str] = set()
         for index, one in enumerate(self._section.rules):
             if one.name in seen:
-                raise self._document.error(("rules", index, "name"), f"{one.name!r} is there already")
+                raise self._document.error(
+                    ("rules", index, "name"), f"{one.name!r} is there already", "each rule has a name of its own"
+                )
             if one.window <= 0:
-                raise self._document.error(("rules", index, "window"), "must be more than nothing")
+                raise self._document.error(("rules", index, "window"), "must be more than nothing", "such as 5m")
             seen.add(one.name)
             yield _rule(one)
 

@@ -37,6 +37,7 @@ _SCALARS: dict[str, Callable[[yaml.constructor.SafeConstructor, Any], Any]] = {
     f"{_TAG}timestamp": lambda _, node: node.value,
 }
 _STEP = re.compile(r"\.(?P<name>\w+)|\[(?P<index>\d+)\]|(?P<any>\[\.\.\.\])")
+_OF_KEY = re.compile(r"(?P<text>.*) - at `key` in `\$(?P<where>.*)`", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 
 
@@ -107,6 +108,8 @@ def parse(text: str, name: str = "<text>") -> Document:
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
+        if "quoted scalar" in (getattr(error, "context", None) or ""):  # where it begins, not where the file ends
+            mark = getattr(error, "context_mark", None) or mark
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ConfigError(name, mark.line + 1 if mark else 1, "", f"is no YAML: {problem}") from error
     reader = _Reader(name)
@@ -199,7 +202,9 @@ def convert(document: Document, kind: type[T], hook: Hook | None = None) -> T:
 def _locate(
     document: Document, kind: Any, value: Any, path: Place, error: msgspec.ValidationError, hook: Hook | None
 ) -> ConfigError:
-    message, at_all, where = str(error).rpartition(" - at `$")
+    of_key = _OF_KEY.fullmatch(str(error))
+    parts = (of_key["text"], "key", of_key["where"]) if of_key is not None else str(error).rpartition(" - at `$")
+    message, at_all, where = parts
     if not at_all:  # the value itself, and no part of it
         message, where = where, ""
     for step in _STEP.finditer(where):
@@ -213,6 +218,13 @@ def _locate(
             break
         at: str | int = step["name"] if step["index"] is None else int(step["index"])
         kind, value, path = _inner(kind, at), value[at], (*path, at)
+    if of_key is not None:  # msgspec does not say which key of a mapping it was
+        keys = typing.get_args(_plain(kind))[0]
+        for key in value:
+            try:
+                msgspec.convert(key, keys)
+            except msgspec.ValidationError:
+                return document.error((*path, key), "unknown key", suggest(key, map(str, typing.get_args(keys))))
     if message.startswith("Invalid enum value"):
         return document.error(path, message, suggest(str(value), map(str, typing.get_args(_plain(kind)))))
     unknown = _UNKNOWN.fullmatch(message)

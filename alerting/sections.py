@@ -82,9 +82,21 @@ def hook(kind: type, value: Any) -> Any:
         return Seconds(durations.parse(value))
     if kind is Instant:
         return Instant(instants.parse(value))
-    if kind in {Selector, Formula, After, Template, Day, Turn}:
+    if kind not in {Selector, Formula, After, Template, Day, Turn}:
+        raise NotImplementedError(kind)
+    try:
         return kind(value)
-    raise NotImplementedError(kind)
+    except ValueError as error:
+        if kind in _SUCH_AS and "write it like" not in str(error):
+            raise ValueError(f"{error} (such as {_SUCH_AS[kind]})") from error
+        raise
+
+
+_SUCH_AS = {
+    Selector: 'severity="P1" or agent=~"ode|pde"',
+    Formula: "error_rate > 0.05",
+    Template: "{{ labels.instance }}: {{ value | percent }}",
+}
 
 
 class Section(msgspec.Struct, forbid_unknown_fields=True):

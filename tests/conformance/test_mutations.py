@@ -1,13 +1,12 @@
-"""Mutations of the default configuration: each is refused, at its line, with what would do."""
+"""Mutations of the default configuration: the start refuses each, with file, line, and what would do."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from alerting import config as configuration
-from alerting import documents
-from alerting.documents import ConfigError
+from sciagents import cli
 
 DEFAULT = (Path(__file__).parents[2] / "config" / "alerting.yaml").read_text().splitlines()
 _KEY = re.compile(r"(?P<before>^[ -]*|[{,] *)(?P<key>[a-z_]+): ")
@@ -15,6 +14,34 @@ _FREE = {"labels", "annotations", "people", "severities"}
 """Below these, keys are names that people choose, or severities, which are a closed list of their own."""
 _DURATION = re.compile(r"(?<=: )(?:\d+(?:s|m|h|d))\b")
 _NAME = re.compile(r"(?:(?<=receiver: )|(?<=notify: \[))(?P<name>[a-z-]+)")
+
+
+_PAIR = re.compile(
+    r"(?:^[ -]*|[{,] *)(?P<key>[a-z_]+): (?P<value>\[.*?\]|\{.*?\}|\"[^\"]*\"|[^,}#]+)"
+)  # fmt: skip
+_OFTEN = 2
+"""How often a value is tried, of all the places that it could stand in."""
+WRONG = {
+    "severity": ["P5", "critical", "1", "[P1]"], "for": ["5", "-5m", '"5 minutes"', "[5m]"], "window": ["0s", "300"],
+    "expr": ["cpu_percent >", "(cpu_percent > 80", "cpu_percent > > 1", '"x y"', "1 +", "[1]"],
+    "clear": ["cpu_percent <", "5"], "by": ["instance", "[1]", "{a: 1}"], "labels": ["x", "[a]"], "annotations": ["x"],
+    "name": ['""', "[x]", "5"], "notify": ["primary", "[]", "[1]"], "receiver": ["[team]", "5"],
+    "matchers": ["severity=P0", """['severity=~"("']""", "['=x']", "[5]"],
+    "group_by": ["alertname", '["a b"]', "[a, a]", "['...', a]"], "send_resolved": ["maybe", "1"],
+    "smtp_smarthost": ["localhost", "localhost:mail", '"localhost:0"', "5"], "smtp_from": ["nobody", "5"],
+    "smtp_require_tls": ["perhaps"], "to": ["nobody", '""'], "after": ["later", "5"], "update_every": ["5"],
+    "ack_within": ["5"], "rotations": ["[]"], "escalation": ["{}"], "keep_firing_for": ["2"],
+    "summary": ['"{{ value | rund(1) }}"', '"{{ value"', "[a]"], "title": ["[a]", '"{% if %}"'],
+    "resolve_timeout": ["5"], "evaluation_interval": ["15"], "group_wait": ["-1s"], "group_interval": ["0s"],
+    "repeat_interval": ["0s", "4"], "email_configs": ["{to: a@b.c}", "[{}]", "[to]"], "reopen_window": ["30"],
+    "slack_api_url_file": ["[a]"], "ack_expires": ["{P7: 30m}", "30m"], "P0": ["{}", "{ack_within: 0s, ack: 1}"],
+}  # fmt: skip
+LINES = {
+    "a tab": "\tname: x", "a quote that is not closed": 'x: "', "a bracket that is not closed": "x: [a",
+    "a brace that is not closed": "x: {a: 1", "a key twice": "route: {receiver: team}",
+    "a tag": "x: !!python/name:os.system", "no key at all": "just words", "an alias of nothing": "x: *nothing",
+}  # fmt: skip
+"""Lines that are put at the end."""
 
 
 def _free(number):
@@ -45,21 +72,64 @@ def mutations():
             yield f"nobody for {found['name']}", number, code[: found.start()] + "nobodi" + code[found.end() :]
 
 
+def values():
+    """Values that cannot stand where they do, each as (what, line from 1, the text)."""
+    tried = Counter()
+    for number, line in enumerate(DEFAULT):
+        code = line.partition(" #")[0].rstrip()
+        if not code.strip() or code.lstrip().startswith("#"):
+            continue
+        for found in _PAIR.finditer(code):
+            for wrong in WRONG.get(found["key"], []):
+                tried[found["key"], wrong] += 1
+                if tried[found["key"], wrong] <= _OFTEN:
+                    made = code[: found.start("value")] + wrong + code[found.end("value") :]
+                    yield f"{found['key']}: {wrong}", number, made
+
+
 FOUND = [
-    pytest.param(number, wrong, id=f"line {number + 1}: {what}") for what, number, wrong in mutations()
-]  # fmt: skip
+    pytest.param(number, [*DEFAULT[:number], wrong, *DEFAULT[number + 1 :]], id=f"line {number + 1}: {what}")
+    for what, number, wrong in [*mutations(), *values()]
+]
+ADDED = [pytest.param([*DEFAULT, line], id=what) for what, line in LINES.items()]
 
 
-def test_there_are_more_than_a_hundred():
-    assert len(FOUND) > 100
+@pytest.fixture
+def refused(tmp_path, capsys, monkeypatch):
+    """Start the alerting process in this one; returns what it says on standard error when it ends at once."""
+
+    def start(lines):
+        file = tmp_path / "alerting.yaml"
+        file.write_text("\n".join(lines))
+        arguments = ["alerting", "--embedded", "--config", str(file), "--listen", "127.0.0.1:0", "--dir", str(tmp_path)]
+        monkeypatch.setattr("sys.argv", ["sci-agents", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        assert (ended.value.code, said.out) == (2, "")
+        assert [one.name for one in tmp_path.iterdir()] == ["alerting.yaml"], "it ended before it did anything"
+        assert "Traceback" not in said.err
+        return said.err.replace(str(file), "alerting.yaml")
+
+    return start
 
 
-@pytest.mark.parametrize(("number", "wrong"), FOUND)
-def test_a_mutation_is_refused_at_its_line_with_what_would_do(number, wrong):
-    text = "\n".join([*DEFAULT[:number], wrong, *DEFAULT[number + 1 :]])
-    with pytest.raises(ConfigError) as error:
-        configuration.read(documents.parse(text, "alerting.yaml"), {})
-    said = str(error.value)
-    assert said.startswith(f"alerting.yaml:{error.value.line}: ")
-    assert abs(error.value.line - (number + 1)) <= 1, said
-    assert error.value.hint or "write it like" in said or "required field" in said, said
+def test_there_are_hundreds():
+    assert len(FOUND) > 300
+
+
+@pytest.mark.parametrize(("number", "lines"), FOUND)
+def test_a_mutation_is_refused_at_its_line_with_what_would_do(refused, number, lines):
+    said = refused(lines)
+    assert said.startswith(f"error: alerting.yaml:{number + 1}: "), said
+    what_would_do = (
+        r"did you mean|one of|such as|write it like|required field|[Ee]xpected|leave out|each .* own|once is|put it"
+    )
+    assert re.search(what_would_do, said), said
+
+
+@pytest.mark.parametrize("lines", ADDED)
+def test_what_is_no_yaml_or_does_not_belong_is_refused_near_its_line(refused, lines):
+    """Where a reader notices it: at the line, or where something is missing that it began."""
+    line = int(re.match(r"error: alerting\.yaml:(\d+): ", refused(lines))[1])
+    assert len(lines) <= line <= len(lines) + 1

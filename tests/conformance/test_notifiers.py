@@ -149,7 +149,7 @@ def http_rows():
             yield pytest.param(channel, row, id=f"{channel}: {row['law']}")
 
 
-@pytest.mark.parametrize(("channel", "row"), http_rows())
+@pytest.mark.parametrize(("channel", "row"), list(http_rows()))
 async def test_over_http(channel, row, folder, certificate):
     got = []
     answers = list(row.get("answers", [{"status": 200}]))

@@ -121,7 +121,8 @@ def test_defaults_are_alertmanagers(read):
         ),
         pytest.param(
             BASE.replace("{receiver: team}", "{receiver: team, group_interval: 0s}"),
-            "alerting.yaml:3: route.group_interval: must be more than nothing", id="an interval of nothing",
+            "alerting.yaml:3: route.group_interval: must be more than nothing"
+            " (such as 5m)", id="an interval of nothing",
         ),
         pytest.param(
             BASE.replace("{receiver: team}", "{receiver: team, matchers: ['a=1']}"),
@@ -130,11 +131,11 @@ def test_defaults_are_alertmanagers(read):
         pytest.param(
             BASE + "rules:\n  - {name: a, expr: cpu_percent >, severity: P1}\n",
             "alerting.yaml:6: rules[0].expr: column 14: 'the end' stands where a number, a signal or a parenthesis is"
-            " needed", id="a formula",
+            " needed (such as error_rate > 0.05)", id="a formula",
         ),
         pytest.param(
             BASE + "rules:\n" + "  - {name: a, expr: cpu_percent > 1, severity: P1}\n" * 2,
-            "alerting.yaml:7: rules[1].name: 'a' is there already", id="a rule twice",
+            "alerting.yaml:7: rules[1].name: 'a' is there already (each rule has a name of its own)", id="a rule twice",
         ),
         pytest.param(
             BASE + "rules:\n  - name: a\n    expr: cpu_percent > 1\n    severity: P5\n",
@@ -161,7 +162,7 @@ def test_defaults_are_alertmanagers(read):
         ),
         pytest.param(
             BASE.replace("localhost:25", "localhost"),
-            "alerting.yaml:4: receivers[0].email_configs[0]: 'localhost' is no address"
+            "alerting.yaml:2: global.smtp_smarthost: 'localhost' is no address"
             " (HOST:PORT, such as localhost:25)", id="a smarthost",
         ),
         *(
@@ -192,7 +193,8 @@ def test_defaults_are_alertmanagers(read):
         ),
         pytest.param(
             BASE.replace("{receiver: team}", "{receiver: team, group_by: ['...', a]}"),
-            "alerting.yaml:3: route.group_by: '...' stands for all labels, and alone", id="all labels and another",
+            "alerting.yaml:3: route.group_by: '...' stands for all labels, and alone"
+            " (leave out the others)", id="all labels and another",
         ),
         pytest.param(
             BASE.replace("email_configs: [{to: ops-team@example.com}]", "opsgenie_configs: [{}]"),
