@@ -20,7 +20,7 @@ import faust
 import msgspec
 import structlog
 
-from alerting import answers, audit
+from alerting import answers, audit, changes, instants
 from alerting.alerts import Alert
 from alerting.config import Config
 from alerting.documents import ConfigError
@@ -31,6 +31,7 @@ from alerting.messages import Message
 from alerting.notify import Notifier, notifiers
 from alerting.notify.http import Clients
 from alerting.outbox import Outcome
+from alerting.text import one_line
 from alerting.troubles import RELOAD_FAILED
 from streams.contracts import Command, Incident, OpsEvent, Silence
 
@@ -42,6 +43,7 @@ _LONGEST_SLEEP_S = 30.0
 _FINISH_S = 1.5
 _AUDIT_EVERY_S = 15.0
 _AT_ONCE = 50
+_MAX_TEXT = 2_000
 
 _command_json, _command_msgpack = msgspec.json.Decoder(Command), msgspec.msgpack.Decoder(Command)
 
@@ -177,18 +179,30 @@ class Stream:
         async with self._turn:
             await self._perform(self._engine.expire_silence(name, self._clock()))
 
-    async def reload(self, load: Callable[[], Config]) -> None:
-        """Go on with the configuration as it is now; one that is wrong is an incident, and raises `ConfigError`."""
+    async def reload(self, load: Callable[[], Config], by: str) -> None:
+        """Go on with the configuration as it is now; one that is wrong is an incident, and raises `ConfigError`.
+
+        Who wanted it, and what has changed, is recorded among the commands.
+        """
         async with self._turn:
             try:
                 config = load()
             except ConfigError as error:
                 _log.error("config_reload_failed", error=str(error))
                 summary = f"The configuration cannot be loaded again, the old one is in force: {error}"
-                await self._perform(self._engine.trouble(RELOAD_FAILED, summary, self._clock()))
+                record = self._reloaded(by, f"refused: {error}")
+                await self._perform([record, *self._engine.trouble(RELOAD_FAILED, summary, self._clock())])
                 raise
             _log.info("config_reloaded", rules=len(config.rules), receivers=len(config.receivers))
-            await self._perform(self._engine.reconfigure(config, self._clock()))
+            record = self._reloaded(by, changes.between(self._engine.config, config))
+            await self._perform([record, *self._engine.reconfigure(config, self._clock())])
+
+    def _reloaded(self, by: str, text: str) -> Publish:
+        command = Command(
+            incident=changes.CONFIGURATION, action="reload", by=one_line(by, 100), at=instants.show(self._clock()),
+            id=uuid.uuid4().hex, text=one_line(text, _MAX_TEXT),
+        )  # fmt: skip
+        return Publish("ops.commands", changes.CONFIGURATION, command)
 
     async def keep_time(self) -> None:
         """Tick whenever something is due, once everything from before has come."""

@@ -177,7 +177,7 @@ def make_app(
 
     async def reload() -> None:
         with suppress(ConfigError):  # logged, and an incident
-            await alerting.reload(load)
+            await alerting.reload(load, "SIGHUP")
 
     async def start(_app: object) -> None:
         asyncio.get_running_loop().add_signal_handler(

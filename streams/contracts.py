@@ -211,11 +211,12 @@ class Incident(msgspec.Struct, kw_only=True):
 class Command(msgspec.Struct, kw_only=True):
     """What somebody does (`ops.commands`); `id` makes applying it twice change nothing.
 
-    `silence` and `unsilence` may name no incident (""): then `matchers` say what, or `target` which silence.
+    `silence` and `unsilence` may name no incident (""): then `matchers` say what, or `target` which silence. A `reload`
+    is the record of one that the alerting process has made, of its `configuration`; sending it does nothing.
     """
 
     incident: str
-    action: Action
+    action: Action | Literal["reload"]
     by: str
     at: str
     id: str | None = None

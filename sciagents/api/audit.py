@@ -16,7 +16,7 @@ Name = Annotated[str | None, Parameter(max_length=200)]
 
 
 class Deed(msgspec.Struct, kw_only=True):
-    """Who did what to which incident, and when; `detail` is the command."""
+    """Who did what to which incident, or to the configuration, and when; `detail` is the command."""
 
     at: str
     who: str
@@ -33,7 +33,7 @@ class Audit(msgspec.Struct, kw_only=True):
 
 @get("/v1/audit", guards=[requires("read")], summary="Who did what", tags=["incidents"])
 async def list_audit(service: Service, subject: Name = None, who: Name = None, limit: Limit = 100) -> Audit:
-    """List what was done to incidents, by whom and when."""
+    """List what was done to incidents and to alerting's configuration (`subject=configuration`), by whom and when."""
     if service.archive is None:
         raise HttpProblem(404, "not_found", "no history is kept", hint="history.enabled in config/agents.yaml")
     found = await service.archive.audit(limit, subject, who)

@@ -34,6 +34,11 @@ class Board:
         """An incident by its id."""
         return self._incidents.get(incident_id)
 
+    def unresolved(self) -> "list[Incident]":
+        """The incidents that are open."""
+        with self._lock:
+            return [incident for incident in self._incidents.values() if incident.status != "resolved"]
+
     def list(self, status: str | None = None, severity: str | None = None, limit: int = 100) -> list[Incident]:
         """At most `limit` incidents, the newest first."""
         with self._lock:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from prometheus_client import Gauge
 
+from alerting import lateness
 from sciagents.api.archive import Archive
 from sciagents.api.board import Board
 from sciagents.api.feed import Feed
@@ -78,11 +79,19 @@ class Service:
             return Check(name="feed", verdict="degraded", detail=detail, hint="it reads what is kept; wait")
         return Check(name="feed", verdict="failed", detail=f"{self.feed.state} {self.feed.failure}".strip())
 
+    def incidents_check(self, now: float) -> Check:
+        """Whether somebody is called, and says how things stand, when it is time."""
+        unresolved = self.board.unresolved()
+        if overdue := lateness.look(unresolved, now):
+            hint = "call by hand, and see whether `sci-agents alerting` runs; sci-agents incidents note ID"
+            return Check(name="incidents", verdict="degraded", detail=lateness.summary(overdue), hint=hint)
+        return Check(name="incidents", verdict="passed", detail=f"{len(unresolved)} open, nothing is overdue")
+
     def _examine(self) -> Report:
         settings = self.settings
         Path(settings.directory).mkdir(parents=True, exist_ok=True)
         found = examine(settings.kafka, settings.prefix, settings.directory, answering=self._workers)
-        own = [self.feed_check(), *([self.archive.check()] if self.archive else [])]
+        own = [self.feed_check(), self.incidents_check(time.time()), *([self.archive.check()] if self.archive else [])]
         return report([*found.checks, *own], instants.from_text(found.at))
 
     def _workers(self) -> Check:

@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 
 from sciagents.broker import EmbeddedBroker
 from sciagents.tail import Tail
-from streams.contracts import Incident
+from streams.contracts import EscalationState, Incident
 
 _TIMEOUT_S = 60.0
 _MIB = 1024 * 1024
@@ -373,9 +373,30 @@ def test_health_has_every_check_and_metrics_are_prometheus(answering):
         lambda found: {check["name"]: check["verdict"] for check in found.json()["checks"]}["workers"] == "passed",
     )
     verdicts = {check["name"]: check["verdict"] for check in found.json()["checks"]}
-    assert set(verdicts) == {"broker", "topics", "workers", "kernels", "disk", "feed", "history"}
+    assert set(verdicts) == {"broker", "topics", "workers", "kernels", "disk", "feed", "incidents", "history"}
     assert (verdicts["broker"], verdicts["topics"], verdicts["feed"]) == ("passed", "passed", "passed")
     assert 'path="/v1/requests/{request_id}"' in answering.client.get("/metrics").text
+
+
+def test_health_is_degraded_while_an_answer_or_an_update_is_overdue(api):
+    """By the incidents as they were published, whatever the alerting process thinks; until they are resolved."""
+    incident = Incident(
+        id="INC-2026-000077", group_key="k", title="Down", severity="P1", status="triggered", phase="INVESTIGATING",
+        started_at="2026-01-01T00:00:00Z", next_update_at="2026-01-01T00:15:00Z",
+        escalation=EscalationState(step=1, due_at="2026-01-01T00:15:00Z"),
+    )  # fmt: skip
+
+    def seen(found):
+        return next(check for check in found.json()["checks"] if check["name"] == "incidents")
+
+    produce(api, "ops.incidents", incident.id, msgspec.json.encode(incident))
+    late = api.until("/health", lambda found: seen(found)["verdict"] == "degraded")
+    assert seen(late)["detail"] == (
+        "nobody was called when it was time: INC-2026-000077; nobody said how it stands: INC-2026-000077"
+    )
+    over = msgspec.structs.replace(incident, status="resolved", version=2)
+    produce(api, "ops.incidents", incident.id, msgspec.json.encode(over))
+    api.until("/health", lambda found: seen(found)["verdict"] == "passed")
 
 
 FOREIGN = {

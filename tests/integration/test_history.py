@@ -147,6 +147,10 @@ def test_who_did_what_is_listed(embedded_kafka, topic_prefix, tmp_path, environm
         (deed,) = api.client.get("/v1/audit", params={"who": "ada", "subject": "INC-1"}).json()["audit"]
         assert deed["detail"]["incident"] == "INC-1"
         assert deed["at"] == "2026-11-24T10:01:00.000Z"
+        reload = {"incident": "configuration", "action": "reload", "text": "rules changed: Hot"}
+        api.publish("ops.commands", "configuration", command | reload)
+        found = api.until("/v1/audit?subject=configuration", lambda found: found.json()["audit"])
+        assert found.json()["audit"][0]["detail"]["text"] == "rules changed: Hot"
 
 
 def test_without_its_database_the_api_works_and_says_so(

@@ -7,13 +7,22 @@ import pytest
 from unit.alerting.making import NOW, make_alert
 
 from alerting import instants
+from alerting.documents import ConfigError
 from alerting.engine import Engine
 from alerting.notify.http import Clients
 from alerting.stream import Batch, CaughtUp, Stream
 from streams.contracts import Command, Incident, Notification, OpsEvent
 
 TOPICS = {
-    name: f"p.{name}" for name in ("compute.results", "ops.events", "ops.incidents", "ops.notifications", "ops.alerts")
+    name: f"p.{name}"
+    for name in (
+        "compute.results",
+        "ops.events",
+        "ops.incidents",
+        "ops.notifications",
+        "ops.alerts",
+        "ops.commands",
+    )
 }
 CONFIG = """
 route: {receiver: team, group_wait: 0s, group_interval: 1m}
@@ -145,6 +154,27 @@ async def test_commands_are_done_and_nonsense_passed_over(stream, records):
     await stream.command(channel(*values))
     assert [(topic, value["status"]) for topic, value in records.written] == [("p.ops.incidents", "acknowledged")]
     assert stream.ignored == {"ops.commands": 2}
+
+
+async def test_a_reload_is_recorded_with_who_wanted_it_and_what_has_changed(stream, records, read):
+    """Among the commands; read again, the record does nothing."""
+    await stream.reload(lambda: read(CONFIG.replace("> 80", "> 70")), "ada")
+
+    def broken():
+        raise ConfigError("alerting.yaml", 3, "rules", "no such thing")
+
+    with pytest.raises(ConfigError):
+        await stream.reload(broken, "SIGHUP")
+    found = [value for topic, value in records.written if topic == "p.ops.commands"]
+    assert [one["by"] for one in found] == ["ada", "SIGHUP"]
+    assert {(one["incident"], one["action"], one["at"]) for one in found} == {
+        ("configuration", "reload", instants.show(NOW))
+    }
+    assert found[0]["text"] == "rules changed: CpuHigh"
+    assert found[1]["text"].startswith("refused: alerting.yaml:3: rules: no such thing")
+    before = len(records.written)
+    await stream.command(channel(*(msgspec.json.encode(one) for one in found)))
+    assert (len(records.written), stream.ignored) == (before, {})
 
 
 async def test_a_broker_that_refuses_for_good_ends_the_process(read):
