@@ -28,7 +28,8 @@ _SAID = {
     "resolved": "Resolved by itself", "escalated": "Told", "ack_expired": "Acknowledgement lapsed",
     "flapping": "Began to flap", "steady": "Steady again", "acknowledge": "Acknowledged", "resolve": "Resolved",
     "escalate": "Escalated", "assign": "Assigned", "note": "Note", "phase": "Phase", "silence": "Silenced",
-    "unsilence": "Silence ended", "refused": "Refused",
+    "unsilence": "Silence ended", "refused": "Refused", "snooze": "Snoozed", "snooze_ended": "Snooze ended",
+    "held": "Escalation held", "released": "Escalation goes on",
 }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ _ACTIONS = {
     "escalate": "Escalated",
     "phase": "Phase set",
     "resolve": "Resolved",
+    "snooze": "Snoozed",
 }
 
 

@@ -173,7 +173,8 @@ def make_app(
     stream.attach(app, batches, alerting, topics["ops.commands"])
     _measure(engine, alerting)
 
-    door = None if listener is None else _Door(alerting, load, settings, tokens, listener)
+    earlier = () if journal is None else before.notifications  # that topics of an embedded broker do not have
+    door = None if listener is None else _Door(Desk(alerting, load, time.time(), earlier), settings, tokens, listener)
 
     async def reload() -> None:
         with suppress(ConfigError):  # logged, and an incident
@@ -214,12 +215,9 @@ def make_app(
 class _Door:
     """The address that the process listens on."""
 
-    def __init__(
-        self, alerting: Stream, load: Callable[[], Config], settings: AlertingSettings, tokens: Tokens,
-        listener: socket.socket,
-    ) -> None:  # fmt: skip
+    def __init__(self, desk: Desk, settings: AlertingSettings, tokens: Tokens, listener: socket.socket) -> None:
         self._gateway = Gateway(settings.kafka, settings.prefix)
-        self._server = server(api.make_app(Desk(alerting, load, time.time()), self._gateway, tokens))
+        self._server = server(api.make_app(desk, self._gateway, tokens))
         self._listener = listener
         self._serving: asyncio.Task[None] | None = None
 

@@ -40,8 +40,8 @@ class Record:
     missing: list[str] = field(default_factory=list)
 
 
-def of(bootstrap: str, prefix: str, incident: Incident, kept: Sequence[Notification] | None = None) -> Postmortem:
-    """Write the post-mortem of an incident; `kept` are its notifications where they are not read from the topic.
+def of(bootstrap: str, prefix: str, incident: Incident, earlier: Sequence[Notification] = ()) -> Postmortem:
+    """Write the post-mortem of an incident; `earlier` are notifications of before the topic begins.
 
     Raises:
         BrokerError: Kafka does not answer.
@@ -49,7 +49,7 @@ def of(bootstrap: str, prefix: str, incident: Incident, kept: Sequence[Notificat
 
     """
     now = time.time()
-    found = gather(bootstrap, prefix, incident, now, kept)
+    found = gather(bootstrap, prefix, incident, now, earlier)
     template = (shipped.folder("docs/templates") / "post_mortem.md").read_text(encoding="utf-8")
     return Postmortem(
         incident=incident.id, figures=postmortem.figures(incident, found.notifications),
@@ -57,17 +57,14 @@ def of(bootstrap: str, prefix: str, incident: Incident, kept: Sequence[Notificat
     )  # fmt: skip
 
 
-def gather(
-    bootstrap: str, prefix: str, incident: Incident, now: float, kept: Sequence[Notification] | None = None
-) -> Record:
+def gather(bootstrap: str, prefix: str, incident: Incident, now: float, earlier: Sequence[Notification] = ()) -> Record:
     """Read the topics; raises as `of`."""
-    record = Record()
+    record = Record([one for one in earlier if one.incident == incident.id])
     with reach.answering(bootstrap, prefix) as cluster:
-        if kept is None:
-            _notifications(bootstrap, names(prefix)["ops.notifications"], incident.id, record)
-        else:
-            record.notifications = list(kept)
+        _notifications(bootstrap, names(prefix)["ops.notifications"], incident.id, record)
         embedded = reach.is_embedded(cluster)
+        if embedded:
+            record.missing.append("deploys of before the embedded broker began: it keeps nothing")
         _deploys(bootstrap, names(prefix)["ops.events"], incident, record, now, embedded=embedded)
     return record
 

@@ -28,7 +28,7 @@ _MAX_CONNECTIONS = 1_000
 
 def make_app(desk: Desk, gateway: Gateway, tokens: Tokens) -> Litestar:
     """Wire the application around a running stream."""
-    scribe = Scribe(gateway.bootstrap, gateway.prefix)
+    scribe = Scribe(gateway.bootstrap, gateway.prefix, desk.earlier)
 
     async def at_desk() -> Desk:
         return desk

@@ -1,11 +1,12 @@
 """What the alerting process's routes work with: one value, made at the start."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from alerting.config import Config
 from alerting.engine import Engine
 from alerting.stream import Stream
+from streams.contracts import Notification
 
 
 @dataclass
@@ -15,6 +16,8 @@ class Desk:
     stream: Stream
     load: Callable[[], Config]
     started_at: float
+    earlier: Sequence[Notification] = ()
+    """Notifications of before the topics begin, where these are not kept."""
 
     @property
     def engine(self) -> Engine:

@@ -7,6 +7,7 @@ import time
 import httpx
 import msgspec
 import pytest
+from integration.alerting.running import alerting, webhooks
 from unit.alerting.making import make_incident
 
 from alerting import instants
@@ -17,6 +18,10 @@ from streams.contracts import Notification, OpsEvent
 from streams.topics import names
 
 _WITHIN_S = 60.0
+CONFIG = """
+route: {{receiver: team, group_wait: 0s}}
+receivers: [{{name: team, webhook_configs: [{{url: "{url}/team"}}]}}]
+"""
 
 
 @pytest.fixture
@@ -104,6 +109,22 @@ def test_a_stretch_gives_what_lies_between_two_instants_in_order(place, broker):
     for begin, end in ((before - 60.0, before - 30.0), (before + 600.0, before + 700.0)):
         with stretch.find(place[0], [topic], begin, end, embedded=broker.embedded).records() as records:
             assert list(records) == []
+
+
+def test_alone_it_knows_what_was_told_before_its_start(tmp_path):
+    """In the place of an Alertmanager there are no topics that outlive it: its journal has the notifications."""
+    with webhooks() as hooks:
+        text = CONFIG.format(url=hooks.url)
+        with alerting(tmp_path, text) as process:
+            alerts = [{"labels": {"alertname": "Down", "severity": "critical"}}]
+            assert httpx.post(f"http://{process.url}/api/v2/alerts", json=alerts, timeout=_WITHIN_S).status_code == 200
+            hooks.first(lambda path, _: path == "team")
+        with alerting(tmp_path, text) as process, httpx.Client(base_url=f"http://{process.url}") as client:
+            (incident,) = client.get("/v1/incidents").json()["incidents"]
+            found = client.get(f"/v1/incidents/{incident['id']}/postmortem", timeout=_WITHIN_S).text
+    assert f"# Post-mortem: {incident['id']} – Down" in found
+    assert "| team | webhook | 1 | 0 | 0 |" in found
+    assert "Not known: deploys of before the embedded broker began" in found
 
 
 @pytest.mark.containers
