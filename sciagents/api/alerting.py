@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
-from sciagents.api import events, incidents, lifecycle, problems, rules, silences, slack, v2
+from sciagents.api import events, incidents, lifecycle, page, problems, rules, silences, slack, v2
 from sciagents.api.access import Tokens
 from sciagents.api.board import Board
 from sciagents.api.desk import Desk
@@ -47,7 +47,7 @@ def make_app(desk: Desk, gateway: Gateway, tokens: Tokens) -> Litestar:
     return Litestar(
         route_handlers=[
             *v2.ROUTES, *silences.ROUTES, *rules.ROUTES, *incidents.ROUTES, *lifecycle.ROUTES, *slack.ROUTES,
-            *events.ROUTES, metrics,
+            *events.ROUTES, *page.ROUTES, metrics,
         ],
         dependencies={"desk": Provide(at_desk), "casebook": Provide(casebook), "gateway": Provide(through)},
         exception_handlers={RefusedError: refused, **problems.HANDLERS},

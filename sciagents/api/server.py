@@ -16,7 +16,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.plugins.prometheus import PrometheusConfig
 
 from sciagents import addresses
-from sciagents.api import audit, events, forward, incidents, operations, problems, requests, slack, system
+from sciagents.api import audit, events, forward, incidents, operations, page, problems, requests, slack, system
 from sciagents.api.access import Tokens, listen, read_tokens
 from sciagents.api.archive import Archive
 from sciagents.api.board import Board
@@ -98,7 +98,7 @@ def make_app(settings: ApiSettings, tokens: Tokens) -> Litestar:
     return Litestar(
         route_handlers=[
             *requests.ROUTES, *operations.ROUTES, *events.ROUTES, *incidents.ROUTES, *audit.ROUTES, *forward.ROUTES,
-            *slack.PASSED_ON, *system.ROUTES,
+            *slack.PASSED_ON, *system.ROUTES, *page.ROUTES,
         ],
         dependencies={
             "service": Provide(service), "gateway": Provide(gateway), "casebook": Provide(casebook),

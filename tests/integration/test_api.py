@@ -391,6 +391,10 @@ def test_health_is_degraded_while_an_answer_or_an_update_is_overdue(api):
 
     produce(api, "ops.incidents", incident.id, msgspec.json.encode(incident))
     late = api.until("/health", lambda found: seen(found)["verdict"] == "degraded")
+    page = api.client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "overdue since 2026-01-01 00:15 UTC" in page.text
+    assert f"v1/incidents/{incident.id}/postmortem" in page.text
     assert seen(late)["detail"] == (
         "nobody was called when it was time: INC-2026-000077; nobody said how it stands: INC-2026-000077"
     )
