@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks import (
+    alerting,
     cache,
     ensemble,
     formula,
@@ -52,6 +53,7 @@ def _service(variable: str, module: str, kind: str, address: str) -> Iterator[st
 
 ON_REDIS: dict[str, Callable[[str], object]] = {"cache": cache.measure}
 ON_KAFKA: dict[str, Callable[..., object]] = {
+    "alerting": alerting.measure,
     "throughput": throughput.measure, "latency": latency.measure, "cancel": stopping.cancel,
     "deadline": stopping.deadline, "pressure": pressure.measure, "priority": priority.measure,
     "rolling": rolling.measure, "sharding": sharding.measure, "soak": soak.measure,

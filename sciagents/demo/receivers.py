@@ -4,19 +4,14 @@ import asyncio
 import contextlib
 import email
 import email.policy
-import json
-import threading
 from collections.abc import AsyncIterator, Iterator
 from email.message import EmailMessage
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from sciagents.demo.seen import Seen
-
-_BODY_LIMIT = 1_000_000
+from sciagents.endpoint import taking
 
 
 @contextlib.asynccontextmanager
@@ -37,37 +32,8 @@ async def mail_server(mails: Seen[EmailMessage]) -> AsyncIterator[int]:
 @contextlib.contextmanager
 def slack_endpoint(messages: Seen[dict[str, Any]]) -> Iterator[int]:
     """Take what an incoming webhook of Slack takes, on a free port of this machine; gives the port."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            length = int(self.headers.get("content-length", "0"))
-            try:
-                message = json.loads(self.rfile.read(min(length, _BODY_LIMIT)))
-            except ValueError:
-                self._answer(HTTPStatus.BAD_REQUEST, b"invalid_payload")
-                return
-            messages.put(message)
-            self._answer(HTTPStatus.OK, b"ok")
-
-        def _answer(self, status: HTTPStatus, text: bytes) -> None:
-            self.send_response(status)
-            self.send_header("content-length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as it is called
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5.0)
+    with taking(messages.put) as port:
+        yield port
 
 
 def slack_text(message: dict[str, Any]) -> str:

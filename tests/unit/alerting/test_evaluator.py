@@ -194,7 +194,8 @@ def test_looks_take_a_share_of_the_time(made):
     signals.samples = lambda _: 10_000_000
     evaluator.look(NOW + 1)
     feed(signals, 10.0, [1.5], now=NOW + 1.5)
-    assert evaluator.due(NOW + 1.5) == NOW + 3
+    assert evaluator.due(NOW + 1.5) == NOW + 1.5
+    assert evaluator.due(NOW + 1.2) == NOW + 1.5
 
 
 def test_late_samples_of_one_signal_leave_other_rules_alone(made):
