@@ -80,9 +80,9 @@ def put_off(state: EscalationState, until: str, *, answered: bool) -> Escalation
 
 
 def awake(incident: Incident, now: float) -> dict[str, Any]:
-    """What changes in an incident that goes on before its time: the step that was put off is due now."""
-    state = incident.escalation
-    if state.due_at is not None and state.due_at == incident.snoozed_until:
+    """What changes in an incident that goes on: the step that was put off is due now, where its time has not come."""
+    state, until = incident.escalation, incident.snoozed_until
+    if until is not None and state.due_at == until and instants.parse(until) > now:
         state = replace(state, due_at=instants.show(now))
     return {"snoozed_until": None, "escalation": state}
 

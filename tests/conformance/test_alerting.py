@@ -217,6 +217,8 @@ def happenings_of(case):
         fields = {key: value for key, value in one.items() if key not in {"at", "at_instant"}}
         if "at_instant" in one:  # it bears an instant of its own, as one that is read again does
             fields["at"] = instants.show(epoch + one["at_instant"])
+        if "until" in one:
+            fields["until"] = instants.show(epoch + one["until"])
         yield epoch + one["at"], "command", fields
     for one in case.get("events", []):
         fields = {key: value for key, value in one.items() if key not in {"at", "every", "until"}}
