@@ -5,7 +5,7 @@ A channel that lacks its secret is left out, and a notice says so; one that is w
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from email.utils import getaddresses
 from pathlib import Path
@@ -39,6 +39,7 @@ from alerting.sections import (
     WebhookSection,
     hook,
 )
+from alerting.wording import Wording, read_library
 
 ENVIRONMENT = "SCI_AGENTS_"
 """`SCI_AGENTS_` + a key of `global` in capitals overrides that key."""
@@ -80,9 +81,11 @@ def overridden(section: GlobalSection, environment: Mapping[str, str]) -> Global
 class Channels:
     """Reads the receivers of one document."""
 
-    def __init__(self, document: Document, section: GlobalSection) -> None:
+    def __init__(self, document: Document, section: GlobalSection, templates: Sequence[str] = ()) -> None:
+        """`templates` are patterns of files; raises `ConfigError`."""
         self._document = document
         self._global = section
+        self._wording = Wording(document, read_library(document, templates))
         self.notices: list[str] = []
 
     def receivers(self, named: list[ReceiverSection], people: Mapping[str, PersonSection]) -> dict[str, Receiver]:
@@ -142,6 +145,7 @@ class Channels:
         return Slack(
             api_url=url, channel=section.channel, username=section.username, icon_emoji=section.icon_emoji,
             http=http, send_resolved=section.send_resolved, timeout=section.timeout or _TIMEOUT_S,
+            words=self._wording.slack(section, path),
             buttons=self.signing_secret() is not None,
         )  # fmt: skip
 
@@ -153,6 +157,8 @@ class Channels:
         url = self._secret(section.url, section.url_file, path, "url")
         if url is None:
             return "no URL; url or url_file gives one"
+        if "{{" in url.reveal():
+            raise self._document.error((*path, "url"), "a template stands in it", "give each URL a receiver of its own")
         key = self._secret(section.hmac_key, section.hmac_key_file, path, "hmac_key")
         if section.hmac_key_file and key is None:
             return f"no key in {section.hmac_key_file}, and unsigned is not what was asked for"
@@ -165,12 +171,15 @@ class Channels:
         key = self._secret(section.routing_key, section.routing_key_file, path, "routing_key")
         generic = None if key else self._secret(section.service_key, section.service_key_file, path, "service_key")
         key = key or generic or self._common("pagerduty_routing_key")
+        if key is not None and "{{" in key.reveal():
+            raise self._document.error(path, "a template stands in a key", "give each key a receiver of its own")
         if key is None:
             return f"no routing key; {ENVIRONMENT}PAGERDUTY_ROUTING_KEY or routing_key gives one"
         url = section.url or (GENERIC_URL if generic else self._global.pagerduty_url)
         return PagerDuty(
             routing_key=key, url=url, generic=generic is not None, send_resolved=section.send_resolved,
             timeout=section.timeout or _TIMEOUT_S, http=self._http(section.http_config, path),
+            words=self._wording.pagerduty(section, path),
         )  # fmt: skip
 
     def _email(self, section: EmailSection, path: Place) -> Email | str:
@@ -195,7 +204,7 @@ class Channels:
         implicit = base.smtp_force_implicit_tls if section.force_implicit_tls is None else section.force_implicit_tls
         of_sender: Place = (*path, "from") if section.sender else ("global", "smtp_from")
         for place, text in ((of_sender, sender), ((*path, "to"), section.to)):
-            if not all(_ADDRESS.fullmatch(address) for _, address in getaddresses([text])):
+            if "{{" not in text and not all(_ADDRESS.fullmatch(address) for _, address in getaddresses([text])):
                 raise self._document.error(place, f"{text!r} is no address", "such as ops-team@example.com")
         for name in section.headers:
             if _HEADER.fullmatch(name) is None:
@@ -210,7 +219,12 @@ class Channels:
             tls=self._tls(section.tls_config, (*path, "tls_config"))
             or self._tls(base.smtp_tls_config, ("global", "smtp_tls_config")),
             timeout=section.timeout or _MAIL_TIMEOUT_S,
-            headers=tuple(section.headers.items()), send_resolved=section.send_resolved,
+            headers=tuple(
+                (name, self._wording.own(said, (*path, "headers", name)) or said)
+                for name, said in section.headers.items()
+                if name.lower() != "subject"
+            ),
+            words=self._wording.email(section, sender, path), send_resolved=section.send_resolved,
         )  # fmt: skip
 
     def _http(self, section: HttpSection | None, path: Place) -> Http:

@@ -133,7 +133,7 @@ class _Reader:
 
     def config(self) -> Config:
         section = self._section
-        channels = Channels(self._document, self._global)
+        channels = Channels(self._document, self._global, section.templates)
         receivers = channels.receivers(section.receivers, section.people)
         self._named = dict(self._time_intervals())
         return Config(

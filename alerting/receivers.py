@@ -1,7 +1,11 @@
-"""Receivers: names with the channels behind them. Defaults are Alertmanager's; secrets show in no repr."""
+"""Receivers: names with the channels behind them. Defaults are Alertmanager's; secrets show in no repr.
 
-from dataclasses import dataclass
-from typing import ClassVar
+`words` are what a channel says in words of its own (`wording`); None says it in those of the runbook.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ class Email:
     implicit_tls: bool = False
     tls: Tls | None = None
     timeout: float = 20.0
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, Any], ...] = ()
+    words: Mapping[str, Any] | None = field(default=None, repr=False)
     send_resolved: bool = False
 
 
@@ -88,6 +93,7 @@ class Slack:
     username: str | None = None
     icon_emoji: str | None = None
     buttons: bool = False
+    words: Mapping[str, Any] | None = field(default=None, repr=False)
     timeout: float = 10.0
     http: Http = PLAIN
     send_resolved: bool = False
@@ -114,6 +120,7 @@ class PagerDuty:
     routing_key: Secret
     url: str = "https://events.pagerduty.com/v2/enqueue"
     generic: bool = False
+    words: Mapping[str, Any] | None = field(default=None, repr=False)
     timeout: float = 10.0
     http: Http = PLAIN
     send_resolved: bool = True

@@ -28,8 +28,8 @@ _SECRETS = frozenset({
 })  # fmt: skip
 _UNKNOWN = {
     "webhook_configs": frozenset({"timeout", "hmac_key", "hmac_key_file"}),
-    "slack_configs": frozenset({"app_token", "app_token_file", "app_url", "timeout"}),
-    "pagerduty_configs": frozenset({"timeout"}),
+    "slack_configs": frozenset({"app_token", "app_token_file", "app_url", "timeout", "message_text", "update_message"}),
+    "pagerduty_configs": frozenset({"timeout", "source"}),
     "email_configs": frozenset({"timeout", "auth_secret_file", "force_implicit_tls", "threading"}),
     "http_config": frozenset({"http_headers", "proxy_from_environment"}),
     "basic_auth": frozenset({"username_file"}),

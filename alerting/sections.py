@@ -1,7 +1,7 @@
 """The sections of `config/alerting.yaml` as msgspec types: which keys there are, their types, Alertmanager's defaults.
 
-What Alertmanager has besides is either passed over, and said so (`accepted`: its texts, which are the runbook's here),
-or refused by name: never ignored in silence.
+What Alertmanager has besides is either passed over, and said so (`accepted`), or refused by name: never ignored in
+silence.
 """
 
 from datetime import date
@@ -263,7 +263,40 @@ class EmailSection(Section, kw_only=True):
     force_implicit_tls: bool | None = None
     timeout: Seconds | None = None
     headers: dict[str, str] = {}
+    html: str | None = None
+    text: str | None = None
+    threading: dict[str, Any] = {}
+    """Taken and not looked at: the mails of an incident are one thread here."""
     send_resolved: bool = False
+
+
+class SlackFieldSection(Section, kw_only=True):
+    """One of `fields`."""
+
+    title: Annotated[str, msgspec.Meta(min_length=1)]
+    value: Annotated[str, msgspec.Meta(min_length=1)]
+    short: bool | None = None
+
+
+class SlackConfirmSection(Section, kw_only=True):
+    """`confirm` of an action."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1)]
+    title: str | None = None
+    ok_text: str | None = None
+    dismiss_text: str | None = None
+
+
+class SlackActionSection(Section, kw_only=True):
+    """One of `actions`."""
+
+    type: Annotated[str, msgspec.Meta(min_length=1)]
+    text: Annotated[str, msgspec.Meta(min_length=1)]
+    url: str | None = None
+    style: str | None = None
+    name: str | None = None
+    value: str | None = None
+    confirm: SlackConfirmSection | None = None
 
 
 class SlackSection(Section):
@@ -277,6 +310,25 @@ class SlackSection(Section):
     app_token: str | None = None
     app_token_file: str | None = None
     app_url: str | None = None
+    title: str | None = None
+    title_link: str | None = None
+    pretext: str | None = None
+    text: str | None = None
+    message_text: str | None = None
+    fallback: str | None = None
+    callback_id: str | None = None
+    color: str | None = None
+    footer: str | None = None
+    icon_url: str | None = None
+    image_url: str | None = None
+    thumb_url: str | None = None
+    fields: list[SlackFieldSection] = []
+    short_fields: bool = False
+    actions: list[SlackActionSection] = []
+    link_names: bool = False
+    mrkdwn_in: list[str] = []
+    update_message: bool = False
+    """Taken and not looked at: a bot's first message of an incident is always kept up to date."""
     timeout: Seconds | None = None
     http_config: HttpSection | None = None
     send_resolved: bool = False
@@ -295,6 +347,21 @@ class WebhookSection(Section):
     send_resolved: bool = True
 
 
+class PagerDutyImageSection(Section, kw_only=True):
+    """One of `images`."""
+
+    src: str
+    alt: str = ""
+    href: str = ""
+
+
+class PagerDutyLinkSection(Section, kw_only=True):
+    """One of `links`."""
+
+    href: str
+    text: str = ""
+
+
 class PagerDutySection(Section):
     """One of `pagerduty_configs`."""
 
@@ -303,6 +370,17 @@ class PagerDutySection(Section):
     service_key: str | None = None
     service_key_file: str | None = None
     url: str | None = None
+    client: str | None = None
+    client_url: str | None = None
+    description: str | None = None
+    details: dict[str, Any] = {}
+    images: list[PagerDutyImageSection] = []
+    links: list[PagerDutyLinkSection] = []
+    source: str | None = None
+    severity: str | None = None
+    kind: str | None = msgspec.field(default=None, name="class")
+    component: str | None = None
+    group: str | None = None
     timeout: Seconds | None = None
     http_config: HttpSection | None = None
     send_resolved: bool = True
@@ -395,6 +473,7 @@ class ConfigSection(Section, kw_only=True):
     route: RouteSection
     receivers: list[ReceiverSection]
     globals: GlobalSection = msgspec.field(default_factory=GlobalSection, name="global")
+    templates: list[str] = []
     inhibit_rules: list[InhibitSection] = []
     time_intervals: list[NamedIntervalSection] = []
     mute_time_intervals: list[NamedIntervalSection] = []
@@ -412,12 +491,6 @@ _LATER = frozenset({
     "msteamsv2_configs", "opsgenie_configs", "pushover_configs", "rocketchat_configs", "sns_configs",
     "telegram_configs", "victorops_configs", "webex_configs", "wechat_configs",
 })  # fmt: skip
-_WORDS = frozenset({
-    "actions", "blocks", "callback_id", "class", "client", "client_url", "color", "component", "description", "details",
-    "fallback", "fields", "footer", "group", "html", "icon_url", "image_url", "images", "link_names", "links",
-    "message", "mrkdwn_in", "pretext", "severity", "short_fields", "source", "text", "thumb_url", "title", "title_link",
-})  # fmt: skip
-"""Of a channel: what its texts look like."""
 _VENDORS = (
     "jira_", "mattermost_", "opsgenie_", "rocketchat_", "sns_", "telegram_", "victorops_", "webex_", "wechat_",
 )  # fmt: skip
@@ -433,8 +506,6 @@ def accepted(document: Document) -> tuple[Document, list[str]]:
 
     """
     notices: list[str] = []
-    if isinstance(document.value, dict) and document.value.get("templates"):
-        notices.append("templates are not used: notifications are in the words of the runbook")
     value = _kept(document, document.value, (), notices)
     return Document(document.file, value, document.lines), notices
 
@@ -444,18 +515,17 @@ def _kept(document: Document, value: Any, path: Place, notices: list[str]) -> An
         return [_kept(document, item, (*path, index), notices) for index, item in enumerate(value)]
     if not isinstance(value, dict):
         return value
-    in_channel = len(path) > 1 and str(path[-2]).endswith("_configs")
     made = {}
-    words = []
+    passed_over = []
     for key, item in value.items():
         here = (*path, key)
-        if key in _LATER and (path[:1] or ("",))[0] in {*_SECTIONS, ""}:
+        if key in _LATER and (path[:1] or ("",))[0] in {*_SECTIONS, ""} and path[-1:] != ("details",):
             raise document.error(here, "not supported yet", "leave it out")
-        if (in_channel and key in _WORDS) or (path[-1:] == ("headers",) and key.lower() in OWN_HEADERS):
-            words.append(key)
-        elif not (path == ("global",) and key.startswith(_VENDORS)) and here != ("templates",):
+        if path[-1:] == ("headers",) and key.lower() in OWN_HEADERS - {"subject"}:
+            passed_over.append(key)
+        elif not (path == ("global",) and key.startswith(_VENDORS)):
             known = path or key in _SECTIONS
             made[key] = _kept(document, item, here, notices) if known else item
-    if words:
-        notices.append(f"{spell(path)}: {', '.join(words)} not used: notifications are in the words of the runbook")
+    if passed_over:
+        notices.append(f"{spell(path)}: {', '.join(passed_over)} not used: the program writes these itself")
     return made

@@ -18,13 +18,16 @@ from typing import cast
 import aiosmtplib
 
 from alerting import text, tls
+from alerting.go.scan import GoError
 from alerting.messages import Message
+from alerting.notify import words
 from alerting.notify.patience import within
 from alerting.outbox import DELIVERED, Outcome
 from alerting.receivers import Email
 from alerting.text import one_line
 
 _GOODBYE_S = 1.0
+_SUBJECT_LIMIT = 500
 
 
 class EmailNotifier:
@@ -47,10 +50,10 @@ class EmailNotifier:
         )
         try:
             async with within(channel.timeout):  # of the whole, however slowly the answers drip
-                mail = compose(message)
+                mail, unsaid = compose(message)
                 await client.connect()
                 refused, _ = await client.send_message(
-                    mail, sender=parseaddr(channel.sender)[1], recipients=recipients(channel.to)
+                    mail, sender=parseaddr(str(mail["From"]))[1], recipients=recipients(str(mail["To"]))
                 )
         except aiosmtplib.SMTPException as error:
             return _outcome(error, channel)
@@ -65,7 +68,7 @@ class EmailNotifier:
             await _leave(client)
         if refused:
             return Outcome("delivered", f"not taken for {', '.join(refused)}")
-        return DELIVERED
+        return DELIVERED if unsaid is None else Outcome("delivered", unsaid)
 
 
 async def _leave(client: aiosmtplib.SMTP) -> None:
@@ -85,25 +88,46 @@ def recipients(to: str) -> list[str]:
     return found
 
 
-def compose(message: Message) -> EmailMessage:
-    """Write the mail; raises `ValueError` for an address or a header that cannot be one."""
+def compose(message: Message) -> tuple[EmailMessage, str | None]:
+    """Write the mail, in the channel's own words where it has some; what cannot be filled in is said besides.
+
+    Raises `ValueError` for an address or a header that cannot be one.
+    """
     channel = cast("Email", message.integration)
-    domain = parseaddr(channel.sender)[1].rpartition("@")[2] or "localhost"
+    try:
+        said, headers = _own(message)
+        unsaid = None
+    except GoError as error:
+        said, headers = {}, [(name, value) for name, value in channel.headers if isinstance(value, str)]
+        why = one_line(str(error), 300)
+        unsaid = f"in the words of the runbook, since its own cannot be filled in: {why}"
+    sender = said.get("from", channel.sender)
+    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
     root = f"<{_word(message.incident.id)}@{domain}>"
     mail = EmailMessage(policy=SMTP)
-    mail["From"] = _address(channel.sender)
-    mail["To"] = [_address(name, address) for name, address in getaddresses([channel.to])]
-    mail["Subject"] = text.subject(message.incident)
+    mail["From"] = _address(sender)
+    mail["To"] = [_address(name, address) for name, address in getaddresses([one_line(said.get("to", channel.to))])]
+    mail["Subject"] = one_line(said.get("subject", ""), _SUBJECT_LIMIT) or text.subject(message.incident)
     mail["Date"] = datetime.fromtimestamp(message.at, UTC)
     mail["Message-ID"] = f"<{_word(message.id)}@{domain}>"
     mail["In-Reply-To"] = root
     mail["References"] = root
     mail["Auto-Submitted"] = "auto-generated"
-    for name, value in channel.headers:
+    for name, value in headers:
         mail[name] = one_line(value)
-    mail.set_content(text.plain(message))
-    mail.add_alternative(text.html(message), subtype="html")
-    return mail
+    mail.set_content(said.get("text") or text.plain(message))
+    mail.add_alternative(said.get("html") or text.html(message), subtype="html")
+    return mail, unsaid
+
+
+def _own(message: Message) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The channel's own words, and its headers; raises `GoError`."""
+    channel = cast("Email", message.integration)
+    if channel.words is None and all(isinstance(value, str) for _, value in channel.headers):
+        return {}, list(channel.headers)
+    data = words.data_of(message)
+    said = {part: text.render(data, message.at, html=part == "html") for part, text in (channel.words or {}).items()}
+    return said, [(name, words.filled(value, data, message.at)) for name, value in channel.headers]
 
 
 def _address(name: str, address: str | None = None) -> Address:

@@ -4,12 +4,15 @@
 """
 
 import re
+from dataclasses import replace
 from typing import Any, cast
 
 import msgspec
 
 from alerting import instants, text
+from alerting.go.scan import GoError
 from alerting.messages import Message
+from alerting.notify import words
 from alerting.notify.http import Clients, Read, post
 from alerting.outbox import DELIVERED, Outcome
 from alerting.receivers import Secret, Slack
@@ -19,6 +22,9 @@ HEADER_LIMIT = 150
 SECTION_LIMIT = 3000
 FIELD_LIMIT = 2000
 BLOCKS_LIMIT = 50
+TITLE_LIMIT = 1024
+ATTACHMENT_LIMIT = 8000
+"""Of an attachment's title, as Alertmanager cuts it, and of its other texts."""
 POST, UPDATE = "/chat.postMessage", "/chat.update"
 ACKNOWLEDGE, RESOLVE, SNOOZE = "acknowledge", "resolve", "snooze"
 """What buttons say: their `action_id`."""
@@ -39,7 +45,11 @@ class SlackNotifier:
     async def send(self, message: Message) -> Outcome:
         """Send one message; a bot's go into one thread an incident, whose first message shows where it stands."""
         slack = cast("Slack", message.integration)
-        body = payload(message)
+        body, unsaid = spoken(message)
+        outcome = await self._send(slack, message, body)
+        return replace(outcome, error=outcome.error or unsaid)
+
+    async def _send(self, slack: Slack, message: Message, body: dict[str, Any]) -> Outcome:
         if not is_bot(slack):
             return await self._post(slack, slack.api_url, body, taken)
         where, _, root = (message.thread or "").partition(":")
@@ -100,7 +110,37 @@ def taken(body: bytes) -> Outcome:
 
 def update(body: dict[str, Any], channel: str, timestamp: str) -> dict[str, Any]:
     """Write the change of an incident's first message: it always shows the latest."""
-    return {"channel": channel, "ts": timestamp, "text": body["text"], "blocks": body["blocks"]}
+    kept: dict[str, Any] = {name: body[name] for name in ("text", "blocks", "attachments") if name in body}
+    return {"channel": channel, "ts": timestamp, **kept}
+
+
+def spoken(message: Message) -> tuple[dict[str, Any], str | None]:
+    """Write a message in the channel's own words, or the runbook's; what cannot be filled in is said besides."""
+    slack = cast("Slack", message.integration)
+    if slack.words is None:
+        return payload(message), None
+    try:
+        said = words.filled(slack.words, words.data_of(message), message.at)
+    except GoError as error:
+        unnamed = {name: value for name, value in payload(message).items() if "{{" not in str(value)}
+        return (
+            unnamed,
+            f"in the words of the runbook, since its own cannot be filled in: {text.one_line(str(error), 300)}",
+        )
+    if "attachment" not in said:
+        return payload(message) | said["named"], None
+    named = {"channel": slack.channel, "username": slack.username, "icon_emoji": slack.icon_emoji} | said["named"]
+    named |= {"text": said["message_text"], "icon_url": said["icon_url"], "link_names": said["link_names"]}
+    return {name: value for name, value in named.items() if value} | {
+        "attachments": [_attachment(said["attachment"])]
+    }, None
+
+
+def _attachment(said: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: _cut(value, ATTACHMENT_LIMIT) if isinstance(value, str) else value for name, value in said.items()}
+    if "title" in kept:
+        kept["title"] = _cut(kept["title"], TITLE_LIMIT)
+    return {name: value for name, value in kept.items() if value not in ("", [], None)}
 
 
 def payload(message: Message) -> dict[str, Any]:
