@@ -20,6 +20,9 @@ test: .venv/.installed  ## every test
 chaos: .venv/.installed  ## 50 rounds of faults under load, about an hour; CHAOS_ROUNDS, CHAOS_REQUESTS, CHAOS_SEED, …
 	PYTHONPATH=tests $(BIN)/python -m chaos
 
+kills: .venv/.installed  ## 300 kills of the alerting process along escalations, about half an hour; KILLS, KILLS_SEED
+	PYTHONPATH=tests $(BIN)/python -m kills
+
 lint: .venv/.installed  ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -28,4 +31,4 @@ lint: .venv/.installed  ## ruff and mypy --strict
 bench: .venv/.installed  ## ours against peers
 	$(BIN)/python -m benchmarks
 
-.PHONY: help demo test chaos lint bench
+.PHONY: help demo test chaos kills lint bench

@@ -9,12 +9,14 @@
 | a newer one for the same channel and incident has come | – | `suppressed` |
 
 One message at a time for an incident on a channel, so that none overtakes another; channels do not wait for each other.
+What an earlier process may have sent goes first, and a newer one does not take its place: who heard it is not known.
 Slack gets a message a second in each of its channels (`pacing`): of one incident the latest, P0 before the others.
 A message's id is known once it was intended: putting it again does nothing.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from alerting import instants
@@ -62,6 +64,13 @@ class _Slot:
     sending: Message | None = None
     waiting: Message | None = None
     due_at: float = 0.0
+    first: deque[Message] = field(default_factory=deque)
+    """What an earlier process may have sent."""
+
+    @property
+    def next(self) -> Message | None:
+        """What is to be sent when nothing is being sent."""
+        return self.first[0] if self.first else self.waiting
 
 
 def backoff(attempt: int) -> float:
@@ -114,7 +123,7 @@ class Outbox:
         if message.id in self._known:
             return []
         self._know(message.id)
-        return [record(message, "intended", now), *self._queue(message, now, now)]
+        return [record(message, "intended", now), *self._queue(message, now)]
 
     def suppress(self, message: Message, now: float, why: str) -> list[Effect]:
         """Record that something is not told, and why."""
@@ -140,7 +149,7 @@ class Outbox:
             if message is not None:
                 due_at = instants.parse(notification.at)
                 tried = notification.attempt + (due_at <= now)  # it may have been sent; what can be, is de-duplicated
-                self._queue(replace(message, attempt=tried), max(now, due_at), None)
+                self._again(replace(message, attempt=tried), due_at, now)
 
     def on_delivery(self, name: str, outcome: Outcome, now: float) -> list[Effect]:
         """Take the outcome of a sending."""
@@ -155,7 +164,10 @@ class Outbox:
             effects: list[Effect] = [record(message, "delivered", now, outcome.error, outcome.thread)]
         else:
             effects = self._failed(slot, message, outcome, now)
-        return [*effects, *self._send(_slot(message), now)]
+        for key in (_slot(message), _beside(_slot(message))):
+            if key in self._slots:
+                effects += self._send(key, now)
+        return effects
 
     def tick(self, now: float) -> list[Effect]:
         """Send what is due again."""
@@ -172,7 +184,7 @@ class Outbox:
         return any(
             message is not None and message.incident.id == incident and message.step == step
             for slot in self._slots.values()
-            for message in (slot.sending, slot.waiting)
+            for message in (slot.sending, slot.waiting, *slot.first)
         )
 
     def sent(self, name: str) -> Message | None:
@@ -180,21 +192,27 @@ class Outbox:
         key = self._slot_of.get(name)
         return None if key is None else self._slots[key].sending
 
-    def _queue(self, message: Message, due_at: float, now: float | None) -> list[Effect]:
-        """Queue a message whose intent is recorded; `now` None only queues."""
+    def _queue(self, message: Message, now: float) -> list[Effect]:
+        """Queue a message whose intent is recorded, and send it when nothing is ahead of it."""
         slot = self._slots.setdefault(_slot(message), _Slot())
         effects: list[Effect] = []
-        if slot.waiting is not None and now is not None:
+        if slot.waiting is not None:
             effects.append(record(slot.waiting, "suppressed", now, f"{SUPERSEDED} {message.id}"))
-        slot.waiting, slot.due_at = message, due_at
-        if now is None:
-            self._due.set(_slot(message), due_at if slot.sending is None else None)
-            return effects
+        slot.waiting, slot.due_at = message, now
         return [*effects, *self._send(_slot(message), now)]
 
+    def _again(self, message: Message, due_at: float, now: float) -> None:
+        """Queue a message of an earlier process: it goes first unless it was to be sent later than now."""
+        slot = self._slots.setdefault(_slot(message), _Slot())
+        if due_at <= now:
+            slot.first.append(message)
+        else:
+            slot.waiting, slot.due_at = message, due_at
+        self._due.set(_slot(message), now if slot.first else due_at)
+
     def _failed(self, slot: _Slot, message: Message, outcome: Outcome, now: float) -> list[Effect]:
-        if slot.waiting is not None:
-            return [record(message, "failed", now, f"{outcome.error}; {SUPERSEDED} {slot.waiting.id}")]
+        if slot.next is not None:
+            return [record(message, "failed", now, f"{outcome.error}; {SUPERSEDED} {slot.next.id}")]
         if outcome.status == "permanent":
             return [record(message, "failed", now, outcome.error)]
         wait = max(backoff(message.attempt), min(outcome.after or 0.0, LONGEST_WAIT_S))
@@ -209,27 +227,40 @@ class Outbox:
     def _send(self, key: Slot, now: float, *, free: bool = False) -> list[Effect]:
         """Send what waits in a slot when its time has come; `free` when its lane has been waited for."""
         slot = self._slots[key]
-        if slot.sending is None and slot.waiting is not None and slot.due_at <= now:
-            lane = None if free else _lane(slot.waiting)
-            if lane is not None and not self._pace.enter(lane, key, Slack.every, now):
-                self._due.set(key, None)
-                return []
-            slot.sending, slot.waiting = replace(slot.waiting, thread=self._threads.get(_place(slot.waiting))), None
-            self._slot_of[slot.sending.id] = key
+        message = slot.next
+        if slot.sending is not None or message is None:
             self._due.set(key, None)
-            return [Notify(slot.sending)]
-        waits = slot.sending is None and slot.waiting is not None
-        self._due.set(key, slot.due_at if waits else None)
-        if slot.sending is None and slot.waiting is None:
-            del self._slots[key]
-        return []
+            if slot.sending is None:
+                del self._slots[key]
+            return []
+        if not slot.first and slot.due_at > now:
+            self._due.set(key, slot.due_at)
+            return []
+        self._due.set(key, None)
+        if self._is_held(key):
+            return []
+        lane = None if free else _lane(message)
+        if lane is not None and not self._pace.enter(lane, key, Slack.every, now):
+            return []
+        if slot.first:
+            slot.first.popleft()
+        else:
+            slot.waiting = None
+        slot.sending = replace(message, thread=self._threads.get(_place(message)))
+        self._slot_of[slot.sending.id] = key
+        return [Notify(slot.sending)]
+
+    def _is_held(self, key: Slot) -> bool:
+        """Whether a call of the same receiver is to be heard first: nobody is to hear the end before the beginning."""
+        calls = None if key[3] else self._slots.get(_beside(key))
+        return calls is not None and (calls.sending is not None or bool(calls.first))
 
     def _urgency(self, key: Slot) -> tuple[str, float] | None:
         """P0 first, then the oldest; nothing of a slot that has nothing to send."""
         slot = self._slots.get(key)
-        if slot is None or slot.waiting is None or slot.sending is not None:
+        if slot is None or slot.next is None or slot.sending is not None:
             return None
-        return slot.waiting.incident.severity, slot.waiting.at
+        return slot.next.incident.severity, slot.next.at
 
     def _keep(self, place: tuple[str, ...], thread: str) -> None:
         self._threads.setdefault(place, thread)
@@ -244,6 +275,12 @@ class Outbox:
 
 def _slot(message: Message) -> Slot:
     return message.incident.id, message.receiver, message.channel, message.target is not None
+
+
+def _beside(key: Slot) -> Slot:
+    """The other slot of a receiver's channel: of its calls, or of what it hears by its group."""
+    incident, receiver, channel, is_call = key
+    return incident, receiver, channel, not is_call
 
 
 def _place(message: Message) -> tuple[str, ...]:

@@ -5,14 +5,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
+from msgspec.structs import replace
+
 from alerting import incidents, instants
 from alerting.alerts import Alert
 from alerting.groups import UNTOLD_S, Reason, Told
 from alerting.messages import step_of
-from streams.contracts import Incident, Notification
+from streams.contracts import Incident, IncidentStatus, Notification, Phase
 
 Channel = tuple[str, str]
 """A receiver's name and a channel's."""
+_STATUS: Mapping[str, IncidentStatus] = {
+    "opened": "triggered", "reopened": "triggered", "ack_expired": "triggered", "acknowledge": "acknowledged",
+    "resolve": "resolved", "resolved": "resolved",
+}  # fmt: skip
+_FIRST_PHASE: Phase = "INVESTIGATING"
+_ROUNDED_S = 0.001
+"""Names of messages have their instants in milliseconds."""
 _OF_GROUPS = frozenset(get_args(Reason))
 
 
@@ -46,6 +55,32 @@ def untold(alert: Alert, incident: Incident, told: Mapping[str, Told], now: floa
     if alert.ends_at is None or alert.ends_at <= now - UNTOLD_S or incidents.by_hand(incident):
         return False
     return any(alert.fingerprint in one.firing for one in told.values())
+
+
+def as_of(incident: Incident, at: float) -> Incident:
+    """An incident as it was, as far as its timeline and its alerts tell: what is told again says what it said first."""
+    until = at + _ROUNDED_S
+    timeline = [entry for entry in incident.timeline if instants.parse(entry.at) <= until]
+    if len(timeline) == len(incident.timeline):
+        return incident
+    status, phase = incident.status, incident.phase
+    since = incident.timeline[len(timeline) :]
+    ended = " ".join(entry.reason or "" for entry in since if entry.what == "ended")  # each with its fingerprint
+    if any(entry.what in _STATUS for entry in since):
+        status = next((_STATUS[entry.what] for entry in reversed(timeline) if entry.what in _STATUS), "triggered")
+    if status != "resolved" and phase == "RESOLVED":
+        named = (entry.reason or "" for entry in reversed(timeline) if entry.what == "phase")
+        phase = next((known for reason in named for known in get_args(Phase) if reason.startswith(known)), _FIRST_PHASE)
+    return replace(
+        incident, timeline=timeline, status=status, phase=phase,
+        resolved_at=incident.resolved_at if status == "resolved" else None,
+        alerts=[
+            replace(state, status="firing", ends_at=None)
+            if state.status == "resolved" and state.fingerprint in ended
+            else state
+            for state in incident.alerts
+        ],
+    )  # fmt: skip
 
 
 def by_incident(notifications: Iterable[Notification]) -> dict[str, list[Notification]]:

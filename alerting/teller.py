@@ -19,7 +19,7 @@ from alerting.groups import Group, Groups, Told
 from alerting.messages import Message, instant_of, message_id, step_of
 from alerting.outbox import GIVE_UP_S, Outbox, Outcome
 from alerting.receivers import Integration, Receiver, Slack
-from alerting.recovery import Channel
+from alerting.recovery import Channel, as_of
 from alerting.register import Register
 from alerting.troubles import CHANNEL_FAILING
 from streams.contracts import Incident, Notification
@@ -237,13 +237,13 @@ class Teller:
 
     def _again(self, notification: Notification) -> Message | None:
         """Make a message that was under way when the process ended; None when it has nowhere to go any more."""
-        incident = self._register.get(notification.incident)
+        known = self._register.get(notification.incident)
         receiver = self._config.receivers.get(notification.receiver)
         integration = receiver.channel(notification.channel) if receiver else None
-        if incident is None or integration is None:
+        if known is None or integration is None:
             return None
         at = instant_of(notification.id) or instants.parse(notification.at)
-        step = step_of(notification.id)
+        incident, step = as_of(known, at), step_of(notification.id)
         return replace(
             self._message(
                 incident, notification.receiver, notification.channel, integration, notification.reason, at

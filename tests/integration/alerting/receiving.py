@@ -40,6 +40,9 @@ class Inbox:
     _arrived: list[Arrival] = field(default_factory=list)
     _news: threading.Condition = field(default_factory=threading.Condition)
     _released: dict[str, threading.Event] = field(default_factory=dict)
+    slow: Callable[[], float] | None = None
+    """How many seconds an answer takes."""
+    _ended: threading.Event = field(default_factory=threading.Event)
 
     def receivers(self) -> str:
         """The channels of one receiver, as `receivers` of a configuration has them."""
@@ -64,11 +67,18 @@ class Inbox:
             self._news.notify_all()
         if (released := self._released.get(channel)) is not None:
             released.wait(_HELD_S)
+        if self.slow is not None:
+            self._ended.wait(self.slow())
 
     def hold(self, *channels: str) -> None:
         """Answer nothing on these channels until `release`."""
         for channel in channels:
             self._released[channel] = threading.Event()
+
+    def end(self) -> None:
+        """Keep nobody waiting any more."""
+        self._ended.set()
+        self.release()
 
     def release(self) -> None:
         """Answer what waits, and what comes from now on."""
@@ -79,6 +89,11 @@ class Inbox:
         """Everything so far."""
         with self._news:
             return list(self._arrived)
+
+    def next(self, known: int, within_s: float) -> None:
+        """Wait until more than what is known has arrived, or the time is over."""
+        with self._news:
+            self._news.wait_for(lambda: len(self._arrived) > known, within_s)
 
     def until(self, holds: Callable[[list[Arrival]], bool], within_s: float = 60.0) -> list[Arrival]:
         """Wait until something holds of everything that arrived."""
@@ -102,7 +117,10 @@ def inbox() -> Iterator[Inbox]:
             return "250 taken"
 
     def answer(path, _, raw):
-        body, channel = msgspec.json.decode(raw), path.strip("/").partition("/")[0]
+        try:
+            body, channel = msgspec.json.decode(raw), path.strip("/").partition("/")[0]
+        except msgspec.DecodeError:  # cut off: who sent it was killed, and nobody has read it
+            return 400, {}, b""
         match channel:
             case "pagerduty":
                 status = {"trigger": "firing", "resolve": "resolved"}.get(body["event_action"], body["event_action"])
@@ -126,7 +144,7 @@ def inbox() -> Iterator[Inbox]:
         try:
             yield state
         finally:
-            state.release()
+            state.end()
     loop.call_soon_threadsafe(mail.close)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()

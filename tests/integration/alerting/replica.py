@@ -15,13 +15,15 @@ WITHIN_S = 60.0
 class Replica:
     """One process; `said` are the lines that it printed, and when (epoch seconds)."""
 
-    def __init__(self, folder: Path, kafka: str, prefix: str, config: Path, name: str) -> None:
+    def __init__(
+        self, folder: Path, kafka: str, prefix: str, config: Path, name: str, listen: str = "127.0.0.1:0"
+    ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
         self.said: list[tuple[float, str]] = []
         self._news = threading.Condition()
         command = [sys.executable, "-m", "sciagents", "alerting", "--kafka", kafka, "--topic-prefix", prefix]
-        command += ["--config", str(config), "--dir", str(folder / name), "--listen", "127.0.0.1:0"]
+        command += ["--config", str(config), "--dir", str(folder / name), "--listen", listen]
         with self.log.open("ab") as log:
             self.child = subprocess.Popen(
                 [*command, "--instance-id", name], stdout=subprocess.PIPE, stderr=log, text=True,
@@ -41,15 +43,19 @@ class Replica:
 
     def until(self, *words: str, within_s: float = WITHIN_S) -> str:
         """Wait until it has said one of some words; returns which, the latest of them."""
+        known = self.hears(*words, within_s=within_s)
+        assert known is not None, f"{self.name} said {self.said}:\n{self.log.read_text()[-3000:]}"
+        return known
+
+    def hears(self, *words: str, within_s: float) -> str | None:
+        """Wait for one of some words; None where it ends, or the time does, without one."""
 
         def found() -> list[str]:
             return [word for _, word in self.said if word in words]
 
         with self._news:
-            known = self._news.wait_for(lambda: found() or (self.said and self.said[-1][1] == "end"), within_s)
-            assert known, f"{self.name} said {self.said}"
-            assert found(), f"{self.name} has ended:\n{self.log.read_text()[-3000:]}"
-            return found()[-1]
+            self._news.wait_for(lambda: found() or (self.said and self.said[-1][1] == "end"), within_s)
+            return found()[-1] if found() else None
 
     @property
     def url(self) -> str:

@@ -7,7 +7,7 @@ from unit.alerting.making import NOW, make_alert, make_incident
 
 from alerting import instants
 from alerting.effects import Notify
-from alerting.outbox import DELIVERED, GIVE_UP_S, Outbox, Outcome, backoff
+from alerting.outbox import DELIVERED, GIVE_UP_S, Outbox, Outcome, backoff, record
 from alerting.receivers import Secret, Slack, Webhook
 
 CHANNEL = Webhook(url=Secret("http://127.0.0.1/"))
@@ -154,6 +154,45 @@ def test_restore(one, message, log, due, attempt):
     if due is not None:
         (sent,) = outbox.tick(NOW + due)
         assert (sent.message.id, sent.message.attempt) == ("one", attempt)
+
+
+def intent(message, at=-5.0):
+    """The record of a message whose outcome nobody knows."""
+    return record(message, "intended", NOW + at).value
+
+
+def restored(*messages, at=-5.0):
+    """An outbox that takes back what was under way."""
+    outbox = Outbox()
+    by_id = {one.id: one for one in messages}
+    outbox.restore([intent(one, at) for one in messages], lambda found: by_id[found.id], NOW)
+    return outbox
+
+
+def test_what_an_earlier_process_may_have_sent_goes_first_and_nothing_takes_its_place(message):
+    """Whether the first was heard is not known: the end alone would be an end without a beginning."""
+    outbox = restored(message(CHANNEL, id="begins"), message(CHANNEL, id="goes on"))
+    assert shown(outbox.put(message(CHANNEL, id="ends"), NOW)) == [("intended", 1, 0), "begins"]
+    assert shown(outbox.on_delivery("begins", DELIVERED, NOW)) == [("delivered", 2, 0), "goes on"]
+    assert shown(outbox.on_delivery("goes on", DELIVERED, NOW)) == [("delivered", 2, 0), "ends"]
+    assert shown(outbox.on_delivery("ends", DELIVERED, NOW)) == [("delivered", 1, 0)]
+    assert outbox.due() is None
+
+
+def test_of_what_was_to_be_tried_again_later_a_newer_one_takes_the_place(message):
+    outbox = restored(message(CHANNEL, id="old"), at=30.0)
+    assert shown(outbox.put(message(CHANNEL, id="new"), NOW)) == [("intended", 1, 0), ("suppressed", 1, 0), "new"]
+
+
+def test_a_call_is_heard_before_what_its_target_hears_beside_it(message):
+    """The end of an incident waits for the call that is under way; another receiver's does not."""
+    call = message(CHANNEL, id="call", target="team", step=1)
+    outbox = restored(call)
+    assert shown(outbox.put(message(CHANNEL, id="end"), NOW)) == [("intended", 1, 0)]
+    assert shown(outbox.put(message(CHANNEL, id="other", receiver="ada"), NOW)) == [("intended", 1, 0), "other"]
+    assert shown(outbox.tick(NOW)) == ["call"]
+    assert outbox.under_way(call.incident.id, 1)
+    assert shown(outbox.on_delivery("call", DELIVERED, NOW + 1)) == [("delivered", 2, 1), "end"]
 
 
 def slack(message, number, severity="P2", channel="#a"):

@@ -8,8 +8,9 @@ from unit.alerting.making import NOW, make_alert, make_incident
 
 from alerting import incidents, instants, recovery
 from alerting.groups import Told
+from alerting.incidents import Promise
 from alerting.messages import instant_of, message_id, step_of
-from streams.contracts import Notification
+from streams.contracts import Command, Notification
 
 FIRST, SECOND = make_alert(), make_alert(agent="pde", at=NOW + 10)
 HELD = incidents.joined(make_incident(FIRST), [SECOND], NOW + 50)
@@ -78,3 +79,34 @@ def test_untold(at, by_hand, expected):
     ids = [FIRST.fingerprint]
     known = recovery.heard([told(at, firing=ids if at == 0 else [], resolved=ids if at else [])]).told
     assert recovery.untold(alert, incident, dict(enumerate(known.values())), NOW + 200) is expected
+
+
+ENDED = incidents.joined(OVER, [changed(SECOND, ends_at=NOW + 120)], NOW + 200)
+ANSWERED = incidents.applied(
+    OVER, Command(incident=OVER.id, action="acknowledge", by="ada", at=instants.show(NOW + 130)), Promise(900.0),
+    NOW + 130,
+)  # fmt: skip
+RESOLVED = incidents.resolved(ENDED, NOW + 200, "every alert is over")
+
+
+@pytest.mark.parametrize(
+    ("incident", "at", "status", "phase", "firing"),
+    [
+        pytest.param(RESOLVED, 60, "triggered", "INVESTIGATING", 2, id="both fired"),
+        pytest.param(RESOLVED, 110, "triggered", "INVESTIGATING", 1, id="one was over"),
+        pytest.param(RESOLVED, 150, "triggered", "INVESTIGATING", 1, id="nobody knew it of the other"),
+        pytest.param(RESOLVED, 200, "resolved", "RESOLVED", 0, id="its end itself"),
+        pytest.param(ANSWERED, 110, "triggered", "INVESTIGATING", 1, id="nobody had answered"),
+        pytest.param(ANSWERED, 130, "acknowledged", "INVESTIGATING", 1, id="the answer itself"),
+    ],
+)
+def test_what_is_told_again_says_what_it_said_first(incident, at, status, phase, firing):
+    found = recovery.as_of(incident, NOW + at)
+    fires = [state for state in found.alerts if state.status == "firing"]
+    assert (found.status, found.phase, len(fires)) == (status, phase, firing)
+    assert all(state.ends_at is None for state in fires)
+    assert (found.resolved_at is None) == (status != "resolved")
+
+
+def test_what_has_not_changed_is_told_as_it_is():
+    assert recovery.as_of(RESOLVED, NOW + 300) is RESOLVED
