@@ -41,7 +41,7 @@ async def health(desk: Desk) -> Response[dict[str, Any]]:
     ready = desk.stream.live
     overdue = lateness.look(desk.engine.register, time.time())
     status = "starting" if not ready else "degraded" if overdue else "healthy"
-    content = {"status": status, "role": "writer", "overdue": overdue}
+    content = {"status": status, "role": "writer", **({"overdue": overdue} if overdue else {})}
     return Response(content, status_code=200 if ready else 503)
 
 

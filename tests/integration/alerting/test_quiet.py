@@ -5,12 +5,15 @@ import time
 import httpx
 import msgspec
 import pytest
+from integration.alerting.replica import Replica, replicas
 from integration.alerting.running import WITHIN_S, alerting, webhooks
 
+from alerting import instants
 from alerting.text import OVERDUE
 from sciagents.broker import EmbeddedBroker
 from sciagents.tail import read_all
-from streams.contracts import Notification
+from streams import declare
+from streams.contracts import Command, Notification
 
 CONFIG = """
 route: {{receiver: team, group_by: [alertname], group_wait: 0s, group_interval: 0.2s, repeat_interval: 1s}}
@@ -99,3 +102,37 @@ def test_slack_is_reminded_of_an_update_once_a_time_and_not_again_after_a_restar
                 assert time.monotonic() < deadline
         told = [at for at, path, body in endpoint.all() if is_reminder(path, body)]
         assert len(told) <= len(recorded("intended"))
+
+
+@pytest.mark.containers
+def test_on_kafka_a_snooze_outlives_a_take_over(endpoint, kafka, topic_prefix, tmp_path):
+    """Asked of the process that stands by; the one that takes over calls the next step at the snooze's end, once."""
+    declare.ensure(kafka, topic_prefix)
+    config = tmp_path / "alerting.yaml"
+    config.write_text(
+        CONFIG.format(url=endpoint.url, update="1h").replace("repeat_interval: 1s", "repeat_interval: 1h")
+    )
+    with replicas() as started:
+        for name in "ab":
+            started.append(Replica(tmp_path, kafka, topic_prefix, config, name))
+            started[-1].until("ready", "standby")
+        writer, other = started if started[0].said[-1][1] == "ready" else reversed(started)
+        with httpx.Client(base_url=other.url, timeout=WITHIN_S) as client:
+            assert client.post("/api/v2/alerts", json=ALERT).status_code == 200
+            incident = incident_of(endpoint)
+            snooze = {"action": "snooze", "by": "ada", "for": "20s"}
+            assert client.post(f"/v1/incidents/{incident}/commands", json=snooze).status_code == 202
+            asleep = until(client, incident, lambda found: found["snoozed_until"] is not None)
+            assert client.post("/-/reload", params={"by": "ada"}).status_code == 200
+            writer.child.kill()
+            other.until("ready")
+            endpoint.first(lambda path, _: path == "grace")
+            awake = until(client, incident, lambda found: found["snoozed_until"] is None)
+            assert [one["what"] for one in awake["timeline"]].count("snooze_ended") == 1
+            escalated = [one["at"] for one in awake["timeline"] if one["what"] == "escalated"]
+            assert len(escalated) == 2
+            assert instants.parse(escalated[1]) >= instants.parse(asleep["snoozed_until"])
+    records = read_all(kafka, f"{topic_prefix}ops.commands")
+    commands = [msgspec.json.decode(record.value(), type=Command) for record in records]
+    assert [(one.action, one.by) for one in commands if one.incident == "configuration"] == [("reload", "ada")]
+    assert sum(path == "grace" for _, path, _ in endpoint.all()) == 1
