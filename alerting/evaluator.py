@@ -17,7 +17,9 @@ from alerting.judging import MOST_ALERTS, Cache, Judge, signal_names
 from alerting.rules import Rule, State
 from alerting.signals import Signals
 
-_MAX_PASSES = 240
+_MAX_PASSES, _MIN_PASSES = 240, 8
+_SAMPLES_AGAIN = 50_000_000
+"""So many samples a rule is judged over again when some come late: by fewer passes where there are many."""
 _GLANCE_S = 0.1
 """So far apart, at least, are two looks at the rules with `for: 0`."""
 _SAMPLES_PER_S = 2e7
@@ -171,15 +173,17 @@ class Evaluator:
                 continue
             firing = judge.firing()
             judge.begin_anew(start)
-            for instant in self._missed(start, now):
+            for instant in self._missed(judge, start, now):
                 passes.setdefault(instant, []).append((judge, firing))
         for instant in sorted(passes):
             cache: Cache = {}
             for judge, firing in passes[instant]:
                 judge.advance(instant, cache, skip=firing)
 
-    def _missed(self, start: float, now: float) -> list[float]:
-        step = max(self._interval, (now - start) / _MAX_PASSES)
+    def _missed(self, judge: Judge, start: float, now: float) -> list[float]:
+        samples = 1 + sum(self._signals.samples(signal.name) for signal in judge.reads)
+        passes = min(_MAX_PASSES, max(_MIN_PASSES, _SAMPLES_AGAIN // samples))
+        step = max(self._interval, (now - start) / passes)
         return [start + index * step for index in range(int((now - start) / step) + 1) if start + index * step < now]
 
     def _of_itself(self, now: float, failing: Mapping[str, Labels]) -> dict[Labels, Alert]:

@@ -282,3 +282,16 @@ def test_a_rule_fires_for_so_many_label_sets_and_says_that_there_are_more(made, 
         feed(signals, 10.0 if n < 2 else 90.0, [35], source=f"host-{n}", now=NOW + 35)
     changes = {(dict(one.labels).get("instance"), one.ends_at is None) for one in evaluator.evaluate(NOW + 35)}
     assert changes == {("host-0", False), ("host-1", False), ("host-3", True), ("host-4", True), (None, False)}
+
+
+def test_rules_with_many_samples_are_judged_again_by_fewer_passes(made):
+    """One sample from long ago costs no minute of work, and `for` still counts from when the rule became true."""
+    evaluator, signals = made(rule(wait=300.0))
+    evaluator.evaluate(NOW)
+    signals.samples = lambda _: 10_000_000
+    read, reading = [], signals.reading
+    signals.reading = lambda *given: read.append(given[3]) or reading(*given)
+    feed(signals, 90.0, range(-300, 11, 5), source="late-host", now=NOW + 10)
+    (alert,) = evaluator.evaluate(NOW + 10)
+    assert len(read) == 9
+    assert NOW <= alert.starts_at <= NOW + 10
