@@ -314,7 +314,7 @@ class Channels:
     def _secret(self, value: str | None, file: str | None, path: Place, key: str) -> Secret | None:
         """A secret as it is written or in its file; None when that file is not there."""
         if value and file:
-            raise self._document.error(path, f"both {key} and {key}_file", "one of them is enough")
+            raise self._document.error((*path, f"{key}_file"), f"there is {key} already", "one of them is enough")
         if value:
             return Secret(value)
         if not file:

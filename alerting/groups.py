@@ -203,7 +203,11 @@ class Groups:
 def regrouped(
     old: Groups, route: Route, receivers: Mapping[str, Receiver], alerts: Iterable[Alert], now: float
 ) -> Groups:
-    """Group alerts by another route tree: a group with the key and receiver of an old one goes on with its time."""
+    """Group alerts by another route tree, as Alertmanager does at a reload.
+
+    A group with the key and receiver of an old one knows what was told, is looked at at once, and then each
+    `group_interval` from here on; one that still waits goes on waiting.
+    """
     before = {(group.key, group.route.receiver): group for group in old}
     ended = {name: alert for group in old for name, alert in group.split(now)[1].items()}
     made = Groups(route)
@@ -216,7 +220,8 @@ def regrouped(
             if known is not None and not group.alerts:
                 channels = {name for name, _ in receivers[taken.receiver].channels}
                 group.told = {name: told for name, told in known.told.items() if name in channels}
-                group.flush_at, group.flushed, group.muted = known.flush_at, known.flushed, known.muted
+                group.flush_at, group.flushed = now if known.flushed else known.flush_at, known.flushed
+                group.muted = known.muted
             group.put(alert, now)
             made.schedule(group, alert)
     return made

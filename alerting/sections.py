@@ -521,7 +521,9 @@ def _kept(document: Document, value: Any, path: Place, notices: list[str]) -> An
         here = (*path, key)
         if key in _LATER and (path[:1] or ("",))[0] in {*_SECTIONS, ""} and path[-1:] != ("details",):
             raise document.error(here, "not supported yet", "leave it out")
-        if path[-1:] == ("headers",) and key.lower() in OWN_HEADERS - {"subject"}:
+        if here == ("tracing",):
+            notices.append("tracing is not used: spans go where OTEL_EXPORTER_OTLP_ENDPOINT says")
+        elif path[-1:] == ("headers",) and key.lower() in OWN_HEADERS - {"subject"}:
             passed_over.append(key)
         elif not (path == ("global",) and key.startswith(_VENDORS)):
             known = path or key in _SECTIONS

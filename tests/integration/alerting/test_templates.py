@@ -1,9 +1,15 @@
-"""Templates give the same here as in Alertmanager's own tool."""
+"""Templates give the same here as in Alertmanager's own tool, and its configurations speak in their own words."""
 
 import json
+import queue
 import subprocess
 
+import documented
+import httpx
 import pytest
+from integration.alerting.running import WITHIN_S, alerting
+from listening import listening
+from mailing import mailing
 from unit.alerting.go.test_templates import NOW, PAYLOAD
 
 from alerting.go import library
@@ -69,3 +75,90 @@ def test_they_agree(amtool, tmp_path, text, kind):
     except ValueError:
         ours = None
     assert ours == (theirs.stdout if theirs.returncode == 0 else None)
+
+
+ALERTMANAGER = """
+global:
+  smtp_smarthost: '127.0.0.1:{smtp}'
+  smtp_from: 'alertmanager@example.org'
+  smtp_require_tls: false
+  slack_api_url: '{url}/slack'
+templates: ['templates/*.tmpl']
+route:
+  receiver: team
+  group_by: [alertname]
+  group_wait: 100ms
+  group_interval: 200ms
+  repeat_interval: 3h
+receivers:
+- name: team
+  slack_configs:
+  - channel: '#{{{{ .CommonLabels.team }}}}'
+    title: '{{{{ template "slack.default.title" . }}}}'
+    text: '{{{{ template "team.text" . }}}}'
+    send_resolved: true
+  email_configs:
+  - to: '{{{{ .CommonLabels.team }}}}@example.org'
+    headers: {{Subject: '{{{{ .Status | toUpper }}}} {{{{ .CommonLabels.alertname }}}}'}}
+    html: '{{{{ template "email.default.html" . }}}}'
+  pagerduty_configs:
+  - routing_key: R0UT1NG
+    url: '{url}/pagerduty'
+    description: '{{{{ .CommonAnnotations.summary }}}}'
+    severity: '{{{{ if eq .CommonLabels.severity "critical" }}}}critical{{{{ else }}}}warning{{{{ end }}}}'
+tracing: {{endpoint: 'localhost:4317', insecure: true}}
+"""
+TEXT = """{{ define "team.text" }}{{ range .Alerts }}*{{ .Labels.instance }}*: {{ .Annotations.summary }}
+{{ end }}{{ end }}"""
+
+
+def test_an_unmodified_alertmanager_yml_speaks_in_its_own_words(tmp_path):
+    """With a file of templates beside it; what it says is held to each provider's limits."""
+    came = queue.Queue()
+
+    def answer(path, _headers, body):
+        check = documented.slack if path == "/slack" else documented.pagerduty
+        came.put((path.strip("/"), check(body)))
+        return 200, {}, b"ok"
+
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "team.tmpl").write_text(TEXT)
+    with listening(answer) as url, mailing(taken=lambda mail: came.put(("mail", mail))) as mail_server:
+        text = ALERTMANAGER.format(url=url, smtp=mail_server.port)
+        with alerting(tmp_path, text, flag="--alertmanager-config") as process:
+            labels = {"alertname": "DiskFull", "team": "ops", "severity": "critical"}
+            alerts = [
+                {"labels": labels | {"instance": name}, "annotations": {"summary": "90% full"}} for name in ("a", "b")
+            ]
+            httpx.post(f"http://{process.url}/api/v2/alerts", json=alerts, timeout=WITHIN_S).raise_for_status()
+            found = dict(came.get(timeout=WITHIN_S) for _ in range(3))
+        log = (tmp_path / "log").read_text()
+    (attachment,) = found["slack"]["attachments"]
+    assert found["slack"]["channel"] == "#ops"
+    assert attachment["title"] == "[FIRING:2] DiskFull (critical ops)"
+    assert attachment["text"] == "*a*: 90% full\n*b*: 90% full\n"
+    assert found["pagerduty"]["payload"]["summary"] == "90% full"
+    assert found["pagerduty"]["payload"]["severity"] == "critical"
+    mail = documented.mail(found["mail"].raw)
+    assert (found["mail"].to, mail["Subject"]) == (["ops@example.org"], "FIRING DiskFull")
+    assert "2 alerts for alertname=DiskFull" in mail.get_body(("html",)).get_content()
+    assert "tracing is not used" in log
+
+
+@pytest.mark.parametrize(
+    ("text", "template", "said"),
+    [
+        ("text: '{{ .Status'", "", "alerting.yml:4: receivers[0].slack_configs[0].text: is no template"),
+        ("text: '{{ template \"no\" . }}'", "", "is no template: line 1: no template 'no'"),
+        ("text: x", "\n{{ if }}", "team.tmpl:2: is no template: a value is missing"),
+    ],
+)  # fmt: skip
+def test_a_template_that_is_none_ends_the_start_at_its_line(tmp_path, shell, text, template, said):
+    (tmp_path / "team.tmpl").write_text(template)
+    file = tmp_path / "alerting.yml"
+    file.write_text(
+        "templates: ['*.tmpl']\nroute: {receiver: team}\nreceivers:\n"
+        f"- {{name: team, slack_configs: [{{api_url: 'http://a', {text}}}]}}\n"
+    )
+    code, _, err = shell("alerting", "--embedded", "--alertmanager-config", file)
+    assert (code, said in err) == (2, True), err

@@ -264,7 +264,7 @@ def test_a_secret_comes_from_its_file_relative_to_the_configuration(tmp_path):
     assert url_of(config.load(path)) == "http://hook"
     assert "hook" not in repr(config.load(path))
     path.write_text(SLACK.replace("[{}]", "[{api_url: http://b, api_url_file: secrets/url}]"))
-    with pytest.raises(ConfigError, match="both api_url and api_url_file"):
+    with pytest.raises(ConfigError, match="api_url_file: there is api_url already"):
         config.load(path)
 
 
