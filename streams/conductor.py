@@ -61,7 +61,9 @@ class Conductor:
         embedded: bool = False, defaults: Defaults | None = None, limits: Limits = USUAL,
         on_loss: OnLoss = lambda *_: None,
     ) -> None:  # fmt: skip
-        self._desk = replace(desk, done=self._answered, owns=lambda partition: partition[1] in self._ledgers)
+        self._desk = replace(
+            desk, done=self._answered, owns=lambda partition: partition[1] in self._ledgers, certain=lambda: True
+        )
         self._cancels = cancels
         self._defaults = defaults or {}
         self._limits = limits

@@ -21,6 +21,7 @@ from mode import Service
 from streams import statistics, telemetry
 from streams.admit import Partition
 from streams.answered import Answered
+from streams.doubt import Doubt
 from streams.flight import Flight, Record
 from streams.liveness import Pulse
 from streams.membership import NO_OFFSET, Membership, explained, is_fatal, reader
@@ -110,6 +111,7 @@ class Intake(Service):
         }
         self._flight = Flight(in_flight_limit, bytes_limit, time.monotonic)
         self.seat = Seat()
+        self._doubt = Doubt()
         self._member_id = ""
         self._pending: list[Record] = []
         self._resume_due = False
@@ -135,6 +137,14 @@ class Intake(Service):
         """Whether an answer to a record of this partition is still ours to give."""
         return self._flight.owns(partition)
 
+    def certain(self) -> bool:
+        """Whether it can be known now what is this member's; otherwise answers are to be held."""
+        return self._doubt.certain
+
+    def hold(self, send: Callable[[], None], *, again: bool) -> None:
+        """Hold an answer until that is known."""
+        self._doubt.hold(send, again=again)
+
     @property
     def in_flight(self) -> int:
         """How many records are handed out and not done."""
@@ -149,7 +159,8 @@ class Intake(Service):
             if standing.in_flight or partition in self._behind
         ]  # fmt: skip
         started, waiting_since = self._thread is not None, min(waiting, default=None)
-        return Pulse(started, self._brokers_up, self._looked_at, waiting_since, self.seat.since)
+        brokers_up = 0 if self._doubt.doubtful else self._brokers_up
+        return Pulse(started, brokers_up, self._looked_at, waiting_since, self.seat.since)
 
     def as_reader(self) -> Reader:
         """Return what this member reads of its topics."""
@@ -192,6 +203,7 @@ class Intake(Service):
         consumer.subscribe(self._topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         commit_at = time.monotonic() + _COMMIT_EVERY_S
         self.seat.joined(time.monotonic())
+        self._doubt.renew()
         unread: Collection[Partition] = ()
         try:
             while not self._stopping.is_set() and not unread:
@@ -206,7 +218,7 @@ class Intake(Service):
                     # consume(n, timeout) would wait its whole timeout for n: only what is here already
                     self._receive([first, *consumer.consume(self._batch_limit - 1, 0)])
                 self._hand_out()
-                self._looked_at = now = time.monotonic()
+                now = self._turn()
                 if now >= commit_at:
                     self._commit(consumer)
                     commit_at = now + _COMMIT_EVERY_S
@@ -218,12 +230,21 @@ class Intake(Service):
             self._finish(consumer, None)
         finally:
             self._flight.drop(list(self._flight.standings()))
+            self._doubt.sift()
             self._withdraw()
             self._leaving = True
             try:
                 consumer.close()
             except Exception as error:  # all is committed that could be
                 _log.warning("group_not_left", group=self._group_id, error=str(error))
+
+    def _turn(self) -> float:
+        """Take note that the thread goes round, and of what it can know of its membership."""
+        if self._doubt.look():
+            _log.warning("membership_in_doubt", group=self._group_id)
+            self._withdraw()
+        self._looked_at = time.monotonic()
+        return self._looked_at
 
     def _receive(self, messages: Sequence[Message]) -> None:
         records: list[Record] = []
@@ -318,7 +339,7 @@ class Intake(Service):
             if self._flight.count(partitions) <= given_back:
                 break
             self._hand_out()  # of the others
-            self._looked_at = time.monotonic()
+            self._turn()
             time.sleep(0.005)
         self._flight.leave(partitions)
         self._until_confirmed(_CONFIRMED_AT_THE_END_S if partitions is None else _CONFIRMED_S)
@@ -339,7 +360,7 @@ class Intake(Service):
         until = time.monotonic() + budget_s
         while self._outbox is not None and self._outbox.unclaimed() and time.monotonic() < until:
             self._hand_out()  # of the others
-            self._looked_at = time.monotonic()
+            self._turn()
             time.sleep(0.005)
 
     def _withdraw(self) -> None:
@@ -350,6 +371,7 @@ class Intake(Service):
     def _assigned(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         if self._leaving:
             return  # the group's answer to an earlier word of ours; it is told that we leave
+        self._doubt.renew()
         taken = [(place.topic, place.partition) for place in partitions]
         self._flight.take(taken)
         if self._answered is not None:
@@ -374,6 +396,7 @@ class Intake(Service):
     def _drop(self, partitions: list[TopicPartition]) -> None:
         gone = {(place.topic, place.partition) for place in partitions}
         self._flight.drop(gone)
+        self._doubt.sift()
         self._pending = [record for record in self._pending if record[1] not in gone]
         for partition in gone:
             self._astray.pop(partition, None)
@@ -418,6 +441,8 @@ class Intake(Service):
         """Take what librdkafka says of itself, once a second."""
         found = statistics.read(text)
         self._brokers_up = found.brokers_up
+        if (idle_s := found.coordinator_idle_s) is not None:
+            self._doubt.hear(idle_s)
         telemetry.BROKERS_UP.labels(self._group_id).set(found.brokers_up)
         standings = self._flight.standings()
         for partition, end, begin in found.ends():

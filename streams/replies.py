@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast
 
 import msgspec
 import structlog
@@ -31,6 +31,13 @@ Done = Callable[[Sequence[tuple[Partition, int]]], None]
 GiveUp = Callable[[Exception], None]
 
 
+class Hold(Protocol):
+    """Takes what sends an answer, to call it later."""
+
+    def __call__(self, send: Callable[[], None], *, again: bool) -> None:
+        """Hold it; `again` where the answer has been on its way already."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Letterhead:
     """Who signs the replies, and how they are written."""
@@ -47,13 +54,16 @@ class Desk(Letterhead):
 
     `done` takes the offsets whose replies the broker has confirmed; `give_up` ends the process when a reply cannot be
     delivered, so that nothing is committed past it and whoever reads it next answers it. `owns` says whether a
-    partition's records are still this worker's to answer; `spans` hears of results, where they are traced.
+    partition's records are still this worker's to answer; `spans` hears of results, where they are traced. While that
+    is not `certain`, answers are held: `hold` takes what sends them, and whether they have been on their way already.
     """
 
     emitter: Emitter
     done: Done
     give_up: GiveUp
     owns: Callable[[Partition], bool] = lambda _: True
+    certain: Callable[[], bool] = lambda: True
+    hold: Hold = lambda _send, *, again: None  # noqa: ARG005 - nothing waits where all is certain
     spans: Spans | None = None
 
 
@@ -287,20 +297,26 @@ class Replies(Draft):
         deliver(self._desk, self.written())
 
 
-def deliver(desk: Desk, written: Written) -> None:
+def deliver(desk: Desk, written: Written, *, again: bool = False) -> None:
     """Send what was written; confirmed by the broker, its offsets are done.
 
-    What answers records of partitions that are not this worker's any more is not sent, now or later.
+    What answers records of partitions that are not this worker's any more is not sent, now or later; while that is not
+    certain, it is held. `again`: it has been on its way, and was withdrawn.
     """
     partitions = {place[0] for place in written.offsets}
-    claim = Claim(lambda: all(desk.owns(partition) for partition in partitions), lambda: deliver(desk, written))
-    if not claim.holds():
+    if not all(desk.owns(partition) for partition in partitions):
         owned = [pair for pair in zip(written.messages, written.offsets, strict=True) if desk.owns(pair[1][0])]
         if not owned:
             return
         written = replace(written, messages=[pair[0] for pair in owned], offsets=[pair[1] for pair in owned])
-        deliver(desk, written)
+        partitions = {place[0] for place in written.offsets}
+    if not desk.certain():
+        desk.hold(lambda: deliver(desk, written, again=again), again=again)
         return
+    claim = Claim(
+        lambda: desk.certain() and all(desk.owns(partition) for partition in partitions),
+        lambda: deliver(desk, written, again=True),
+    )
     if written.kernel:
         telemetry.KERNEL_SECONDS.labels(written.kernel).observe(written.run_s)
 

@@ -11,6 +11,8 @@ _UNKNOWN = -1
 class _Broker(msgspec.Struct):
     nodeid: int = _UNKNOWN
     state: str = ""
+    source: str = ""
+    rxidle: int = _UNKNOWN
 
 
 class _Partition(msgspec.Struct):
@@ -34,6 +36,14 @@ class Statistics(msgspec.Struct):
     def brokers_up(self) -> int:
         """How many brokers there is a connection to; the addresses of the bootstrap are no brokers."""
         return sum(broker.state == "UP" for broker in self.brokers.values() if broker.nodeid >= 0)
+
+    @property
+    def coordinator_idle_s(self) -> float | None:
+        """How long nothing has come from the group's coordinator; None where there is none."""
+        found = next((broker for broker in self.brokers.values() if broker.source == "logical"), None)
+        if found is None:
+            return None
+        return found.rxidle / 1e6 if found.state == "UP" and found.rxidle >= 0 else float("inf")
 
     def ends(self) -> Iterator[tuple[tuple[str, int], int, int | None]]:
         """Iterate over partitions: each with its end, and what was committed when it was assigned (None: nothing)."""

@@ -135,7 +135,8 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     )  # fmt: skip
     desk = Desk(
         version=version("sci-agents"), worker=name, emitter=emitter, done=intake.done, give_up=intake.fail,
-        owns=intake.owns, spans=traces, topics=topics, inline_limit=settings.inline_limit,
+        owns=intake.owns, certain=intake.certain, hold=intake.hold, spans=traces, topics=topics,
+        inline_limit=settings.inline_limit,
     )  # fmt: skip
     shelf = Shelf(settings.kafka, topics[artifacts.TOPIC])
     cache = None if settings.cache is None else open_cache(settings.cache, settings.inline_limit)
@@ -151,7 +152,10 @@ def make_app(  # noqa: PLR0915 - a list of what there is
         release=lambda partitions: heavy.release(partitions), embedded=settings.embedded,  # noqa: PLW0108 - made below
     )  # fmt: skip
     heavy = Heavy(
-        replace(desk, done=heavy_intake.done, give_up=heavy_intake.fail, owns=heavy_intake.owns), cancels,
+        replace(
+            desk, done=heavy_intake.done, give_up=heavy_intake.fail, owns=heavy_intake.owns,
+            certain=heavy_intake.certain, hold=heavy_intake.hold,
+        ), cancels,
         Setup(
             version=desk.version, worker=name, topics=topics, inline_limit=settings.inline_limit,
             timeout_s=settings.timeout_s, defaults=settings.defaults, limits=settings.limits, plugins=settings.plugins,
