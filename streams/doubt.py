@@ -21,7 +21,6 @@ class Doubt:
         self._clock = clock
         self._patience_s = patience_s
         self._heard_at: float | None = None
-        self._returned_at: float | None = None
         self._looked_at = clock()
         self._again: deque[Callable[[], None]] = deque()
         self._held: deque[Callable[[], None]] = deque()
@@ -30,23 +29,17 @@ class Doubt:
         self.doubtful = False
 
     def renew(self) -> None:
-        """Take note that the coordinator has just said that this is a member, or that it is a new one."""
-        self._heard_at, self._returned_at = self._clock(), None
+        """Take note that the coordinator has just taken this member for one: it was given partitions, or committed."""
+        self._heard_at = self._clock()
 
     def hear(self, idle_s: float) -> None:
         """Take note that the coordinator was last heard so long ago.
 
-        The first word after a long silence may be that the session is over: the one after it counts.
+        After a long silence that says nothing: a word may be that the session is over, or a greeting.
         """
         heard_at = self._clock() - idle_s
-        if self._heard_at is None or heard_at <= self._heard_at:
-            return
-        if heard_at - self._heard_at <= self._patience_s:
-            self._heard_at, self._returned_at = heard_at, None
-        elif self._returned_at is None:
-            self._returned_at = heard_at
-        elif heard_at > self._returned_at:
-            self._heard_at, self._returned_at = heard_at, None
+        if self._heard_at is not None and 0 < heard_at - self._heard_at <= self._patience_s:
+            self._heard_at = heard_at
 
     @property
     def certain(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from streams.sockets import SOCKETS
+from streams.sockets import SENDING
 from streams.topics import DLQ_MESSAGE_LIMIT
 
 Headers = list[tuple[str, str | bytes | None]]
@@ -90,7 +90,7 @@ class Emitter:
             "queue.buffering.max.messages": 500_000,
             "queue.buffering.max.kbytes": 256 * 1024,
             "reconnect.backoff.max.ms": 2_000,
-            **SOCKETS,
+            **SENDING,
             "compression.type": "none",
             "partitioner": "murmur2_random",
         }

@@ -146,15 +146,17 @@ class Flight:
                 sum(self._large.values()) / self._bytes_limit,
             )
 
-    def to_commit(self, partitions: Collection[Partition] | None = None) -> dict[Partition, int]:
-        """Return the positions that are not committed yet, of these partitions or of all."""
+    def to_commit(
+        self, partitions: Collection[Partition] | None = None, *, again: bool = False
+    ) -> dict[Partition, int]:
+        """Return the positions that are not committed yet (`again`: all there are), of these partitions or of all."""
         with self._lock:
             return {
                 partition: position
                 for partition, owned in self._owned.items()
                 if (partitions is None or partition in partitions)
                 and (position := owned.frontier.position) is not None
-                and position != owned.committed
+                and (again or position != owned.committed)
             }
 
     def committed(self, positions: Iterable[tuple[Partition, int]]) -> None:

@@ -35,6 +35,7 @@ BATCH_LIMIT = 2_000
 MAX_DELAY_MS = 2.0
 """How long a batch takes what comes, in a stream of records; one alone waits for nothing."""
 _COMMIT_EVERY_S = 0.2
+_COMMIT_AGAIN_S = 1.0
 _PAUSE_AFTER_S = 1.0
 _CONFIRMED_S = 60.0
 """How long a partition that goes to another waits for the broker to confirm what was answered of it."""
@@ -221,7 +222,7 @@ class Intake(Service):
                 now = self._turn()
                 if now >= commit_at:
                     self._commit(consumer)
-                    commit_at = now + _COMMIT_EVERY_S
+                    commit_at = now + (_COMMIT_AGAIN_S if self._doubt.doubtful else _COMMIT_EVERY_S)
                     self._member_id = consumer.memberid() or ""
                     if unread := self.seat.overdue(now):
                         rejoining(self._group_id, unread)
@@ -314,8 +315,11 @@ class Intake(Service):
         self._paused = self._resume_due = False
 
     def _commit(self, consumer: Consumer) -> None:
-        """Ask for the frontier to be committed; what fails is in the next round again, or more."""
-        if positions := self._flight.to_commit():
+        """Ask for the frontier to be committed; what fails is in the next round again, or more.
+
+        In doubt all of it, whatever was committed before: that it is taken ends the doubt.
+        """
+        if positions := self._flight.to_commit(again=self._doubt.doubtful):
             consumer.commit(offsets=_places(positions.items()), asynchronous=True)
 
     def _confirmed(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
@@ -324,6 +328,7 @@ class Intake(Service):
             _log.warning("commit_failed", group=self._group_id, error=str(failed))
             telemetry.COMMIT_FAILURES.labels(self._group_id).inc()
         else:
+            self._doubt.renew()
             self._flight.committed(((place.topic, place.partition), place.offset) for place in places)
 
     def _finish(self, consumer: Consumer, partitions: Collection[Partition] | None) -> None:
