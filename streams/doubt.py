@@ -1,8 +1,8 @@
 """Answers that wait while a member cannot know whether its partitions are still its own.
 
 A member that was frozen or cut off learns late that its session is over; until then it would answer what another
-answers. So answers go out only while its coordinator has been heard of within the session; otherwise they wait, until
-it is heard again (and those that are another's by then are dropped), and what is on its way is withdrawn.
+answers. So answers go out only while its coordinator is heard; otherwise they wait until it takes a commit of this
+member, and those that are another's by then are dropped.
 """
 
 import threading
@@ -10,17 +10,22 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-PATIENCE_S = 6.0
-"""After so long without a word of the coordinator a session, of 10 s and heartbeats each 0.5 s, may be over soon."""
+STEADY_S = 10.0
+"""So long a coordinator that came back has to be heard to be believed without a commit: as long as a session."""
 
 
 class Doubt:
-    """One member's; `look` is called by its thread at each turn, the rest from any thread."""
+    """One member's, whose coordinator may be silent for `patience_s`: see `Membership.silence_s`.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, patience_s: float = PATIENCE_S) -> None:
+    `look` is called by its thread at each turn, the rest from any thread.
+    """
+
+    def __init__(self, patience_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._patience_s = patience_s
         self._heard_at: float | None = None
+        self._word_at = float("-inf")
+        self._steady_since: float | None = None
         self._looked_at = clock()
         self._again: deque[Callable[[], None]] = deque()
         self._held: deque[Callable[[], None]] = deque()
@@ -30,16 +35,22 @@ class Doubt:
 
     def renew(self) -> None:
         """Take note that the coordinator has just taken this member for one: it was given partitions, or committed."""
-        self._heard_at = self._clock()
+        self._heard_at, self._steady_since = self._clock(), None
 
     def hear(self, idle_s: float) -> None:
         """Take note that the coordinator was last heard so long ago.
 
-        After a long silence that says nothing: a word may be that the session is over, or a greeting.
+        After a long silence a word may be a greeting, or that the session is over: only many of them mean that all is
+        well, for a member that has nothing to commit.
         """
-        heard_at = self._clock() - idle_s
-        if self._heard_at is not None and 0 < heard_at - self._heard_at <= self._patience_s:
-            self._heard_at = heard_at
+        heard_at, steady_s = self._clock() - idle_s, max(STEADY_S, self._patience_s)
+        if self._heard_at is None or heard_at <= max(self._heard_at, self._word_at):
+            return
+        if self._steady_since is None or heard_at - self._word_at > self._patience_s:
+            self._steady_since = heard_at
+        self._word_at = heard_at
+        if heard_at - self._heard_at <= self._patience_s or heard_at - self._steady_since >= steady_s:
+            self._heard_at, self._steady_since = heard_at, None
 
     @property
     def certain(self) -> bool:

@@ -35,7 +35,6 @@ BATCH_LIMIT = 2_000
 MAX_DELAY_MS = 2.0
 """How long a batch takes what comes, in a stream of records; one alone waits for nothing."""
 _COMMIT_EVERY_S = 0.2
-_COMMIT_AGAIN_S = 1.0
 _PAUSE_AFTER_S = 1.0
 _CONFIRMED_S = 60.0
 """How long a partition that goes to another waits for the broker to confirm what was answered of it."""
@@ -112,7 +111,7 @@ class Intake(Service):
         }
         self._flight = Flight(in_flight_limit, bytes_limit, time.monotonic)
         self.seat = Seat()
-        self._doubt = Doubt()
+        self._doubt = Doubt(membership.silence_s)
         self._member_id = ""
         self._pending: list[Record] = []
         self._resume_due = False
@@ -222,7 +221,7 @@ class Intake(Service):
                 now = self._turn()
                 if now >= commit_at:
                     self._commit(consumer)
-                    commit_at = now + (_COMMIT_AGAIN_S if self._doubt.doubtful else _COMMIT_EVERY_S)
+                    commit_at = now + _COMMIT_EVERY_S
                     self._member_id = consumer.memberid() or ""
                     if unread := self.seat.overdue(now):
                         rejoining(self._group_id, unread)
@@ -242,8 +241,7 @@ class Intake(Service):
     def _turn(self) -> float:
         """Take note that the thread goes round, and of what it can know of its membership."""
         if self._doubt.look():
-            _log.warning("membership_in_doubt", group=self._group_id)
-            self._withdraw()
+            _log.info("membership_in_doubt", group=self._group_id)
         self._looked_at = time.monotonic()
         return self._looked_at
 

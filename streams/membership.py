@@ -35,10 +35,19 @@ _ASK_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """How a process is a member of its groups; `instance_id` makes it a static one, whose partitions wait for it."""
+    """How a process is a member of its groups; `instance_id` makes it a static one, whose partitions wait for it.
+
+    `quick`: the broker was asked, and its heartbeats are.
+    """
 
     protocol: Protocol = "auto"
     instance_id: str | None = None
+    quick: bool = False
+
+    @property
+    def silence_s(self) -> float:
+        """How long the coordinator may be silent before that is strange, with heartbeats of 0.5 s, or of 5 s."""
+        return 3.0 if self.quick or self.protocol == "classic" else 15.0
 
     def config(self) -> dict[str, Any]:
         """Return librdkafka's settings of the protocol that was chosen."""
@@ -86,7 +95,7 @@ def choose(membership: Membership, bootstrap: str, group_id: str, *, embedded: b
         return replace(membership, protocol="consumer")
     if membership.instance_id is not None:
         return replace(membership, protocol="classic")
-    chosen = replace(membership, protocol=preferred(*_ask(bootstrap, group_id)))
+    chosen = replace(membership, protocol=preferred(*_ask(bootstrap, group_id)), quick=True)
     _log.info("group_protocol", group=group_id, protocol=chosen.protocol)
     return chosen
 

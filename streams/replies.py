@@ -314,8 +314,7 @@ def deliver(desk: Desk, written: Written, *, again: bool = False) -> None:
         desk.hold(lambda: deliver(desk, written, again=again), again=again)
         return
     claim = Claim(
-        lambda: desk.certain() and all(desk.owns(partition) for partition in partitions),
-        lambda: deliver(desk, written, again=True),
+        lambda: all(desk.owns(partition) for partition in partitions), lambda: deliver(desk, written, again=True)
     )
     if written.kernel:
         telemetry.KERNEL_SECONDS.labels(written.kernel).observe(written.run_s)

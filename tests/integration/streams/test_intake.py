@@ -89,7 +89,7 @@ async def test_a_channel_that_fails_ends_the_intake(embedded_kafka, topic):
     reader = Consumer({"bootstrap.servers": embedded_kafka, "group.id": f"{topic}.group"})
     [committed] = reader.committed([TopicPartition(topic, 0)], timeout=20)
     reader.close()
-    assert committed.offset < 0
+    assert committed.offset <= 0  # nothing, or the first of them
 
 
 @pytest.mark.parametrize("protocol", ["consumer", "classic"])

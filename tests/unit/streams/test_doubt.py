@@ -13,7 +13,7 @@ class Clock:
 
 def _doubt():
     clock = Clock()
-    return clock, Doubt(clock, patience_s=6.0)
+    return clock, Doubt(6.0, clock)
 
 
 def test_a_member_is_certain_while_its_coordinator_is_heard():
@@ -53,6 +53,26 @@ def test_a_word_after_a_silence_does_not_count():
         assert not doubt.certain
     doubt.renew()
     doubt.look()
+    assert doubt.certain
+
+
+def test_a_coordinator_that_is_heard_for_a_whole_session_is_believed():
+    """A member that has nothing to commit would wait for ever; a gap in between begins it anew."""
+    clock, doubt = _doubt()
+    doubt.renew()
+    clock.now += 10.0
+
+    def hear_for(seconds):
+        for _ in range(seconds):
+            clock.now += 1.0
+            doubt.hear(0.1)
+            doubt.look()
+
+    hear_for(9)
+    clock.now += 7.0
+    hear_for(10)
+    assert not doubt.certain
+    hear_for(1)
     assert doubt.certain
 
 

@@ -30,6 +30,13 @@ def test_a_static_member_uses_the_classic_protocol_unless_told_otherwise():
     assert choose(Membership(instance_id="w-1"), "127.0.0.1:1", "g").protocol == "classic"
 
 
+def test_a_silent_coordinator_is_waited_for_by_its_heartbeats():
+    """Those of a broker that nobody asked may be slow, and its sessions long."""
+    quick = (Membership("consumer", quick=True), Membership("classic"), Membership("classic", "w-1"))
+    assert {one.silence_s for one in quick} == {3.0}
+    assert Membership("consumer").silence_s == 15.0
+
+
 @pytest.mark.parametrize("protocol", ["consumer", "classic"])
 def test_nothing_is_committed_but_by_hand(protocol):
     config = reader("127.0.0.1:1", "g", Membership(protocol, "w-1"))
