@@ -13,6 +13,16 @@ from pathlib import Path
 import msgspec
 
 from alerting import documents, tls
+from alerting.channel_sections import (
+    EmailSection,
+    HttpSection,
+    PagerDutySection,
+    PersonSection,
+    ReceiverSection,
+    SlackSection,
+    TlsSection,
+    WebhookSection,
+)
 from alerting.documents import Document, Place
 from alerting.receivers import (
     PLAIN,
@@ -27,18 +37,8 @@ from alerting.receivers import (
     Webhook,
     receiver,
 )
-from alerting.sections import (
-    EmailSection,
-    GlobalSection,
-    HttpSection,
-    PagerDutySection,
-    PersonSection,
-    ReceiverSection,
-    SlackSection,
-    TlsSection,
-    WebhookSection,
-    hook,
-)
+from alerting.sections import GlobalSection
+from alerting.values import hook
 from alerting.wording import Wording, read_library
 
 ENVIRONMENT = "SCI_AGENTS_"

@@ -32,13 +32,11 @@ from alerting.sections import (
     RotationSection,
     RouteSection,
     RuleSection,
-    Scalar,
-    Selector,
     StepSection,
     accepted,
-    hook,
 )
 from alerting.signals import OF_RESULTS
+from alerting.values import Scalar, Selector, hook
 from streams.contracts import Severity
 
 _HEARTBEATS_S = 86_400.0

@@ -28,8 +28,8 @@ from alerting.config import Config
 from alerting.documents import Document, Place
 from alerting.evaluator import Evaluator
 from alerting.expressions import Compare
-from alerting.sections import Scalar, Seconds, hook
 from alerting.signals import COUNTS, Signals
+from alerting.values import Scalar, Seconds, hook
 from streams.contracts import OpsEvent
 
 SAMPLES_LIMIT = 100_000

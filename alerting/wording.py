@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
+from alerting.channel_sections import EmailSection, PagerDutySection, SlackSection
 from alerting.documents import ConfigError, Document, Place
 from alerting.go import library
 from alerting.go.library import Library, Words
 from alerting.go.scan import GoError
-from alerting.sections import EmailSection, PagerDutySection, SlackSection
 
 Shape = Words | Mapping[str, Any] | Sequence[Any] | bool | int | float | None
 """Nested as what is sent."""

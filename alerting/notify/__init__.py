@@ -1,6 +1,6 @@
 """Notifiers: the edge where a message leaves for people. One method, `send`, says how it went and never raises.
 
-To add one: a channel in `receivers`, a section in `sections`, a module here, a line in `notifiers`.
+To add one: a channel in `receivers`, a section in `channel_sections`, a module here, a line in `notifiers`.
 """
 
 from collections.abc import Mapping
