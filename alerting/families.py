@@ -5,7 +5,7 @@ is flooded leaves room for the rest; of samples the largest family loses its old
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Literal
 
 import numpy as np
@@ -116,6 +116,8 @@ class Families:
     def __init__(self, width: float) -> None:
         self.families: dict[tuple[Kind, str], Family] = {}
         self.answered = Answered(width)
+        self.read: Container[str] = ()
+        """The signals that rules read: their names are taken, however many others there are."""
         self._label_sets = 0
         self._bytes = 0
         self._samples = 0
@@ -123,7 +125,7 @@ class Families:
     def get(self, kind: Kind, name: str, signal: str) -> Family | None:
         """The family of a name, made where there is none; None where there are too many."""
         family = self.families.get((kind, name))
-        if family is None and len(self.families) < _NAMES:
+        if family is None and (len(self.families) < _NAMES or signal in self.read):
             family = self.families[kind, name] = Family(signal)
         return family
 

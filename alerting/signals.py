@@ -110,7 +110,7 @@ class Signals:
 
     def keep(self, horizons: Mapping[str, float]) -> None:
         """Say for how many seconds each signal is read; until then everything is kept for `retention`."""
-        self._horizons = horizons
+        self._horizons = self._kept.read = horizons
 
     def add_event(self, event: OpsEvent, now: float) -> None:
         """Take an event; one that is dropped is counted."""
@@ -242,13 +242,16 @@ class Signals:
                 family.samples.thin(now - horizon)
                 horizon = max(self._retention, _HEARTBEAT_KEPT_S)
             family.forget(now - horizon)
-            if not len(family.samples) and kind != "fault":
+            if not len(family.samples) and (kind != "fault" or not self._read(name)):
                 del self._events[kind, name]
         if self._answered.forget(now - self._retention):
             self._rows.clear()
         self._newest = {source: t for source, t in self._newest.items() if t > now - self._retention}
         self._kept.count()
         self._shrink()
+
+    def _read(self, signal: str) -> bool:
+        return self._horizons is None or signal in self._horizons
 
     def _horizon(self, signal: str) -> float:
         if self._horizons is None:

@@ -46,6 +46,18 @@ def test_names_are_bounded(signals, monkeypatch):
     assert (len(signals._events), signals.dropped) == (10, {"too_many": 90})
 
 
+def test_a_flood_of_names_leaves_those_that_rules_read(signals, monkeypatch):
+    """They are taken however many others there are, and names of faults are forgotten with their last sample."""
+    monkeypatch.setattr(families, "_NAMES", 10)
+    signals.keep({"cpu": 300.0, "disk_gone": 300.0})
+    faults = [OpsEvent(id="e", time=TEXT, source="h", kind="fault", what=f"f{n}") for n in range(10)]
+    gone = OpsEvent(id="e", time=TEXT, source="h", kind="fault", what="disk_gone")
+    signals.add_events([*faults, metric("cpu"), metric("other"), gone], NOW)
+    assert signals.dropped == {"too_many": 1}
+    signals.forget(NOW + 700)
+    assert list(signals._events) == [("fault", "disk_gone")]
+
+
 def test_too_many_samples_cost_the_largest_family_its_oldest(signals, monkeypatch):
     """The others keep theirs, and what came last is there."""
     monkeypatch.setattr(families, "SAMPLES", 1000)
