@@ -2,7 +2,7 @@
 
 import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ app = typer.Typer()
 _group = typer.Typer(no_args_is_help=True, help="See incidents, and answer them.")
 app.add_typer(_group, name="incidents")
 
+Phase = Literal["INVESTIGATING", "IDENTIFIED", "MONITORING"]
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Such as INC-2026-000042.")]
 By = Annotated[str, typer.Option(default_factory=getpass.getuser, help="Who you are.", show_default="user name")]
 Wait = Annotated[bool, typer.Option(help="Wait until the incident shows it.")]
@@ -87,6 +88,21 @@ def note(
     _command(kafka, prefix, incident_id, "note", by, text, timeout if wait else None)
 
 
+@_group.command("phase")
+def phase(
+    incident_id: Identifier,
+    now: Annotated[Phase, typer.Argument(metavar="PHASE", help="INVESTIGATING, IDENTIFIED or MONITORING.")],
+    by: By,
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    text: Text = None,
+    wait: Wait = True,
+    timeout: Timeout = 15.0,
+) -> None:
+    """Say how far it has come: that is an update, too. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage."""
+    _command(kafka, prefix, incident_id, "phase", by, text, timeout if wait else None, now)
+
+
 @_group.command("escalate")
 def escalate(
     incident_id: Identifier,
@@ -143,8 +159,9 @@ def postmortem(
 
 
 def _command(
-    kafka: str, prefix: str, incident_id: str, action: "Action", by: str, text: str | None, wait_s: float | None
-) -> None:
+    kafka: str, prefix: str, incident_id: str, action: "Action", by: str, text: str | None, wait_s: float | None,
+    phase: Phase | None = None,
+) -> None:  # fmt: skip
     from sciagents.console import incidents  # noqa: PLC0415 - as above
 
-    incidents.command(kafka, prefix, incident_id, action, by, text, wait_s=wait_s)
+    incidents.command(kafka, prefix, incident_id, action, by, text, wait_s=wait_s, phase=phase)

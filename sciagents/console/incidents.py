@@ -1,4 +1,4 @@
-"""What `incidents list`, `show`, `ack`, `resolve`, `note`, `escalate` and `snooze` do, and `postmortem`."""
+"""What `incidents list`, `show`, `ack`, `resolve`, `note`, `phase`, `escalate` and `snooze` do, and `postmortem`."""
 
 import sys
 import time
@@ -16,7 +16,7 @@ from sciagents import lookup, postmortem
 from sciagents.console.tables import print_fields, print_json, print_table, say
 from sciagents.errors import NoAnswerError, NotFoundError, SciAgentsError, UsageError
 from sciagents.publish import publish
-from streams.contracts import Action, Command, Incident, Transition
+from streams.contracts import Action, Command, Incident, Phase, Transition
 
 
 def show_all(kafka: str, prefix: str, *, closed: bool, as_json: bool) -> None:
@@ -139,7 +139,7 @@ def snooze(
 
 def command(
     kafka: str, prefix: str, incident_id: str, action: Action, by: str, text: str | None, *, wait_s: float | None,
-    until: str | None = None,
+    until: str | None = None, phase: Phase | None = None,
 ) -> None:  # fmt: skip
     """Send a command, and wait until the incident shows what came of it.
 
@@ -150,7 +150,9 @@ def command(
     """
     incident = _find(lookup.incidents(kafka, prefix), incident_id)
     now = instants.show(time.time())
-    sent = Command(incident=incident.id, action=action, by=by, at=now, id=uuid.uuid4().hex, text=text, until=until)
+    sent = Command(
+        incident=incident.id, action=action, by=by, at=now, id=uuid.uuid4().hex, text=text, until=until, phase=phase
+    )
     with lookup.following(kafka, prefix, ("ops.incidents",), "end", wait_s) as records:
         publish(kafka, prefix, "ops.commands", [(incident.id, sent)])
         if wait_s is None:

@@ -63,6 +63,9 @@ def test_a_snooze_puts_everybody_off_until_it_ends(endpoint, shell, tmp_path):
         escalated = [one["at"] for one in called["timeline"] if one["what"] == "escalated"]
         assert escalated[-1] >= end
         assert shell("incidents", "snooze", incident, "--for", "soon", *kafka)[0] == 2
+        assert shell("incidents", "phase", incident, "IDENTIFIED", *kafka)[0] == 0
+        assert shell("incidents", "phase", incident, "RESOLVED", *kafka)[0] == 2
+        assert client.get(f"/v1/incidents/{incident}").json()["phase"] == "IDENTIFIED"
         path = f"/v1/incidents/{incident}/commands"
         assert client.post(path, json={"action": "snooze", "by": "eve", "for": "x"}).status_code == 400
         accepted = client.post(path, json={"action": "snooze", "by": "eve", "for": "2h"})
