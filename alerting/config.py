@@ -19,6 +19,7 @@ from alerting.incidents import PROMISES, Promise
 from alerting.inhibition import InhibitRule
 from alerting.intervals import Interval
 from alerting.matchers import Matcher
+from alerting.reader import OF_RESULTS
 from alerting.receivers import Receiver, Secret
 from alerting.rotations import Override, Rotation
 from alerting.routing import ALL, Route, RouteSpec, resolve
@@ -35,7 +36,6 @@ from alerting.sections import (
     StepSection,
     accepted,
 )
-from alerting.signals import OF_RESULTS
 from alerting.values import Scalar, Selector, hook
 from streams.contracts import Severity
 

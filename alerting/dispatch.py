@@ -9,8 +9,8 @@ from alerting.groups import Group
 from alerting.lifecycle import Lifecycle
 from alerting.muting import Mute
 from alerting.outbox import muted
+from alerting.reader import OF_RESULTS
 from alerting.receivers import Receiver
-from alerting.signals import OF_RESULTS
 from alerting.standing import Standing
 from streams.contracts import Incident
 

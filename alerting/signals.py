@@ -20,35 +20,26 @@ results.
 Events carry their own labels, `source`, and `instance` (the source unless they say otherwise); results carry `agent`,
 `task`, `code`, `worker`, `lane` and the request's labels. An instance without a beat for a day is forgotten.
 
-Whatever is kept of them lies in columns (`families`), and a signal is read for all its groups at once (`readings`).
+Whatever is kept of them lies in columns (`families`), and a signal is read for all its groups at once (`reader`).
 """
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from alerting import instants, readings
+from alerting import instants
 from alerting.alerts import Labels, label_set
 from alerting.answers import LABEL_LIMIT, Answer
 from alerting.expressions import Signal
-from alerting.families import By, Families, Family, Kind, projected
-from alerting.index import Grouping, Index, Integers, Mask
-from alerting.matchers import Matcher
-from alerting.readings import Reading, Span
+from alerting.families import By, Families, Family, Kind
+from alerting.index import Index
+from alerting.reader import COMPUTED, ERRORS, OF_RESULTS, Reader
+from alerting.readings import Reading
 from streams.contracts import OpsEvent
 
-ERRORS = frozenset({"failed", "expired"})
-ANSWERED = ERRORS | {"succeeded"}
-_COMPUTED = frozenset({"succeeded", "failed"})
-COUNTS = frozenset({"data_loss", "data_corruption", "log_errors"})
-OF_RESULTS = frozenset({"error_rate", "workflow_success_rate", "execution_time_mean", "execution_time_p99"})
-"""Signals that are computed from results."""
-RATIO_MIN_COUNT = 10
-"""Fewer results than this make no rate, unless the rule says how many do."""
 DEFAULT_TTL_S = 60.0
 
 _HEARTBEAT_KEPT_S = 86_400.0
@@ -58,7 +49,6 @@ _MAX_SOURCES = 300_000
 _MAX_KEYS = 20_000
 _ALWAYS = frozenset({"agent", "status"})
 _OF_ANSWERS = frozenset({"agent", "status", "task", "code", "worker", "lane"})
-_OUTCOME = frozenset({"code", "status"})
 _HUGE = 1e308
 """A value beyond is none."""
 _ERROR_LEVELS = frozenset({"error", "critical", "fatal"})
@@ -91,8 +81,7 @@ class Signals:
         self._kept = Families(width)
         self._events = self._kept.families
         self._answered = self._kept.answered
-        self._groups: dict[By, Index] = {}
-        self._parts: dict[tuple[By, By], Grouping] = {}
+        self._reader = Reader(self._kept)
         self._newest: dict[int, float] = {}
         self._news: dict[str, float] = {}
         self._failures: deque[Failure] = deque(maxlen=1000)
@@ -166,7 +155,7 @@ class Signals:
             if row is None and (row := self._row_of(key, answer)) is None:
                 continue
             status, run_s = answer.status, provenance.run_s
-            timed = status in _COMPUTED and not provenance.cached and math.isfinite(run_s)
+            timed = status in COMPUTED and not provenance.cached and math.isfinite(run_s)
             tallies.add(row, instant, run_s if timed else math.nan)
             taken += 1
             oldest = min(oldest, instant)
@@ -208,11 +197,11 @@ class Signals:
 
     def groups(self, by: By) -> Index:
         """The groups of all signals that are read `by` these labels."""
-        return self._groups.setdefault(by, Index())
+        return self._reader.groups(by)
 
     def default(self, signal: Signal) -> float | None:
         """The value for a label set that has no samples: nothing counted is 0, anything else is unknown."""
-        return 0.0 if signal.name in COUNTS or ("fault", signal.name) in self._events else None
+        return self._reader.default(signal)
 
     def read(self, signal: Signal, by: By, window: float, now: float, min_count: int | None = None) -> Readings:
         """The signal of every group of label sets at `now`, over (now - window, now]; None is unknown."""
@@ -222,17 +211,11 @@ class Signals:
 
     def reading(self, signal: Signal, by: By, window: float, now: float, min_count: int | None = None) -> Reading:
         """The same in columns, over `groups(by)` as they are then."""
-        reader = _READERS.get(signal.name)
-        if reader is None:
-            reader = _faults if ("fault", signal.name) in self._events else Signals._mean
-        return reader(self, signal, by, (now - window, now), min_count).over(len(self.groups(by)))
+        return self._reader.read(signal, by, (now - window, now), min_count)
 
     def samples(self, signal: str) -> int:
         """About how many samples a reading of a signal looks at, at most."""
-        families = [self._events.get((kind, name)) for kind, name in _FAMILIES.get(signal, ())]
-        families += [self._events.get(("metric", signal)), self._events.get(("fault", signal))]
-        of_results = len(self._answered.tallies) if signal in OF_RESULTS else 0
-        return of_results + sum(len(family.samples) for family in families if family is not None)
+        return self._reader.samples(signal)
 
     def forget(self, now: float) -> None:
         """Drop what no window can reach any more."""
@@ -244,11 +227,11 @@ class Signals:
             family.forget(now - horizon)
             if not len(family.samples) and (kind != "fault" or not self._read(name)):
                 del self._events[kind, name]
-        if self._answered.forget(now - self._retention):
+        if self._answered.forget(now - max(self._horizon(name) for name in OF_RESULTS)):
             self._rows.clear()
         self._newest = {source: t for source, t in self._newest.items() if t > now - self._retention}
         self._kept.count()
-        self._shrink()
+        self._reader.shrink()
 
     def _read(self, signal: str) -> bool:
         return self._horizons is None or signal in self._horizons
@@ -257,17 +240,6 @@ class Signals:
         if self._horizons is None:
             return self._retention
         return min(self._retention, self._horizons.get(signal, _UNREAD_KEPT_S))
-
-    def _shrink(self) -> None:
-        """Begin the groups anew where most of them are of the past."""
-        most: Counter[int] = Counter()
-        for family in (*self._events.values(), self._answered):
-            for groups in family.targets():
-                most[id(groups)] += len(family.index)
-        for by, groups in list(self._groups.items()):
-            if len(groups) > 1000 + 2 * most[id(groups)]:
-                self._groups[by] = Index()
-                self._parts = {key: part for key, part in self._parts.items() if by not in key}
 
     def _tell(self, signal: str, oldest: float) -> None:
         self._news[signal] = min(oldest, self._news.get(signal, math.inf))
@@ -302,90 +274,6 @@ class Signals:
             self._newest[source] = max(newest, min(instant, now))
         return instant
 
-    def _family(
-        self, kind: Kind, name: str, signal: Signal, by: By
-    ) -> tuple[Family, Integers, Index] | None:  # fmt: skip
-        family = self._events.get((kind, name))
-        if family is None:
-            return None
-        groups = self.groups(by)
-        return family, family.grouping(by, signal.matchers, groups), groups
-
-    def _mean(self, signal: Signal, by: By, span: Span, min_count: int | None) -> Reading:
-        found = self._family("metric", signal.name, signal, by)
-        return Reading.nothing() if found is None else readings.mean(*found, span, max(1, min_count or 1))
-
-    def _latest_sum(self, signal: Signal, by: By, span: Span, _: int | None) -> Reading:
-        found = self._family("metric", signal.name, signal, by)
-        return Reading.nothing() if found is None else readings.latest(*found, span)
-
-    def _count(self, kind: Kind, name: str, signal: Signal, by: By, span: Span) -> Reading:
-        found = self._family(kind, name, signal, by)
-        made = Reading.nothing() if found is None else readings.total(*found, span)
-        if by == ():
-            made = made.over(self.groups(by).number(()) + 1)
-            made.present[0] = True
-            made.values[0] = 0.0 if math.isnan(made.values[0]) else made.values[0]
-        return made
-
-    def _tests(self, signal: Signal, by: By, span: Span, min_count: int | None) -> Reading:
-        passed, failed = (self._count("tests", name, signal, by, span) for name in ("passed", "failed"))
-        size = len(self.groups(by))
-        passed, failed = passed.over(size), failed.over(size)
-        good = np.nan_to_num(passed.values)
-        total = good + np.nan_to_num(failed.values)
-        rate = np.divide(good, total, out=np.full(size, np.nan), where=total >= max(1, min_count or 1))
-        return Reading(passed.present | failed.present, rate).before(self._mean(signal, by, span, min_count))
-
-    def _up(self, signal: Signal, by: By, span: Span, _: int | None) -> Reading:
-        found = self._family("heartbeat", "heartbeat", signal, by)
-        return Reading.nothing() if found is None else readings.alive(*found, span[1])
-
-    def _results(self, signal: Signal, by: By, groups: Index, statuses: frozenset[str]) -> Integers:
-        return self._answered.grouping(by or (), signal.matchers, groups, statuses)
-
-    def _errors(self, signal: Signal, by: By, span: Span, min_count: int | None) -> tuple[Mask, Reading]:
-        """The share of errors in the results of each group; which groups have any results, and what is known."""
-        groups, tallies = self.groups(by), self._answered.tallies
-        base = tuple(name for name in by or () if name not in _OUTCOME)
-        wide = Signal(signal.name, tuple(one for one in signal.matchers if one.name not in _OUTCOME))
-        apart = bool(set(by or ()) & _OUTCOME)
-        whole = self.groups(base) if apart else groups
-        columns = self._results(signal, by, groups, ERRORS), self._results(wide, base, whole, ANSWERED)
-        errors = readings.results(tallies, columns[0], groups, span)
-        totals = readings.results(tallies, columns[1], whole, span)
-        size = len(groups)
-        errors = np.concatenate([errors, np.zeros(size - len(errors), np.int64)])
-        if apart:
-            part = self._parts.get((by, base))
-            if part is None or part.groups is not whole:
-                part = self._parts[by, base] = Grouping(groups, whole, partial(projected, by=base))
-            column = part.column() - 1
-            totals = np.concatenate([totals, np.zeros(len(whole) - len(totals), np.int64)])[column]
-        else:
-            totals = np.concatenate([totals, np.zeros(size - len(totals), np.int64)])
-        there = errors > 0 if apart else totals > 0
-        enough = totals >= (RATIO_MIN_COUNT if min_count is None else max(1, min_count))
-        rate = np.divide(errors, totals, out=np.full(size, np.nan), where=there & enough)
-        return there, Reading(there, rate)
-
-    def _error_rate(self, signal: Signal, by: By, span: Span, min_count: int | None) -> Reading:
-        return self._errors(signal, by, span, min_count)[1].before(self._mean(signal, by, span, None))
-
-    def _workflows(self, signal: Signal, by: By, span: Span, min_count: int | None) -> Reading:
-        of_workflows = Signal(signal.name, (*signal.matchers, _WORKFLOW))
-        there, failed = self._errors(of_workflows, by, span, min_count)
-        return Reading(there, 1.0 - failed.values).before(self._mean(signal, by, span, None))
-
-    def _times(self, signal: Signal, by: By, span: Span, min_count: int | None, share: float | None) -> Reading:
-        groups, tallies, least = self.groups(by), self._answered.tallies, max(1, min_count or 1)
-        column = self._results(signal, by, groups, _COMPUTED)
-        if share is None:
-            made = readings.seconds(tallies, column, groups, span, least)
-        else:
-            made = readings.percentile(tallies, column, groups, span, least, share)
-        return made.before(self._mean(signal, by, span, min_count))
-
 
 def _samples(event: OpsEvent) -> tuple[tuple[Kind, str, str, float], ...]:
     """What an event says: kind and name of the family, the signal, the value; nothing when it says nothing."""
@@ -409,27 +297,3 @@ def _samples(event: OpsEvent) -> tuple[tuple[Kind, str, str, float], ...]:
 
 def _or(value: float | None, default: float) -> float:
     return default if value is None else value
-
-
-def _faults(own: Signals, signal: Signal, by: By, span: Span, _: int | None) -> Reading:
-    return own._count("fault", signal.name, signal, by, span)  # noqa: SLF001 - this module's own
-
-
-_WORKFLOW = Matcher("agent", "=", "workflow")
-_FAMILIES: Mapping[str, tuple[tuple[Kind, str], ...]] = {
-    "log_errors": (("log", "log_errors"),),
-    "test_pass_rate": (("tests", "passed"), ("tests", "failed")),
-    "instances_up_ratio": (("heartbeat", "heartbeat"),),
-}
-_READERS: dict[str, Callable[[Signals, Signal, By, Span, int | None], Reading]] = {
-    "queue_lag": Signals._latest_sum,  # noqa: SLF001 - this module's own table
-    "data_loss": _faults,
-    "data_corruption": _faults,
-    "log_errors": lambda own, signal, by, span, _: own._count("log", "log_errors", signal, by, span),  # noqa: SLF001
-    "test_pass_rate": Signals._tests,  # noqa: SLF001
-    "instances_up_ratio": Signals._up,  # noqa: SLF001
-    "error_rate": Signals._error_rate,  # noqa: SLF001
-    "workflow_success_rate": Signals._workflows,  # noqa: SLF001
-    "execution_time_mean": lambda own, signal, by, span, least: own._times(signal, by, span, least, None),  # noqa: SLF001
-    "execution_time_p99": lambda own, signal, by, span, least: own._times(signal, by, span, least, 0.99),  # noqa: SLF001
-}

@@ -28,7 +28,8 @@ from alerting.config import Config
 from alerting.documents import Document, Place
 from alerting.evaluator import Evaluator
 from alerting.expressions import Compare
-from alerting.signals import COUNTS, Signals
+from alerting.reader import COUNTS
+from alerting.signals import Signals
 from alerting.values import Scalar, Seconds, hook
 from streams.contracts import OpsEvent
 
