@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -25,9 +25,9 @@ import structlog
 from confluent_kafka import Message
 from prometheus_client import Gauge, start_http_server
 
+from alerting import alerts, stream
 from alerting import config as configuration
-from alerting import stream
-from alerting.alerts import SEVERITIES
+from alerting.alerts import SEVERITIES, Alert
 from alerting.config import Config
 from alerting.documents import ConfigError
 from alerting.engine import Engine
@@ -44,7 +44,7 @@ from sciagents.tail import Tail
 from sciagents.writing import PlainWriter, Writer
 from streams import declare, logs, process
 from streams.channel import own_channel
-from streams.contracts import Severity
+from streams.contracts import AlertState, Severity
 from streams.topics import names
 
 _log = structlog.get_logger(__name__)
@@ -155,7 +155,12 @@ def make_app(
         consumer_auto_offset_reset="earliest",
     )
     now = time.time()
-    before = past.of_topics(settings.kafka, settings.prefix) if journal is None else past.of_journal(journal)
+    if journal is None:  # the embedded broker knows no times
+        before = past.of_topics(
+            settings.kafka, settings.prefix, None if settings.embedded else now - config.resolve_timeout
+        )
+    else:
+        before = past.of_journal(journal)
     engine = Engine.restore(config, before.incidents, before.notifications, now, before.silences)
     batches = own_channel(app, 0)
     alerting = Stream(engine, writer.send, topics, confirm=writer.confirm)
@@ -196,6 +201,8 @@ def make_app(
             await asyncio.sleep(0.05)
         feed.put(CaughtUp())
         await alerting.until_live()
+        if untold := _untold(engine, before.alerts):
+            await alerting.alert(untold)
         if door is not None:
             print("ready", flush=True)  # noqa: T201 - its output
 
@@ -210,6 +217,16 @@ def make_app(
     app.task(start)
     app.on_before_shutdown.connect(stop, weak=False)
     return app
+
+
+def _untold(engine: Engine, states: Iterable[AlertState]) -> list[Alert]:
+    """The alerts from outside that were taken and that nobody was told of yet: their senders may not repeat them."""
+    own = {rule.name for rule in engine.config.rules}  # these are found again by their rules
+    return [
+        alerts.restored(state)
+        for state in states
+        if state.labels.get("alertname") not in own and engine.store.get(state.fingerprint) is None
+    ]
 
 
 class _Door:

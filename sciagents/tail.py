@@ -129,9 +129,11 @@ class Tail:
             self.caught_up.set()
 
 
-def read_each(bootstrap: str, *topics: str, take: Callable[[list[Message]], None], timeout_s: float) -> None:
+def read_each(
+    bootstrap: str, *topics: str, take: Callable[[list[Message]], None], timeout_s: float, start: Start = "beginning"
+) -> None:
     """Hand out everything that topics hold now, each partition in order; raises `TimeoutError`."""
-    with Tail(bootstrap, topics, take, start="beginning") as tail:
+    with Tail(bootstrap, topics, take, start=start) as tail:
         deadline = time.monotonic() + timeout_s
         while not tail.caught_up.wait(0.05):
             if tail.failure is not None:

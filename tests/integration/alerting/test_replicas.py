@@ -16,7 +16,8 @@ from streams.contracts import Notification
 
 CONFIG = """
 global: {globals}
-route: {{receiver: team, group_by: [alertname], group_wait: 0.1s, group_interval: 0.3s, repeat_interval: 4h}}
+route: {{receiver: team, group_by: [alertname], group_wait: 0.1s, group_interval: 0.3s, repeat_interval: 4h,
+        routes: [{{matchers: ['wait="yes"'], receiver: ada, group_wait: 3s}}]}}
 receivers:
   - name: team{receivers}
 people: {{ada: {{webhook_configs: [{{url: "{http}/ada"}}]}}, grace: {{webhook_configs: [{{url: "{http}/grace"}}]}}}}
@@ -90,7 +91,7 @@ def test_an_alert_that_all_three_are_told_is_told_once_on_each_channel(start, pe
         assert httpx.get(f"{other.url}/-/ready").text == f"standby: {writer.url.removeprefix('http://')} writes"
         assert httpx.get(f"{other.url}/health").json()["role"] == "standby"
         assert httpx.get(f"{other.url}/health/live").status_code == 200
-    assert httpx.get(f"{writer.url}/health").json() == {"status": "healthy", "role": "writer"}
+    assert httpx.get(f"{writer.url}/health").json()["role"] == "writer"
     for replica in (writer, *others):
         push(replica, "DiskFull")
     people.until(lambda found: told(found, "firing") >= Counter(CHANNELS))
@@ -158,3 +159,17 @@ def test_a_writer_that_wakes_up_after_its_session_tells_nothing_and_ends(start, 
     for status in ("firing", "resolved"):
         assert Counter(one.channel for one in arrived if one.status == status) == {**ONCE, "ada": 1, "grace": 1}
     assert set(outcomes().values()) == {"delivered"}
+
+
+def test_an_alert_that_was_taken_is_told_even_if_the_writer_dies_within_its_group_wait(start, people):
+    """Whoever sent it has been answered, and need not repeat it; one that is over by then is told to nobody."""
+    first = start("a")
+    first.until("ready")
+    for name in ("Taken", "Over"):
+        push(first, name, labels={"wait": "yes"})
+    push(first, "Over", labels={"wait": "yes"}, **OVER)
+    assert not people.all()
+    first.end(signal.SIGKILL)
+    start("a").until("ready")
+    arrived = people.until(bool)
+    assert [one.body["commonLabels"]["alertname"] for one in arrived] == ["Taken"]
