@@ -185,9 +185,11 @@ class Recorder:
     def _look(self, consumer: Consumer, places: Sequence[Place]) -> None:
         """Measure the lag, and tell Kafka how far it has come, for those who look there."""
         lag = 0
-        for place in places:
+        for at in consumer.position([TopicPartition(*place) for place in places]):
+            place = at.topic, at.partition
             _, high = consumer.get_watermark_offsets(TopicPartition(*place), timeout=_TIMEOUT_S, cached=True)
-            lag += max(0, high - (self._next[place] or 0)) if high > 0 else 0
+            # what was read is written by now; the consumer is past the marks of transactions, which are no records
+            lag += max(0, high - max(at.offset, self._next[place] or 0)) if high > 0 else 0
         self.lag = lag
         telemetry.HISTORY_LAG.set(lag)
         moved = {place: offset for place, offset in self._next.items() if offset != self._told.get(place)}

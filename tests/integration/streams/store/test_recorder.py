@@ -11,6 +11,8 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams import declare, telemetry
+from streams.emit import Outgoing
+from streams.fenced import FencedEmitter
 from streams.store.ports import StoreAwayError
 from streams.store.recorder import Recorder
 from streams.store.rows import inflate
@@ -155,6 +157,17 @@ async def test_a_second_recorder_takes_over(store, reader, topics):
         ids += topics.work(20, 20)
         await _until_kept(reader, ids)
         assert second.state == "recording"
+
+
+async def test_what_a_transaction_leaves_behind_its_records_is_no_lag(store, reader, topics):
+    """The alerting process writes in transactions, each of which ends with a mark that takes an offset."""
+    writer = FencedEmitter(topics.bootstrap, f"{topics.prefix}writer")
+    writer.take()
+    with _recording(store, topics) as recorder:
+        _until(lambda: recorder.state == "recording")
+        writer.send([Outgoing(f"{topics.prefix}ops.commands", b"k", msgspec.json.encode(COMMAND), [])])
+        await _until_kept(reader, topics.work(0, 5))
+        _until(lambda: recorder.lag == 0)
 
 
 async def test_records_that_retention_took_are_counted(store, reader, topics):
