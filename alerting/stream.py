@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -42,7 +42,8 @@ _SMALL = 64 * 1024
 _LONGEST_SLEEP_S = 30.0
 _FINISH_S = 1.5
 _AUDIT_EVERY_S = 15.0
-_AT_ONCE = 50
+_AT_ONCE = 20
+"""Sendings to one channel of a receiver at a time: one that hangs keeps nobody else waiting."""
 _MAX_TEXT = 2_000
 
 _command_json, _command_msgpack = msgspec.json.Decoder(Command), msgspec.msgpack.Decoder(Command)
@@ -103,7 +104,7 @@ class Stream:
         self._changed = asyncio.Event()
         self._wakes_at = 0.0
         self._stopping = False
-        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._rooms: defaultdict[tuple[str, str], asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
         self._sendings: set[asyncio.Task[None]] = set()
         self._fail: Callable[[BaseException], object] = lambda _: None
         self._clients: Clients | None = None
@@ -319,7 +320,7 @@ class Stream:
         if self._clients is None:
             self._clients = Clients()
             self._notifiers = notifiers(self._clients)
-        async with self._room:
+        async with self._rooms[message.receiver, message.channel]:
             if self._confirm is not None:
                 await self._confirm()
             try:

@@ -49,6 +49,7 @@ class Clients:
                 proxy=None if http.proxy is None else http.proxy.reveal(),
                 trust_env=http.proxy_from_environment,
                 timeout=None,  # noqa: S113 - each message has its own
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),  # each channel has its own
             )
         return self._clients[way]
 

@@ -12,6 +12,7 @@ from alerting.alerts import Alert, label_set, merge
 from alerting.groups import Told
 from alerting.inhibition import Inhibitor
 from alerting.routing import match
+from alerting.rules import State, advance
 from streams.contracts import Silence
 
 LAWS = yaml.safe_load((Path(__file__).parent / "laws.yaml").read_text())
@@ -98,3 +99,22 @@ def test_where_an_alert_goes(row):
         assert [route.receiver for route in taken] == wanted["receivers"], wanted
         if "group_by" in wanted:
             assert list(taken[0].group_by) == wanted["group_by"], wanted
+
+
+PHASES = {"inactive": "-", "pending": "p", "firing": "f"}
+
+
+@pytest.mark.parametrize("row", rows("rules"))
+def test_the_state_of_a_rule(row):
+    """The scalar law, which that of the columns is held to elsewhere."""
+    said = {"name": "a", "expr": "cpu_percent > 80", "severity": "P2"} | row["rule"]
+    if said.get("clear"):
+        said["clear"] = "cpu_percent < 70"
+    (rule,) = read(rules=[said]).rules
+    state, found = State(), ""
+    for minute, sign in enumerate(row["truths"]):
+        truth = {"T": True, "F": False, "C": False, "?": None}[sign]
+        clear = None if rule.clear is None or truth is None else sign == "C"
+        state = advance(rule, state, truth, 60.0 * minute, clear=clear).state
+        found += "s" if state.stopped else PHASES[state.phase]
+    assert found == row["states"]

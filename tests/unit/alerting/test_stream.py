@@ -203,6 +203,28 @@ async def test_values_on_the_topics_are_the_contracts(stream, records, monkeypat
     assert isinstance(stream._clients, Clients)
 
 
+async def test_a_channel_that_hangs_keeps_no_other_waiting(read, records, monkeypatch):
+    """However many messages it has been sent."""
+    text = CONFIG.replace(
+        "group_wait: 0s", "group_by: [n], group_wait: 0s, routes: [{receiver: quick, matchers: [q=1]}]"
+    )
+    text = text.replace("receivers: [", "receivers: [{name: quick, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}, ")
+
+    class Hangs(Delivered):
+        async def send(self, message):
+            if message.receiver == "team":
+                await asyncio.Event().wait()
+            return await super().send(message)
+
+    monkeypatch.setattr("alerting.stream.notifiers", lambda _: {"webhook": Hangs()})
+    stream = Stream(Engine(read(text)), records.send, TOPICS, clock=lambda: NOW)
+    await stream.observe(channel(CaughtUp()))
+    await stream.alert([make_alert(n=str(number)) for number in range(200)])
+    await stream.alert([make_alert(q="1")])
+    await records.until("delivered")
+    await stream.stop()
+
+
 class Delivered:
     async def send(self, message):
         from alerting.outbox import DELIVERED
