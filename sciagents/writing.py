@@ -93,7 +93,8 @@ class FencedWriter:
         self._send([self._here])
 
     def close(self) -> None:
-        """Nothing is queued: whoever sent has waited."""
+        """Keep nobody waiting who sends while the brokers are away."""
+        self._emitter.close()
 
     def _send(self, records: Sequence[Record]) -> None:
         try:

@@ -42,6 +42,7 @@ class FencedEmitter:
             logger=logging.getLogger("librdkafka"),
         )
         self._turn = threading.Lock()
+        self._closed = threading.Event()
         self._fenced = ""  # why; librdkafka wants nothing more to be asked of a producer by then
         self.confirmed_at = float("-inf")
         """When the brokers last confirmed that this is the writer, by the monotonic clock."""
@@ -79,6 +80,10 @@ class FencedEmitter:
                 pass
             self.confirmed_at = time.monotonic()
 
+    def close(self) -> None:
+        """Wait for no broker any more: what cannot be committed now is given up, within seconds."""
+        self._closed.set()
+
     def _committed(self, messages: Sequence[Outgoing]) -> bool:
         """Try once; False when the transaction had to be aborted and may be tried anew."""
         try:
@@ -95,7 +100,7 @@ class FencedEmitter:
             if _is_fatal(failure):
                 self._fenced = failure.args[0].str()
                 raise FencedError(self._fenced) from failure
-            if not failure.args[0].txn_requires_abort():
+            if not failure.args[0].txn_requires_abort() or self._closed.is_set():
                 raise
             self._until_done(self._producer.abort_transaction)
             return False
@@ -117,7 +122,7 @@ class FencedEmitter:
             try:
                 step(_TRY_S)
             except KafkaException as failure:
-                if not failure.args[0].retriable():
+                if not failure.args[0].retriable() or self._closed.is_set():
                     raise
             else:
                 return

@@ -1,8 +1,11 @@
 """Transactions on a real broker: one writer at a time, and its readers see whole ones."""
 
+import threading
+
 import pytest
 from confluent_kafka import KafkaException
 
+from sciagents.broker import EmbeddedBroker
 from sciagents.tail import read_all
 from streams import declare
 from streams.emit import Outgoing
@@ -55,3 +58,25 @@ def test_what_the_last_writer_left_open_is_aborted(kafka, topic_prefix, written)
     new.take()
     new.send([message(topic_prefix, b"whole")])
     assert written() == [b"whole"]
+
+
+def test_a_writer_that_is_closed_waits_for_no_broker():
+    """A process has to end while its broker is away; without an end it is waited for."""
+    with EmbeddedBroker() as broker:
+        writer = FencedEmitter(broker.bootstrap, "w")
+        writer.take()
+        writer.send([message("", b"taken")])
+    failures = []
+
+    def send():
+        try:
+            writer.send([message("", b"late")])
+        except KafkaException as failure:
+            failures.append(failure)
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    writer.close()
+    sending.join(60.0)
+    assert not sending.is_alive()
+    assert failures
