@@ -4,7 +4,6 @@
 the environment or from the file that a `…_file` key names; `Config.notices` says what is off, or passed over.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,7 +41,6 @@ from streams.contracts import Severity
 _HEARTBEATS_S = 86_400.0
 _SHORTEST_SHIFT_S = 60.0
 _LONGEST_SHIFT_S = 366 * 86_400.0
-_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,7 +257,7 @@ class _Reader:
                 raise self._document.error(
                     (*path, "group_by"), "'...' stands for all labels, and alone", "leave out the others"
                 )
-            if name != ALL and _LABEL.fullmatch(name) is None:
+            if name != ALL and matchers.PLAIN_NAME.fullmatch(name) is None:
                 raise self._document.error(
                     (*path, "group_by", at), f"{name!r} is no name of a label", "such as instance"
                 )

@@ -14,8 +14,11 @@ import re2
 Op = Literal["=", "!=", "=~", "!~"]
 
 _MATCHER = re.compile(
-    r"""\s*(?P<name>[A-Za-z_:][A-Za-z0-9_:.-]*|"(?:[^"\\]|\\.)*")\s*(?P<op>=~|!~|!=|=)\s*(?P<value>.*?)\s*""", re.DOTALL
+    r"""\s*(?P<name>[^\s{}!=~,\\"'`]+|"(?:[^"\\]|\\.)*")\s*(?P<op>=~|!~|!=|=)\s*(?P<value>.*?)\s*""", re.DOTALL
 )
+PLAIN_NAME = re.compile(r"[^\s{}!=~,\\\"'`]+")
+"""A label's name that needs no quotes; a name may be any text, as since Alertmanager 0.27."""
+_CLASSIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
 _LONGEST = 4096
 """Signs of a regular expression: one that is longer is none."""
@@ -50,8 +53,18 @@ class Matcher:
         return (self._regex.fullmatch(value) is not None) == (self.op == "=~")
 
     def __str__(self) -> str:
-        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'{self.name}{self.op}"{escaped}"'
+        return f"{written(self.name)}{self.op}{quoted(self.value)}"
+
+
+def written(name: str) -> str:
+    """A label's name, in quotes where it needs some."""
+    return name if _CLASSIC.fullmatch(name) else quoted(name)
+
+
+def quoted(text: str) -> str:
+    """A text between quotes."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 @lru_cache(maxsize=1024)

@@ -1,6 +1,5 @@
 """The JSON of Alertmanager's API: its names, its times to the millisecond, its zero time for none."""
 
-import re
 from typing import Any
 
 import msgspec
@@ -17,7 +16,6 @@ LABEL_LIMIT = 1024
 """Signs of a name or a label's value: alerts come from whoever reaches the address."""
 ALERT_LIMIT = 12 * 1024
 """Bytes of an alert as JSON: an incident holds 500 of them, and has to fit its topic."""
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ZERO = "0001-01-01T00:00:00"
 
 
@@ -69,7 +67,7 @@ def alert(posted: PostableAlert, now: float) -> Alert:
     if len(labels) > MAX_LABELS or len(posted.annotations) > MAX_LABELS:
         raise ValueError(f"more than {MAX_LABELS} labels or annotations")
     for name in (*posted.labels, *posted.annotations):
-        if _NAME.fullmatch(name) is None or len(name) > LABEL_LIMIT:
+        if not (name and name.isprintable()) or len(name) > LABEL_LIMIT:  # in UTF-8, as Prometheus 3 names labels
             raise ValueError(f"invalid name {name[:100]!r}")
     for name, value in labels:
         if len(value) > LABEL_LIMIT:
@@ -111,7 +109,7 @@ def gettable_alert(one: Alert, engine: Engine, now: float) -> dict[str, Any]:
 def matcher(one: ApiMatcher) -> Matcher:
     """Read a matcher; raises `ValueError`."""
     op: matchers.Op = ("=~" if one.isEqual else "!~") if one.isRegex else ("=" if one.isEqual else "!=")
-    if _NAME.fullmatch(one.name) is None:
+    if not (one.name and one.name.isprintable()):
         raise ValueError(f"invalid label name {one.name[:100]!r}")
     return matchers.matcher(one.name, op, one.value)
 
