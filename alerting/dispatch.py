@@ -36,8 +36,12 @@ class Dispatcher:
             standing.groups.schedule(group)
             return
         if flaps is not None and snoozing.by_somebody(flaps, now):
-            self._put_off(group, flaps, now)
-            return
+            # what nothing mutes any more may be worse
+            heard = self._lifecycle.heard(group, flaps, group.alerts.values(), now)
+            flaps = self._lifecycle.join(flaps, heard, now)
+            if snoozing.by_somebody(flaps, now):
+                self._put_off(group, flaps, now)
+                return
         receiver = standing.config.receivers[group.route.receiver]
         mutes = {
             name: mute

@@ -1,11 +1,13 @@
 """Incidents that are put off, by somebody (`snooze`) or by a silence of all their alerts, and that go on."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from unit.alerting.desks import CONFIG, Desk
 from unit.alerting.making import NOW, make_alert
 
-from alerting import audit, instants
+from alerting import audit, config, documents, instants
 from streams.contracts import Silence
 
 EVERY_MINUTE = CONFIG.replace("repeat_interval: 1h", "repeat_interval: 1m")
@@ -136,6 +138,18 @@ def test_what_is_worse_ends_it_and_the_chain_begins_anew(desk, labels, ends):
     assert (made.last().snoozed_until is None) == ends
     assert (sorted(made.told) == [(100, "pager", "triggered"), (100, "team", "new_alerts")]) == ends
     assert (made.told == []) != ends
+
+
+def test_what_is_worse_and_silenced_no_more_ends_it(desk):
+    """Seen when its group is looked at, an interval later at most."""
+    made = desk()
+    made.perform(made.engine.set_silence(silence(500, "agent=pde"), "s", NOW + 10)[1], 10)
+    made.push(20, make_alert(agent="pde", at=NOW + 20, severity="P0"))
+    made.command(60, "snooze", until=at(7200))
+    run(made, 600, 60)
+    (ended,) = [entry for entry in made.last().timeline if entry.what == "snooze_ended"]
+    assert at(500) <= ended.at <= at(560)
+    assert {who for _, who, _ in made.told} == {"pager", "team"}
 
 
 def test_another_p0_ends_the_snooze_of_a_p0(desk):
@@ -320,3 +334,45 @@ def test_inhibition_holds_no_steps(desk):
     made.told.clear()
     run(made, 1000, 10)
     assert (900, "ada") in called(made)
+
+
+DOINGS = st.tuples(
+    st.integers(1, 4000), st.sampled_from(["snooze", "acknowledge", "note", "silence", "expire", "join"])
+)
+
+
+@given(st.lists(DOINGS, max_size=5, unique_by=lambda one: one[0]), st.lists(st.integers(1, 6000), max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_whoever_is_killed_whenever_the_same_people_are_called(doings, kills):
+    """Whatever is snoozed, acknowledged, silenced and joined in between: each step once, at the same times."""
+
+    def happened(killed):
+        chained = CONFIG.replace("escalation: [{", "escalation: [{ack_expires: {P1: 10m, P0: 5m}, ")
+        made, last = Desk(config.read(documents.parse(chained, "alerting.yaml"), {})), 0
+        pushed = [make_alert()]
+        made.push(0, *pushed)
+        for when, what in sorted([*doings, *((when + 0.5, "kill") for when in killed), (7000, "end")]):
+            run(made, when, last)
+            last = when + 0.001
+            match what:
+                case "snooze":
+                    made.command(when, "snooze", until=at(when + 900))
+                case "acknowledge":
+                    made.command(when, "acknowledge")
+                case "note":
+                    made.command(when, "note", text="x")
+                case "silence":
+                    silenced(made, when, silence(when + 1200, "agent=ode", start=when), f"s{when}")
+                case "expire":
+                    for one in [one for one in made.silences if one.ends_at > at(when)]:
+                        made.perform(made.engine.expire_silence(one.id, NOW + when), when)
+                case "join":
+                    pushed.append(make_alert(agent=f"a{when}", at=NOW + when, severity="P0"))
+                    made.push(when, pushed[-1])
+                case "kill":
+                    made.restart(when)
+                    made.push(when, *pushed)  # as whoever sends alerts does
+        steps = [(seconds, who) for seconds, who, why in made.told if why not in {"acknowledged", "resolved"}]
+        return [one for one in steps if one[1] != "team"], made.last().status, made.last().escalation
+
+    assert happened(kills) == happened([])
