@@ -29,7 +29,7 @@ from alerting.engine import Engine
 from alerting.events import decode as decode_event
 from alerting.messages import Message
 from alerting.notify import Notifier, notifiers
-from alerting.notify.http import Clients
+from alerting.notify.http import Clients, trusted
 from alerting.outbox import Outcome
 from alerting.text import one_line
 from alerting.troubles import RELOAD_FAILED
@@ -207,6 +207,7 @@ class Stream:
 
     async def keep_time(self) -> None:
         """Tick whenever something is due, once everything from before has come."""
+        asyncio.get_running_loop().run_in_executor(None, trusted)
         await self._live.wait()
         while True:
             self._changed.clear()

@@ -45,7 +45,7 @@ class Clients:
             if len(self._clients) >= _MAX_CLIENTS:
                 self._old.append(self._clients.pop(next(iter(self._clients))))  # it may be in use
             self._clients[way] = httpx.AsyncClient(
-                verify=_trusted() if http.tls is None else tls.context(http.tls),
+                verify=trusted() if http.tls is None else tls.context(http.tls),
                 proxy=None if http.proxy is None else http.proxy.reveal(),
                 trust_env=http.proxy_from_environment,
                 timeout=None,  # noqa: S113 - each message has its own
@@ -101,7 +101,8 @@ def judge(status: int, answer: str, retry_after: str | None = None, now: datetim
 
 
 @functools.cache
-def _trusted() -> ssl.SSLContext:
+def trusted() -> ssl.SSLContext:
+    """Whom everybody trusts: reading it takes a moment, so it is read before somebody waits for it."""
     return httpx.create_ssl_context()
 
 
