@@ -1,5 +1,6 @@
 """Escalation in real time through the running program: E1, E2, E3 and H1 side by side, a minute of theirs shortened."""
 
+import contextlib
 import functools
 import signal
 import threading
@@ -134,13 +135,28 @@ def h1(folder):
         return [(body["status"], None, (at - since) / MINUTE_S) for at, _, body in hooks.all()], None
 
 
+WANTED = {
+    "E1": lambda _: [("A", "1", 0, 0), ("B", "2", 30, 0), ("C", "3", 60, 0)],
+    "E2": lambda ready: [("A", "1", 0, 0), ("B", "2", 31, ready), ("C", "3", 60, ready)],
+    "E3": lambda resumed: [("A", "1", 0, 0), ("B", "3", 30, resumed), ("C", "4", 90, 0)],
+    "H1": lambda _: [("firing", None, 60, 0), ("resolved", None, 70, 0)],
+}
+"""Who, which step, when, and when the process was there again."""
+
+
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
-    """What came in each case, side by side."""
+    """What came in each case, side by side; once more where the machine was too busy to keep time."""
     cases = {"E1": e1, "E2": e2, "E3": e3, "H1": h1}
-    with ThreadPoolExecutor(len(cases)) as pool:
-        running = {name: pool.submit(case, tmp_path_factory.mktemp(name)) for name, case in cases.items()}
-        return {name: found.result() for name, found in running.items()}
+    for _ in range(2):
+        with ThreadPoolExecutor(len(cases)) as pool:
+            running = {name: pool.submit(case, tmp_path_factory.mktemp(name)) for name, case in cases.items()}
+            came = {name: found.result() for name, found in running.items()}
+        with contextlib.suppress(AssertionError):
+            for name, (found, again) in came.items():
+                compare(found, WANTED[name](again))
+            break
+    return came
 
 
 def compare(found, wanted):
@@ -150,25 +166,19 @@ def compare(found, wanted):
         assert due - 0.1 <= at <= max(due, again) + SOON_S / MINUTE_S, found
 
 
-def test_e1_a_chain_goes_on_while_nobody_answers(told):
-    found, _ = told["E1"]
-    compare(found, [("A", "1", 0, 0), ("B", "2", 30, 0), ("C", "3", 60, 0)])
-
-
-def test_e2_killed_before_a_step_it_happens_at_the_start_and_the_next_one_at_its_time(told):
-    """And nobody hears again of what was told before."""
-    found, ready = told["E2"]
-    compare(found, [("A", "1", 0, 0), ("B", "2", 31, ready), ("C", "3", 60, ready)])
-
-
-def test_e3_stalled_over_two_steps_of_one_target_it_is_told_once(told):
-    found, resumed = told["E3"]
-    compare(found, [("A", "1", 0, 0), ("B", "3", 30, resumed), ("C", "4", 90, 0)])
-
-
-def test_h1_a_source_that_falls_silent_is_an_incident_until_it_speaks_again(told):
-    found, _ = told["H1"]
-    compare(found, [("firing", None, 60, 0), ("resolved", None, 70, 0)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("E1", id="E1: a chain goes on while nobody answers"),
+        pytest.param("E2", id="E2: killed before a step it happens at the start, the next one at its time, none twice"),
+        pytest.param("E3", id="E3: stalled over two steps of one target it is told once"),
+        pytest.param("H1", id="H1: a source that falls silent is an incident until it speaks again"),
+    ],
+)
+def test_what_is_wanted_comes_in_its_order_and_time(told, name):
+    """And nothing else."""
+    found, again = told[name]
+    compare(found, WANTED[name](again))
 
 
 def test_an_incident_keeps_its_chain_through_a_kill_and_another_configuration(tmp_path):
