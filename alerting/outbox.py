@@ -253,7 +253,7 @@ class Outbox:
     def _is_held(self, key: Slot) -> bool:
         """Whether a call of the same receiver is to be heard first: nobody is to hear the end before the beginning."""
         calls = None if key[3] else self._slots.get(_beside(key))
-        return calls is not None and (calls.sending is not None or bool(calls.first))
+        return calls is not None and (calls.sending is not None or calls.next is not None)
 
     def _urgency(self, key: Slot) -> tuple[str, float] | None:
         """P0 first, then the oldest; nothing of a slot that has nothing to send."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-_TRANSIT_S = 1.0
+_TRANSIT_S = 2.0
 """What a process has sent may be taken a moment after its end; no other one has started by then."""
 FIRING, OVER = "firing", "over"
 

@@ -195,6 +195,17 @@ def test_a_call_is_heard_before_what_its_target_hears_beside_it(message):
     assert shown(outbox.on_delivery("call", DELIVERED, NOW + 1)) == [("delivered", 2, 1), "end"]
 
 
+def test_the_end_waits_for_a_call_that_is_to_be_tried_again(message):
+    """A call that is refused for good holds nothing up."""
+    outbox = restored(message(CHANNEL, id="call", target="team", step=1))
+    outbox.tick(NOW)
+    outbox.put(message(CHANNEL, id="end"), NOW)
+    outbox.on_delivery("call", LATER, NOW)
+    assert sent(outbox.tick(NOW + 1)) == []
+    assert sent(outbox.tick(NOW + 2)) == ["call"]
+    assert sent(outbox.on_delivery("call", NEVER, NOW + 2)) == ["end"]
+
+
 def slack(message, number, severity="P2", channel="#a"):
     incident = make_incident(make_alert(severity=severity), number=number)
     return message(
