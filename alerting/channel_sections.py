@@ -81,7 +81,6 @@ class EmailSection(Section, kw_only=True):
     html: str | None = None
     text: str | None = None
     threading: dict[str, Any] = {}
-    """Taken and not looked at: the mails of an incident are one thread here."""
     send_resolved: bool = False
 
 
@@ -143,7 +142,6 @@ class SlackSection(Section):
     link_names: bool = False
     mrkdwn_in: list[str] = []
     update_message: bool = False
-    """Taken and not looked at: a bot's first message of an incident is always kept up to date."""
     timeout: Seconds | None = None
     http_config: HttpSection | None = None
     send_resolved: bool = False

@@ -198,6 +198,14 @@ _VENDORS = (
 _SECTIONS = frozenset({"global", "route", "receivers", "people"})
 
 
+_MOOT = {
+    "threading": "the mails of an incident are one thread",
+    "update_message": "a bot's first message of an incident is kept up to date",
+    "enable_http2": "receivers are spoken to in HTTP/1.1",
+}
+"""Keys of a channel that change nothing, and why."""
+
+
 def accepted(document: Document) -> tuple[Document, list[str]]:
     """Leave out what is passed over; returns the rest, and what to say of it.
 
@@ -217,8 +225,11 @@ def _kept(document: Document, value: Any, path: Place, notices: list[str]) -> An
         return value
     made = {}
     passed_over = []
+    of_channel = bool(path) and (path[-1] == "http_config" or isinstance(path[-1], int))
     for key, item in value.items():
         here = (*path, key)
+        if of_channel and key in _MOOT:
+            notices.append(f"{spell(here)} changes nothing: {_MOOT[key]}")
         if key in _LATER and (path[:1] or ("",))[0] in {*_SECTIONS, ""} and path[-1:] != ("details",):
             raise document.error(here, "not supported yet", "leave it out")
         if here == ("tracing",):

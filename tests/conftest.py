@@ -10,6 +10,7 @@ import signal
 import uuid
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker; several wait for each other on a busy machine
@@ -21,6 +22,10 @@ from containers.kafka import Broker, KafkaContainer
 from containers.stores import PostgresContainer, RedisContainer
 
 from sciagents.broker import EmbeddedBroker
+
+# a busy machine makes no example wrong
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 _OF_CONTAINERS = {"docker_engine", "kafka", "kafka_restartable", "redis_server", "postgres", "postgres_server"}
 

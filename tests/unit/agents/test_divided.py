@@ -87,7 +87,7 @@ def test_any_cut_gives_the_same_bytes(case):
     whole = bytes_of(alone.run(plan, no_watch, {}))
     single = {}
 
-    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
     @given(cuts=st.sets(st.integers(1, plan.blocks - 1)), order=st.randoms(use_true_random=False))
     def check(cuts, order):
         edges = [0, *sorted(cuts), plan.blocks]

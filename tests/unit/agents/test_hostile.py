@@ -78,7 +78,7 @@ def test_hostile_inputs_get_an_answer_or_an_error_that_names_the_field(name):
     task = catalogue.TASKS[name]
 
     @settings(
-        max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck),
+        max_examples=EXAMPLES, derandomize=True, database=None, suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(requests(task))
     def hostile(request):

@@ -16,7 +16,7 @@ KINDS = {
 LEVELS = [0.0, 0.001, 0.05, 0.3, 0.5, 0.9, 0.999, 1.0]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     kind=st.sampled_from(sorted(KINDS)), sizes=st.lists(st.integers(1, 400), min_size=1, max_size=12),
     most=st.integers(1, 200), seed=st.integers(0, 100),

@@ -218,6 +218,18 @@ def test_what_is_passed_over_is_said(read):
     assert (email.headers, email.words["subject"].text) == ((("Reply-To", "z@example.com"),), "z")
 
 
+def test_what_changes_nothing_is_said(read):
+    """Keys of an alertmanager.yml that are taken and have no effect here."""
+    text = BASE.replace("{to:", "{threading: {enabled: true}, to:")
+    assert read(text).notices == (
+        "receivers[0].email_configs[0].threading changes nothing: the mails of an incident are one thread",
+    )
+    text = BASE.replace("global: {", "global: {http_config: {enable_http2: false}, ")
+    assert read(text).notices == (
+        "global.http_config.enable_http2 changes nothing: receivers are spoken to in HTTP/1.1",
+    )
+
+
 def test_a_child_without_labels_to_group_by_inherits_them(read):
     found = read(BASE.replace("{receiver: team}", "{receiver: team, group_by: [a], routes: [{group_by: []}]}"))
     assert found.route.routes[0].group_by == ("a",)

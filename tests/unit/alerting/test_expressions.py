@@ -104,7 +104,7 @@ def decided(node, values):
     return decided(node.left, values) + decided(node.right, values)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TRUTHS)
 def test_columns_are_judged_as_each_label_set_by_itself(root):
     """Truth in three values, and the number that decided, are those of every single pair of values."""

@@ -342,7 +342,7 @@ DOINGS = st.tuples(
 
 
 @given(st.lists(DOINGS, max_size=5, unique_by=lambda one: one[0]), st.lists(st.integers(1, 6000), max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whoever_is_killed_whenever_the_same_people_are_called(doings, kills):
     """Whatever is snoozed, acknowledged, silenced and joined in between: each step once, at the same times."""
 

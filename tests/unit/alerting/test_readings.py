@@ -69,7 +69,7 @@ def alike(got, wanted, rel=1e-9):
     return True
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(happenings("metric", name=st.just("cpu"), value=VALUES), BY, MATCHERS, WINDOWS, AGES, LEAST)
 def test_a_metric_is_its_mean(found, by, matchers, window, age, least):
     """Over the window, of each group; unknown while there are too few samples."""
@@ -81,7 +81,7 @@ def test_a_metric_is_its_mean(found, by, matchers, window, age, least):
     assert alike(told(found, "cpu", by, window, NOW - age, matchers, least), wanted, rel=1e-15)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(happenings("metric", name=st.just("queue_lag"), value=VALUES), BY, MATCHERS, WINDOWS, AGES)
 def test_lag_is_the_latest_of_each_series_added(found, by, matchers, window, age):
     """A series without a sample in the window adds nothing; of equal instants the larger value counts."""
@@ -96,7 +96,7 @@ def test_lag_is_the_latest_of_each_series_added(found, by, matchers, window, age
     assert alike(told(found, "queue_lag", by, window, NOW - age, matchers), wanted)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(happenings("fault", what=st.just("data_loss")), BY, MATCHERS, WINDOWS, AGES)
 def test_faults_are_counted(found, by, matchers, window, age):
     """Each once; 0 where there is none in the window, and over all also where there never was one."""
@@ -107,7 +107,7 @@ def test_faults_are_counted(found, by, matchers, window, age):
     assert told(found, "data_loss", by, window, NOW - age, matchers) == wanted
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(happenings("heartbeat", ttl_s=st.sampled_from([None, 0.5, 5.0, 100.0])), BY, MATCHERS, AGES)
 def test_instances_are_up_while_their_last_beat_is_young(found, by, matchers, age):
     """The share of the label sets that are known by then; of two beats at once the longer one counts."""
@@ -126,7 +126,7 @@ def test_instances_are_up_while_their_last_beat_is_young(found, by, matchers, ag
 COUNTS = st.sampled_from([None, 0, 1, 7])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(happenings("test_run", passed=COUNTS, failed=COUNTS), BY, WINDOWS, AGES, LEAST)
 def test_the_pass_rate_is_of_all_tests(found, by, window, age, least):
     """Passed of passed and failed; a run that comes twice counts once."""
@@ -177,7 +177,7 @@ def counted(found, by, window, at, statuses):
     return groups
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(RESULTS, OF_RESULTS_BY, WINDOWS, AGES, st.sampled_from([None, 1, 3]))
 def test_the_error_rate_is_of_all_that_was_answered(found, by, window, age, least):
     """By code, too: the share of that code in all results of the other labels; unknown where there are too few."""
@@ -193,7 +193,7 @@ def test_the_error_rate_is_of_all_that_was_answered(found, by, window, age, leas
     assert made.read(Signal("error_rate"), by, window, at, least) == wanted
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(RESULTS, OF_RESULTS_BY, WINDOWS, AGES, LEAST)
 def test_execution_times_are_of_what_was_computed(found, by, window, age, least):
     """Mean, and nearest-rank quantile within 1 %; what was cached counts in neither."""

@@ -88,7 +88,7 @@ def test_a_silence_of_all_alerts_silences_reminders():
 
 
 @given(st.lists(st.integers(1, 3000), max_size=6), st.lists(st.integers(1, 3000), max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_killed_at_any_instants_each_is_sent_once(kills, notes):
     """As by a process that is never killed, whenever somebody says something."""
 

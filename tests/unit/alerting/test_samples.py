@@ -18,7 +18,7 @@ FORGOTTEN = st.tuples(st.just("forget"), INSTANTS)
 HISTORIES = st.lists(st.one_of(ADDED, ADDED, ADDED, SPANS, FORGOTTEN), max_size=60)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(HISTORIES)
 def test_samples_are_those_of_a_sorted_list(history):
     """Windows, the latest of each label set, and counts; a sample that comes twice counts once."""
@@ -82,7 +82,7 @@ def test_sums_are_nearly_rounded_once(values):
 RESULT = st.tuples(st.integers(0, 2), INSTANTS, st.sampled_from([math.nan, 0.0, 0.5, 2.0, 1e300]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.lists(RESULT, max_size=20), max_size=5), INSTANTS, INSTANTS)
 def test_tallies_are_those_of_a_plain_count(batches, after, until):
     """Results and run times, by label set and second, however they come."""

@@ -41,7 +41,7 @@ def column(values):
     return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(histories())
 def test_columns_move_as_each_label_set_does_by_itself(history):
     """Phases, times, values and what is due are those of the scalar law, for `clear`, `no_data` and reloads too."""

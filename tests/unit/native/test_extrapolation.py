@@ -34,7 +34,7 @@ def test_the_bound_holds_beside_singular_ends(text, edges, expected):
     assert abs(made.value - expected) <= made.error <= 1e-9 * abs(expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(-0.9, 1.5), st.floats(0.01, 0.99), st.sampled_from([1e-4, 1e-7, 1e-10]), st.booleans())
 def test_the_bound_holds_for_powers_and_logarithms(power, place, tolerance, logarithm):
     text = f"abs(x - {place!r})**({power!r})" + (f"*log(abs(x - {place!r}))" if logarithm else "")
@@ -47,7 +47,7 @@ def test_the_bound_holds_for_powers_and_logarithms(power, place, tolerance, loga
         assert abs(made.value - exact) <= made.error + 1e-14 * abs(exact)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(-3.0, -1.0), st.floats(0.01, 0.99), st.sampled_from([1e-1, 1e-4, 1e-10]))
 def test_what_does_not_exist_gets_no_value(power, place, tolerance):
     made = integrate(f"abs(x - {place!r})**({power!r})", 0.0, place, 1.0, tolerance=tolerance)

@@ -152,7 +152,7 @@ def _truth(text):
 
 
 _SETTINGS = settings(
-    max_examples=1500, derandomize=True, deadline=None,
+    max_examples=1500, derandomize=True,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )  # fmt: skip
 _SEEN = {"compared": 0}

@@ -103,7 +103,7 @@ def test_what_makes_no_sense_changes_nothing():
         assert division.answered(state, low, Answer(high, 1.0, failed=False)) == state
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(random=st.randoms(use_true_random=False), blocks=st.integers(1, 60), lanes=st.integers(1, 5))
 def test_every_block_comes_whatever_is_lost_repeated_or_taken_over(random, blocks, lanes):
     """Lanes answer in any order or never; owners change and may forget what they sent last. It ends, with no hole."""

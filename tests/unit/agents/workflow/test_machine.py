@@ -106,7 +106,7 @@ def test_a_diamond_with_items_ends_with_every_result():
     assert [item["id"] for item in EXPECTED.steps["c"]["items"]] == ["w/c/0", "w/c/1", "w/c/2"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.sampled_from(["answer", "repeat", "crash", "forget", "tick"]), st.integers(0, 50)),
                 max_size=40), st.integers(1, 4))  # fmt: skip
 def test_any_order_of_answers_repeats_and_crashes_ends_the_same(doings, parallel):
@@ -128,7 +128,7 @@ def test_any_order_of_answers_repeats_and_crashes_ends_the_same(doings, parallel
     assert (finish.problem, finish.steps) == (None, EXPECTED.steps)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 50), max_size=20))
 def test_what_was_noted_as_sent_is_not_sent_again(crashes):
     driver = Driver(plan_of(*DIAMOND))

@@ -97,7 +97,7 @@ def test_a_secret_is_in_no_repr(message, slack):
 @given(
     words=st.text(min_size=1, max_size=400), many=st.integers(1, 60), status=st.sampled_from(["triggered", "resolved"])
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 def test_limits_hold_whatever_is_said(message, words, many, status):
     alerts = [make_alert(instance=f"{words[:50]}{n}") for n in range(many)]
     for alert in alerts:
