@@ -7,6 +7,7 @@
 | to be retried | the next intent, with its time | `failed`, then `intended` at a later instant |
 | permanent, or tried for a day | – | `failed` |
 | a newer one for the same channel and incident has come | – | `suppressed` |
+| an end has come while a beginning is to be tried again | the beginning, then the end | as each fares |
 
 One message at a time for an incident on a channel, so that none overtakes another; channels do not wait for each other.
 What an earlier process may have sent goes first, and a newer one does not take its place: who heard it is not known.
@@ -37,6 +38,9 @@ LONGEST_WAIT_S = 3600.0
 GIVE_UP_S = 86_400.0
 SUPERSEDED = "superseded by"
 """What is said of a message whose place a newer one of its incident has taken."""
+_ENDS = frozenset({"all_resolved", "resolved", "resolved_by_hand"})
+_LAST_SAYS_ALL = frozenset({"slack", "pagerduty"})
+"""Channels with one place for an incident: what is told there last stands there, whatever came before."""
 _MAX_KNOWN = 50_000
 _MAX_ERROR = 500
 
@@ -66,6 +70,8 @@ class _Slot:
     due_at: float = 0.0
     first: deque[Message] = field(default_factory=deque)
     """What an earlier process may have sent."""
+    end: Message | None = None
+    """What follows `waiting`: an end, while its beginning may or may not have been heard."""
 
     @property
     def next(self) -> Message | None:
@@ -164,6 +170,8 @@ class Outbox:
             effects: list[Effect] = [record(message, "delivered", now, outcome.error, outcome.thread)]
         else:
             effects = self._failed(slot, message, outcome, now)
+        if slot.waiting is None and slot.end is not None:
+            slot.waiting, slot.due_at, slot.end = slot.end, now, None
         for key in (_slot(message), _beside(_slot(message))):
             if key in self._slots:
                 effects += self._send(key, now)
@@ -195,23 +203,34 @@ class Outbox:
     def _queue(self, message: Message, now: float) -> list[Effect]:
         """Queue a message whose intent is recorded, and send it when nothing is ahead of it."""
         slot = self._slots.setdefault(_slot(message), _Slot())
-        effects: list[Effect] = []
-        if slot.waiting is not None:
-            effects.append(record(slot.waiting, "suppressed", now, f"{SUPERSEDED} {message.id}"))
-        slot.waiting, slot.due_at = message, now
+        tried = slot.waiting is not None and slot.waiting.attempt > 1
+        follows = tried and _ends(slot.waiting, message)
+        old = [slot.end] if follows else [slot.waiting, slot.end]
+        effects: list[Effect] = [
+            record(one, "suppressed", now, f"{SUPERSEDED} {message.id}") for one in old if one is not None
+        ]
+        if follows:
+            slot.end = message
+            return effects
+        slot.waiting, slot.due_at, slot.end = message, now, None
         return [*effects, *self._send(_slot(message), now)]
 
     def _again(self, message: Message, due_at: float, now: float) -> None:
         """Queue a message of an earlier process: it goes first unless it was to be sent later than now."""
         slot = self._slots.setdefault(_slot(message), _Slot())
-        if due_at <= now:
+        if _ends(slot.waiting, message):
+            slot.end = message
+        elif due_at <= now:
             slot.first.append(message)
         else:
             slot.waiting, slot.due_at = message, due_at
         self._due.set(_slot(message), now if slot.first else due_at)
 
     def _failed(self, slot: _Slot, message: Message, outcome: Outcome, now: float) -> list[Effect]:
-        if slot.next is not None:
+        follows = (
+            slot.next is not None and len(slot.first) + (slot.waiting is not None) == 1 and _ends(message, slot.next)
+        )
+        if slot.next is not None and not (follows and outcome.status == "retry"):
             return [record(message, "failed", now, f"{outcome.error}; {SUPERSEDED} {slot.next.id}")]
         if outcome.status == "permanent":
             return [record(message, "failed", now, outcome.error)]
@@ -221,6 +240,8 @@ class Outbox:
         if outcome.after is not None and (lane := _lane(message)) is not None:
             self._pace.hold(lane, now + wait)
         failed = record(message, "failed", now, outcome.error)
+        if follows:
+            slot.end = slot.first.popleft() if slot.first else slot.waiting
         slot.waiting, slot.due_at = replace(message, attempt=message.attempt + 1), now + wait
         return [failed, record(slot.waiting, "intended", slot.due_at)]
 
@@ -281,6 +302,14 @@ def _beside(key: Slot) -> Slot:
     """The other slot of a receiver's channel: of its calls, or of what it hears by its group."""
     incident, receiver, channel, is_call = key
     return incident, receiver, channel, not is_call
+
+
+def _ends(beginning: Message | None, message: Message) -> bool:
+    """Whether a message tells the end of what `beginning` was to tell, and whoever hears it has to hear both."""
+    return (
+        beginning is not None and message.reason in _ENDS and beginning.reason not in _ENDS
+        and message.integration.kind not in _LAST_SAYS_ALL
+    )  # fmt: skip
 
 
 def _place(message: Message) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from unit.alerting.making import NOW, make_alert, make_incident
 from alerting import instants
 from alerting.effects import Notify
 from alerting.outbox import DELIVERED, GIVE_UP_S, Outbox, Outcome, backoff, record
-from alerting.receivers import Secret, Slack, Webhook
+from alerting.receivers import PagerDuty, Secret, Slack, Webhook
 
 CHANNEL = Webhook(url=Secret("http://127.0.0.1/"))
 LATER = Outcome("retry", "HTTP 503")
@@ -204,6 +204,56 @@ def test_the_end_waits_for_a_call_that_is_to_be_tried_again(message):
     assert sent(outbox.tick(NOW + 1)) == []
     assert sent(outbox.tick(NOW + 2)) == ["call"]
     assert sent(outbox.on_delivery("call", NEVER, NOW + 2)) == ["end"]
+
+
+def test_an_end_follows_a_beginning_that_may_have_been_heard(message):
+    """It failed, and came or did not: whoever hears the end has heard the beginning, in that order."""
+    outbox = Outbox()
+    outbox.put(message(CHANNEL, id="one", reason="first_notification"), NOW)
+    outbox.on_delivery("one", LATER, NOW)
+    assert shown(outbox.put(message(CHANNEL, id="end", reason="all_resolved"), NOW)) == [("intended", 1, 0)]
+    assert shown(outbox.tick(NOW + 1)) == ["one"]
+    assert shown(outbox.on_delivery("one", DELIVERED, NOW + 2)) == [("delivered", 2, 2), "end"]
+    assert shown(outbox.on_delivery("end", DELIVERED, NOW + 3)) == [("delivered", 1, 3)]
+    assert outbox.due() is None
+
+
+def test_an_end_that_came_while_the_beginning_failed_follows_it(message):
+    outbox = Outbox()
+    outbox.put(message(CHANNEL, id="one", reason="first_notification"), NOW)
+    outbox.put(message(CHANNEL, id="end", reason="all_resolved"), NOW)
+    assert shown(outbox.on_delivery("one", LATER, NOW)) == [("failed", 1, 0), ("intended", 2, 1)]
+    assert shown(outbox.tick(NOW + 1)) == ["one"]
+    assert shown(outbox.on_delivery("one", DELIVERED, NOW + 2)) == [("delivered", 2, 2), "end"]
+
+
+def test_what_fires_again_takes_the_place_of_a_beginning_and_its_end(message):
+    outbox = Outbox()
+    outbox.put(message(CHANNEL, id="one", reason="first_notification"), NOW)
+    outbox.on_delivery("one", LATER, NOW)
+    outbox.put(message(CHANNEL, id="end", reason="all_resolved"), NOW)
+    again = outbox.put(message(CHANNEL, id="again", reason="new_alerts"), NOW)
+    assert shown(again) == [("intended", 1, 0), ("suppressed", 2, 0), ("suppressed", 1, 0), "again"]
+
+
+def test_a_beginning_and_its_end_keep_their_order_over_a_restart(message):
+    """The beginning waits for its next attempt, the end was never tried."""
+    one = message(CHANNEL, id="one", reason="first_notification", attempt=2)
+    end = message(CHANNEL, id="end", reason="all_resolved")
+    log = [record(one, "intended", NOW + 9).value, record(end, "intended", NOW).value]
+    outbox = Outbox()
+    outbox.restore(log, lambda notification: one if notification.id == "one" else end, NOW)
+    assert outbox.tick(NOW + 1) == []
+    assert shown(outbox.tick(NOW + 9)) == ["one"]
+    assert shown(outbox.on_delivery("one", DELIVERED, NOW + 9))[1:] == ["end"]
+
+
+def test_where_an_incident_has_one_place_its_end_takes_that_of_a_beginning(message):
+    outbox = Outbox()
+    outbox.put(message(PagerDuty(routing_key=Secret("k")), id="one", reason="first_notification"), NOW)
+    outbox.on_delivery("one", LATER, NOW)
+    end = outbox.put(message(PagerDuty(routing_key=Secret("k")), id="end", reason="all_resolved"), NOW)
+    assert shown(end) == [("intended", 1, 0), ("suppressed", 2, 0), "end"]
 
 
 def slack(message, number, severity="P2", channel="#a"):

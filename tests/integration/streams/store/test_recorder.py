@@ -167,6 +167,7 @@ async def test_what_a_transaction_leaves_behind_its_records_is_no_lag(store, rea
         _until(lambda: recorder.state == "recording")
         writer.send([Outgoing(f"{topics.prefix}ops.commands", b"k", msgspec.json.encode(COMMAND), [])])
         await _until_kept(reader, topics.work(0, 5))
+        recorder.lag = -1  # what it measures from here on counts
         _until(lambda: recorder.lag == 0)
 
 
