@@ -6,6 +6,7 @@ is published after what it tells was recorded: a process that dies between the t
 under the same ids, so that nothing is told twice and nothing is forgotten.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Self
@@ -43,6 +44,8 @@ class Engine:
         self._standing = Standing(config, silences)
         self.signals = self._standing.signals
         self._evaluator = Evaluator(config.rules, self.signals, config.evaluation_interval)
+        self.reading = False
+        """Whether what rules read is still being read, after a start: until then they are not looked at."""
         self._quiet = Quiet(self._standing)
         self._lifecycle = Lifecycle(self._standing, self._quiet)
         self._escalator = Escalator(self._standing, self._quiet)
@@ -92,7 +95,8 @@ class Engine:
     ) -> Self:  # fmt: skip
         """Take up where the last process stopped, from `ops.incidents`, `ops.notifications` and `ops.silences`.
 
-        Events and results of the lookback, and the commands, are to be given before the first `tick`.
+        The commands are to be given before the first `tick`, and events and results of the lookback before rules are
+        looked at (`reading`).
         """
         engine = cls(config, silences)
         standing = engine._standing
@@ -212,7 +216,7 @@ class Engine:
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due."""
-        if self._evaluator.due(now) <= now:
+        if not self.reading and self._evaluator.due(now) <= now:
             self._standing.take(self._evaluator.look(now), now)
             self._escalator.look_at_rotations(now)
         self._lifecycle.follow(now)
@@ -228,10 +232,11 @@ class Engine:
         return self._standing.drain()
 
     def due(self, now: float) -> float:
-        """When to tick next."""
+        """When to tick next; infinity when nothing waits."""
         standing = self._standing
-        waits = (standing.register.next(), standing.teller.outbox.due(), standing.groups.next())
-        return min([self._evaluator.due(now), *(at for at in waits if at is not None)])
+        rules = None if self.reading else self._evaluator.due(now)
+        waits = (rules, standing.register.next(), standing.teller.outbox.due(), standing.groups.next())
+        return min((at for at in waits if at is not None), default=math.inf)
 
     def _report(self, name: str, severity: Severity, summary: str | None, now: float, **labels: str) -> None:
         self._standing.take(troubles.report(self.store, name, severity, summary, now, **labels), now)

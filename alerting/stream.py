@@ -100,6 +100,7 @@ class Stream:
         self._topics = topics
         self._clock = clock
         self._turn = asyncio.Lock()  # what the engine wants is done before it is asked again
+        self._begun = asyncio.Event()
         self._live = asyncio.Event()
         self._changed = asyncio.Event()
         self._wakes_at = 0.0
@@ -123,7 +124,10 @@ class Stream:
         """Take batches from the channel."""
         async for batch in batches:
             if isinstance(batch, CaughtUp):
+                self._engine.reading = False
+                self._begun.set()
                 self._live.set()
+                self._changed.set()
                 _log.info("alerting_live")
             else:
                 try:
@@ -158,13 +162,18 @@ class Stream:
         """Whether everything that was there at the start has been read."""
         return self._live.is_set()
 
+    def begin(self) -> None:
+        """Let timers run and take alerts: what was decided before is known; rules wait for what they read to come."""
+        self._engine.reading = True
+        self._begun.set()
+
     async def until_live(self) -> None:
         """Wait until everything that was there at the start has been read."""
         await self._live.wait()
 
     async def alert(self, alerts: Sequence[Alert]) -> None:
         """Take alerts from outside; returns when what they change is on the broker."""
-        await self._live.wait()
+        await self._begun.wait()
         async with self._turn:
             await self._perform(self._engine.on_alerts(alerts, self._clock()))
 
@@ -206,9 +215,9 @@ class Stream:
         return Publish("ops.commands", changes.CONFIGURATION, command)
 
     async def keep_time(self) -> None:
-        """Tick whenever something is due, once everything from before has come."""
+        """Tick whenever something is due, once it is known what was decided before."""
         asyncio.get_running_loop().run_in_executor(None, trusted)
-        await self._live.wait()
+        await self._begun.wait()
         while True:
             self._changed.clear()
             now = self._clock()
@@ -228,7 +237,7 @@ class Stream:
 
         Twice in a row, so that what a stalled process has just caught up with is no trouble.
         """
-        await self._live.wait()
+        await self._begun.wait()
         late: set[str] = set()
         while True:
             await asyncio.sleep(_AUDIT_EVERY_S)

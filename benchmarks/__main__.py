@@ -45,8 +45,6 @@ def _service(variable: str, module: str, kind: str, address: str) -> Iterator[st
     if given := os.environ.get(variable):
         yield given
         return
-    os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
-    os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
     with getattr(importlib.import_module(module), kind)() as container:  # imported only where one is needed
         yield getattr(container, address)
 

@@ -193,6 +193,9 @@ def make_app(
             door.open()
         for command in before.commands:  # before any timer: an answer that came while nobody listened counts
             await alerting.do(command)
+        alerting.begin()
+        if untold := _untold(engine, before.alerts):
+            await alerting.alert(untold)
         for tail in tails:
             await asyncio.to_thread(tail.__enter__)
             running.append(tail)
@@ -201,8 +204,6 @@ def make_app(
             await asyncio.sleep(0.05)
         feed.put(CaughtUp())
         await alerting.until_live()
-        if untold := _untold(engine, before.alerts):
-            await alerting.alert(untold)
         if door is not None:
             print("ready", flush=True)  # noqa: T201 - its output
 

@@ -14,8 +14,6 @@ import hypothesis
 import pytest
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in a worker; several wait for each other on a busy machine
-os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")  # its image is pulled; fixtures remove what they start
-os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
 
 from containers import engine
 from containers.kafka import Broker, KafkaContainer

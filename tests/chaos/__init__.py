@@ -4,10 +4,3 @@
 what is hurt, `rounds` does it, `ledger` reads the topics, `verifier` says what was promised and not kept. `load`,
 `faults` and `verifier` are pure.
 """
-
-import os
-
-os.environ.setdefault(
-    "TESTCONTAINERS_RYUK_DISABLED", "true"
-)  # its image is pulled; what is started here is removed here
-os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")

@@ -59,6 +59,10 @@ class Records:
         async with asyncio.timeout(30), self.changed:
             await self.changed.wait_for(lambda: any(value.get("status") == status for _, value in self.written))
 
+    def began(self):
+        """How many alerts began."""
+        return sum(topic == "p.ops.alerts" for topic, _ in self.written)
+
 
 @pytest.fixture
 def records():
@@ -126,6 +130,22 @@ async def test_time_begins_once_the_past_is_read(stream, records):
         await asyncio.sleep(0)
     assert records.written == []
     timer.cancel()
+
+
+async def test_timers_and_alerts_from_outside_do_not_wait_for_what_rules_read(stream, records, monkeypatch):
+    """A long past is still being read: people are told, and no rule judges by half of what it reads."""
+    monkeypatch.setattr("alerting.stream.notifiers", lambda _: {"webhook": Delivered()})
+    stream.begin()
+    timer = asyncio.create_task(stream.keep_time())
+    await stream.observe(channel(Batch([cpu(99.0)])))
+    await stream.alert([make_alert(n="1")])
+    await records.until("delivered")
+    assert (records.began(), stream.live) == (1, False)
+    await stream.observe(channel(CaughtUp()))
+    async with asyncio.timeout(30), records.changed:
+        await records.changed.wait_for(lambda: records.began() == 2)
+    timer.cancel()
+    await stream.stop()
 
 
 DEEP = b"[" * 9999 + b"]" * 9999
