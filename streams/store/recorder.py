@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streams import telemetry
 from streams.sockets import SOCKETS
@@ -56,6 +56,7 @@ class Recorder:
             "fetch.message.max.bytes": 12 * 1024 * 1024,
             "queued.max.messages.kbytes": 32 * 1024,
             "fetch.wait.max.ms": 100,
+            "on_commit": self._committed,
             **SOCKETS,
         }
         self._next: dict[Place, int | None] = {}
@@ -181,6 +182,11 @@ class Recorder:
         self._next.update(rows.moved)
         for kind, written in rows.kinds():
             telemetry.HISTORY_ROWS.labels(kind).inc(len(written))
+
+    def _committed(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
+        """Tell it again where Kafka has not taken it."""
+        if error is not None or any(place.error is not None for place in places):
+            self._told.clear()
 
     def _look(self, consumer: Consumer, places: Sequence[Place]) -> None:
         """Measure the lag, and tell Kafka how far it has come, for those who look there."""
