@@ -32,7 +32,7 @@ from streams.ledger import Conducted, Ledger
 from streams.limits import USUAL, Limits
 from streams.liveness import Pulse
 from streams.membership import NO_OFFSET, Membership, explained, is_fatal, reader
-from streams.ownership import Reader, Seat, rejoining
+from streams.ownership import Reader, Seat, Trouble, rejoining
 from streams.replies import Desk, Replies
 from streams.resume import OnLoss, resume, told
 from streams.steps import Steps
@@ -110,7 +110,9 @@ class Conductor:
 
     def as_reader(self) -> Reader:
         """Return what this member reads of its topic."""
-        return Reader(self._member_id, frozenset((self._topic, number) for number in [*self._ledgers, *self._to_open]))
+        reads = frozenset((self._topic, number) for number in [*self._ledgers, *self._to_open])
+        read = {(self._topic, number): ledger.frontier.following for number, ledger in list(self._ledgers.items())}
+        return Reader(self._member_id, reads, read)
 
     def _count_brokers(self, text: str) -> None:
         self._brokers_up = statistics.read(text).brokers_up
@@ -130,7 +132,7 @@ class Conductor:
         consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         look_at = commit_at = 0.0
         self.seat.joined(time.monotonic())
-        unread: Collection[Partition] = ()
+        unread: Collection[Trouble] = ()
         try:
             while not self._stopping.is_set() and not unread:
                 first = consumer.poll(_LOOK_EVERY_S)

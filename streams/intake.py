@@ -25,7 +25,7 @@ from streams.doubt import Doubt
 from streams.flight import Flight, Record
 from streams.liveness import Pulse
 from streams.membership import NO_OFFSET, Membership, explained, is_fatal, reader
-from streams.ownership import Reader, Seat, rejoining
+from streams.ownership import Reader, Seat, Trouble, rejoining
 from streams.resume import OnLoss, resume, told
 
 _log = structlog.get_logger(__name__)
@@ -163,8 +163,11 @@ class Intake(Service):
         return Pulse(started, brokers_up, self._looked_at, waiting_since, self.seat.since)
 
     def as_reader(self) -> Reader:
-        """Return what this member reads of its topics."""
-        return Reader(self._member_id, frozenset(self._flight.standings()))
+        """Return what this member reads of its topics; at its bounds it may stand still."""
+        standings = self._flight.standings()
+        idle = {place: standing.position for place, standing in standings.items() if not standing.in_flight}
+        full = self._paused or self._full_since is not None
+        return Reader(self._member_id, frozenset(standings), {} if full else idle)
 
     async def on_start(self) -> None:
         """Join the group: not before, for what is assigned to a process that is still starting waits for it."""
@@ -204,7 +207,7 @@ class Intake(Service):
         commit_at = time.monotonic() + _COMMIT_EVERY_S
         self.seat.joined(time.monotonic())
         self._doubt.renew()
-        unread: Collection[Partition] = ()
+        unread: Collection[Trouble] = ()
         try:
             while not self._stopping.is_set() and not unread:
                 first = None

@@ -1,19 +1,21 @@
-"""Whether each partition of a group has a reader: the coordinator is asked now and then, and told to share them anew.
+"""Whether each partition of a group has a reader: the brokers are asked now and then, and a member may join again.
 
 A member whose assignment was lost on its way is healthy in everybody's eyes: it polls, its heartbeats are answered, and
 the records of its partitions lie there. So what the coordinator says is held against what this member reads; and what
-nobody is to have is looked after by one of the members, the first by its id. It leaves the group and joins again.
+nobody is to have is looked after by one of the members, the first by its id. A partition that is read and does not go
+on although it has more records is one, too: the statistics of a consumer do not know of what it does not fetch.
 """
 
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
-from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._group import ConsumerGroupDescription
+from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from streams import telemetry
 from streams.admit import Partition
@@ -39,10 +41,14 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A member as it sees itself."""
+    """A member as it sees itself; `idle` is where each partition is read on that has nothing unfinished.
+
+    None is where its group has committed: nothing has come of it since.
+    """
 
     id: str
     reads: frozenset[Partition]
+    idle: Mapping[Partition, int | None] = field(default_factory=dict)
 
 
 def without_reader(
@@ -61,16 +67,28 @@ def without_reader(
     return nobodys, unread | (nobodys - given if first else frozenset())
 
 
+def standing_still(
+    me: Reader, ends: Mapping[Partition, int], committed: Mapping[Partition, int]
+) -> frozenset[tuple[Partition, int]]:
+    """Return the partitions that have more records than were read, and where they stand."""
+    places = {partition: committed.get(partition) if at is None else at for partition, at in me.idle.items()}
+    return frozenset((one, at) for one, at in places.items() if at is not None and ends.get(one, 0) > at)
+
+
+Trouble = Partition | tuple[Partition, int]
+"""A partition without a reader; or one that stands still, and where."""
+
+
 class Seat:
     """Since when a member has had to see to partitions; shared by its thread and the one that asks."""
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
-        self._since: dict[Partition, float] = {}
+        self._since: dict[Trouble, float] = {}
         self._looked_at = float("-inf")
         self._joined_at = float("-inf")
 
-    def look(self, now: float, found: Collection[Partition]) -> None:
+    def look(self, now: float, found: Collection[Trouble]) -> None:
         """Take note of what was found; what was not looked at for long may have changed and changed back since."""
         known = self._since if now - self._looked_at < self._patience_s else {}
         self._since = {partition: known.get(partition, now) for partition in found}
@@ -80,7 +98,7 @@ class Seat:
         """Take note that the member joined, or joins again: that needs its time."""
         self._joined_at = now
 
-    def overdue(self, now: float) -> frozenset[Partition]:
+    def overdue(self, now: float) -> frozenset[Trouble]:
         """Return the partitions for whose sake the member has to leave and join again."""
         return frozenset(
             partition for partition, since in self._since.items()
@@ -93,10 +111,10 @@ class Seat:
         return min(self._since.values(), default=None)
 
 
-def rejoining(group: str, partitions: Collection[Partition]) -> None:
+def rejoining(group: str, partitions: Collection[Trouble]) -> None:
     """Tell that a member leaves its group, to join it again."""
     telemetry.REJOINS.labels(group).inc()
-    _log.error("group_joined_again", group=group, unread=sorted(f"{topic}/{number}" for topic, number in partitions))
+    _log.error("group_joined_again", group=group, unread=sorted(map(str, partitions)))
 
 
 class OwnerWatch:
@@ -125,8 +143,8 @@ class OwnerWatch:
         while not self._stopping.wait(self._every_s):
             try:
                 self._look(admin)
-            except KafkaException as error:
-                _log.debug("owners_unknown", error=str(error))
+            except (KafkaException, TimeoutError, KeyError) as error:  # a broker, or its topic, is away: asked again
+                _log.debug("owners_unknown", error=repr(error))
 
     def _look(self, admin: AdminClient) -> None:
         asked = admin.describe_consumer_groups([group for group, _ in self._seats], request_timeout=_ASK_S)
@@ -135,12 +153,31 @@ class OwnerWatch:
             if found.state in _REBALANCING:
                 continue
             numbers = admin.list_topics(topic, timeout=_ASK_S).topics[topic].partitions
-            members, partitions = members_of(found), [(topic, number) for number in numbers]
-            nobodys, mine = without_reader(members, partitions, reader())
+            members, partitions, me = members_of(found), [(topic, number) for number in numbers], reader()
+            nobodys, mine = without_reader(members, partitions, me)
+            still = standing_still(me, _ends(admin, list(me.idle)), _committed(admin, group, me))
             telemetry.UNREAD_PARTITIONS.labels(group).set(len(nobodys | mine))
-            seat.look(time.monotonic(), mine)
+            seat.look(time.monotonic(), mine | still)
             if mine:
                 _log.info("partitions_without_reader", group=group, partitions=sorted(number for _, number in mine))
+
+
+def _ends(admin: AdminClient, partitions: Sequence[Partition]) -> dict[Partition, int]:
+    """Ask where partitions end now; raises `KafkaException`."""
+    if not partitions:
+        return {}
+    asked = {TopicPartition(*partition): OffsetSpec.latest() for partition in partitions}  # type: ignore[no-untyped-call]
+    found = admin.list_offsets(asked, request_timeout=_ASK_S)
+    return {(place.topic, place.partition): one.result(_ASK_S).offset for place, one in found.items()}
+
+
+def _committed(admin: AdminClient, group: str, me: Reader) -> dict[Partition, int]:
+    """Ask what a group has committed of partitions of which nothing has come; raises `KafkaException`."""
+    if all(at is not None for at in me.idle.values()):
+        return {}
+    asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=_ASK_S)
+    found = asked[group].result(_ASK_S).topic_partitions
+    return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
 
 
 def members_of(group: ConsumerGroupDescription) -> list[Member]:

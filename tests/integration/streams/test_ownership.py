@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from streams import declare
 from streams.intake import Intake
@@ -28,9 +28,27 @@ async def _until(holds):
             await asyncio.sleep(0.02)
 
 
+def _forget(intake, consumer, partition):
+    """As if the word of it had been lost."""
+    intake._flight.drop([partition])
+
+
+def _fetch_nothing(intake, consumer, partition):
+    """As if the fetcher had got stuck."""
+    consumer.pause([TopicPartition(*partition)])
+
+
 @pytest.mark.parametrize("protocol", ["consumer", "classic"])
-async def test_a_member_without_its_assignment_gets_it_back(kafka, topic_prefix, protocol):
+@pytest.mark.parametrize("hurt", [_forget, _fetch_nothing])
+async def test_a_member_that_does_not_read_its_partition_joins_again(kafka, topic_prefix, monkeypatch, protocol, hurt):
     """What came meanwhile is read then; one that reads all it is given does not leave."""
+    consumers = []
+
+    def consumer(*given, **more):
+        consumers.append(Consumer(*given, **more))
+        return consumers[-1]
+
+    monkeypatch.setattr("streams.intake.Consumer", consumer)
     declare.ensure(kafka, topic_prefix)
     topic, group = f"{topic_prefix}compute.requests", f"{topic_prefix}group"
     partitions, channel = [(topic, number) for number in range(4)], Channel()
@@ -42,14 +60,25 @@ async def test_a_member_without_its_assignment_gets_it_back(kafka, topic_prefix,
         await _until(lambda: all(map(intake.owns, partitions)))
         watch.begin()
         rejoined = REJOINS.labels(group)._value
+
+        def publish():
+            for number in range(4):
+                producer.produce(topic, b"one", partition=number)
+            assert producer.flush(30) == 0
+
+        def done():
+            intake.done([(partition, offset) for _, partition, offset in channel.records])
+
+        publish()
+        await _until(lambda: len(channel.records) == 4)
+        done()
+        channel.records.clear()
         assert rejoined.get() == 0
-        intake._flight.drop(partitions[:1])  # as if the word of it had been lost
-        for number in range(4):
-            producer.produce(topic, b"one", partition=number)
-        assert producer.flush(30) == 0
+        hurt(intake, consumers[0], partitions[0])
+        publish()
         await _until(lambda: {partition for _, partition, _ in channel.records} == set(partitions))
         assert all(map(intake.owns, partitions))
         assert rejoined.get() == 1
-        intake.done([(partition, offset) for _, partition, offset in channel.records])
+        done()
         await _until(lambda: intake.seat.since is None)
     watch.close()
