@@ -32,7 +32,7 @@ from streams.ledger import Conducted, Ledger
 from streams.limits import USUAL, Limits
 from streams.liveness import Pulse
 from streams.membership import NO_OFFSET, Membership, explained, is_fatal, reader
-from streams.ownership import Reader, Seat, Trouble, rejoining
+from streams.ownership import Reader, Seat, Trouble, passed, rejoining
 from streams.replies import Desk, Replies
 from streams.resume import OnLoss, resume, told
 from streams.steps import Steps
@@ -81,6 +81,7 @@ class Conductor:
         self._ledgers: dict[int, Ledger] = {}
         self.seat = Seat()
         self._member_id = ""
+        self._idle: Mapping[Partition, int] = {}
         self._brokers_up: int | None = None
         self._looked_at = time.monotonic()
         self._to_open: dict[int, float] = {}
@@ -111,8 +112,7 @@ class Conductor:
     def as_reader(self) -> Reader:
         """Return what this member reads of its topic."""
         reads = frozenset((self._topic, number) for number in [*self._ledgers, *self._to_open])
-        read = {(self._topic, number): ledger.frontier.following for number, ledger in list(self._ledgers.items())}
-        return Reader(self._member_id, reads, read)
+        return Reader(self._member_id, reads, self._idle)
 
     def _count_brokers(self, text: str) -> None:
         self._brokers_up = statistics.read(text).brokers_up
@@ -153,6 +153,9 @@ class Conductor:
                     self._commit(consumer)
                     commit_at = now + _COMMIT_EVERY_S
                     self._member_id = consumer.memberid() or ""
+                    self._idle = passed(
+                        consumer, {(self._topic, one): found.frontier.following for one, found in self._ledgers.items()}
+                    )
                     if unread := self.seat.overdue(now):
                         rejoining(self._group_id, unread)
             self._finish(consumer, list(self._ledgers), _CONFIRMED_AT_THE_END_S)

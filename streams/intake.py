@@ -8,7 +8,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -25,7 +25,7 @@ from streams.doubt import Doubt
 from streams.flight import Flight, Record
 from streams.liveness import Pulse
 from streams.membership import NO_OFFSET, Membership, explained, is_fatal, reader
-from streams.ownership import Reader, Seat, Trouble, rejoining
+from streams.ownership import Reader, Seat, Trouble, passed, rejoining
 from streams.resume import OnLoss, resume, told
 
 _log = structlog.get_logger(__name__)
@@ -113,6 +113,8 @@ class Intake(Service):
         self.seat = Seat()
         self._doubt = Doubt(membership.silence_s)
         self._member_id = ""
+        self._idle: Mapping[Partition, int] = {}
+        self._begins: dict[Partition, int] = {}
         self._pending: list[Record] = []
         self._resume_due = False
         self._leaving = False
@@ -164,10 +166,8 @@ class Intake(Service):
 
     def as_reader(self) -> Reader:
         """Return what this member reads of its topics; at its bounds it may stand still."""
-        standings = self._flight.standings()
-        idle = {place: standing.position for place, standing in standings.items() if not standing.in_flight}
         full = self._paused or self._full_since is not None
-        return Reader(self._member_id, frozenset(standings), {} if full else idle)
+        return Reader(self._member_id, frozenset(self._flight.standings()), {} if full else self._idle)
 
     async def on_start(self) -> None:
         """Join the group: not before, for what is assigned to a process that is still starting waits for it."""
@@ -226,6 +226,7 @@ class Intake(Service):
                     self._commit(consumer)
                     commit_at = now + _COMMIT_EVERY_S
                     self._member_id = consumer.memberid() or ""
+                    self._idle = passed(consumer, self._standing())
                     if unread := self.seat.overdue(now):
                         rejoining(self._group_id, unread)
                 if self._astray:
@@ -248,6 +249,13 @@ class Intake(Service):
         self._looked_at = time.monotonic()
         return self._looked_at
 
+    def _standing(self) -> dict[Partition, int | None]:
+        """Return where each partition is read on that has nothing unfinished: at first, where it was committed."""
+        return {
+            partition: self._begins.get(partition) if found.position is None else found.position
+            for partition, found in self._flight.standings().items() if not found.in_flight
+        }  # fmt: skip
+
     def _receive(self, messages: Sequence[Message]) -> None:
         records: list[Record] = []
         for message in messages:
@@ -261,6 +269,7 @@ class Intake(Service):
                 self._astray.setdefault(partition, 0.0)
             else:
                 _log.warning("consume_error", group=self._group_id, error=str(error))
+                self._begin_anew()
         owned = {partition for _, partition, _ in records if self._flight.owns(partition)}
         # what was read in the moment in which its partition was taken away is another's
         records = [record for record in records if record[1] in owned]
@@ -273,6 +282,15 @@ class Intake(Service):
             known = set(repeats)
             records = [record for record in records if record[1:] not in known]
         self._pending += records
+
+    def _begin_anew(self) -> None:
+        """Find out where to read partitions of which nothing has come yet.
+
+        librdkafka asks its coordinator for that once; one that has just moved refuses, and then it never reads them.
+        """
+        for partition, found in self._flight.standings().items():
+            if found.position is None:
+                self._astray.setdefault(partition, 0.0)
 
     def _hand_out(self) -> None:
         """Put a batch on the channel once it has taken the one before: under load, larger batches form here."""
@@ -407,6 +425,7 @@ class Intake(Service):
         for partition in gone:
             self._astray.pop(partition, None)
             self._behind.discard(partition)
+            self._begins.pop(partition, None)
             for gauge in (telemetry.LAG, telemetry.FRONTIER_GAP):
                 with contextlib.suppress(KeyError):
                     gauge.remove(partition[0], str(partition[1]))
@@ -454,6 +473,8 @@ class Intake(Service):
         for partition, end, begin in found.ends():
             if (standing := standings.get(partition)) is not None:
                 position = standing.position if standing.position is not None else begin
+                if begin is not None:
+                    self._begins[partition] = begin
                 lag = 0 if position is None else max(0, end - position)
                 telemetry.LAG.labels(partition[0], str(partition[1])).set(lag)
                 telemetry.FRONTIER_GAP.labels(partition[0], str(partition[1])).set(standing.gap)

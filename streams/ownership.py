@@ -9,15 +9,15 @@ on although it has more records is one, too: the statistics of a consumer do not
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 
 import structlog
-from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._group import ConsumerGroupDescription
-from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from streams import telemetry
+from streams import groupless, telemetry
 from streams.admit import Partition
 from streams.sockets import SOCKETS
 
@@ -27,6 +27,8 @@ PATIENCE_S = 20.0
 """How long a partition may be without a reader: longer than any change of the group that goes well."""
 EVERY_S = 5.0
 _ASK_S = 10.0
+_GIVEN_UP_S = 600.0
+"""librdkafka (its issue 4605) may abort the process when it gives up a description whose coordinator is away."""
 _REBALANCING = {ConsumerGroupState.PREPARING_REBALANCING, ConsumerGroupState.COMPLETING_REBALANCING}
 
 
@@ -41,14 +43,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A member as it sees itself; `idle` is where each partition is read on that has nothing unfinished.
-
-    None is where its group has committed: nothing has come of it since.
-    """
+    """A member as it sees itself; `idle` is where each partition is read on that has nothing unfinished."""
 
     id: str
     reads: frozenset[Partition]
-    idle: Mapping[Partition, int | None] = field(default_factory=dict)
+    idle: Mapping[Partition, int] = field(default_factory=dict)
 
 
 def without_reader(
@@ -67,12 +66,9 @@ def without_reader(
     return nobodys, unread | (nobodys - given if first else frozenset())
 
 
-def standing_still(
-    me: Reader, ends: Mapping[Partition, int], committed: Mapping[Partition, int]
-) -> frozenset[tuple[Partition, int]]:
+def standing_still(me: Reader, ends: Mapping[Partition, int]) -> frozenset[tuple[Partition, int]]:
     """Return the partitions that have more records than were read, and where they stand."""
-    places = {partition: committed.get(partition) if at is None else at for partition, at in me.idle.items()}
-    return frozenset((one, at) for one, at in places.items() if at is not None and ends.get(one, 0) > at)
+    return frozenset((partition, at) for partition, at in me.idle.items() if ends.get(partition, 0) > at)
 
 
 Trouble = Partition | tuple[Partition, int]
@@ -111,6 +107,12 @@ class Seat:
         return min(self._since.values(), default=None)
 
 
+def passed(consumer: Consumer, read: Mapping[Partition, int | None]) -> dict[Partition, int]:
+    """Return where each partition is read on: past the marks of transactions too, which are no records."""
+    places = {(place.topic, place.partition): place.offset for place in consumer.position(consumer.assignment())}
+    return {one: max(at, places.get(one, at)) for one, at in read.items() if at is not None}
+
+
 def rejoining(group: str, partitions: Collection[Trouble]) -> None:
     """Tell that a member leaves its group, to join it again."""
     telemetry.REJOINS.labels(group).inc()
@@ -127,6 +129,7 @@ class OwnerWatch:
         self._bootstrap = bootstrap
         self._seats = seats
         self._every_s = every_s
+        self._asked: dict[str, Future[ConsumerGroupDescription]] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="owners", daemon=True)
 
@@ -140,44 +143,37 @@ class OwnerWatch:
 
     def _run(self) -> None:
         admin = AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0, **SOCKETS})
+        consumer = groupless.consumer(self._bootstrap, "owners")
         while not self._stopping.wait(self._every_s):
             try:
-                self._look(admin)
-            except (KafkaException, TimeoutError, KeyError) as error:  # a broker, or its topic, is away: asked again
+                self._look(admin, consumer)
+            except (KafkaException, KeyError) as error:  # a broker, or its topic, is away: it is asked again
                 _log.debug("owners_unknown", error=repr(error))
 
-    def _look(self, admin: AdminClient) -> None:
-        asked = admin.describe_consumer_groups([group for group, _ in self._seats], request_timeout=_ASK_S)
+    def _look(self, admin: AdminClient, consumer: Consumer) -> None:
+        if not self._asked:
+            groups = [group for group, _ in self._seats]
+            self._asked = admin.describe_consumer_groups(groups, request_timeout=_GIVEN_UP_S)
+        if wait(self._asked.values(), self._every_s).not_done:
+            return  # what has been asked is waited for
+        asked, self._asked = self._asked, {}
         for (group, topic), (seat, reader) in self._seats.items():
-            found = asked[group].result(_ASK_S)
+            found = asked[group].result()
             if found.state in _REBALANCING:
                 continue
-            numbers = admin.list_topics(topic, timeout=_ASK_S).topics[topic].partitions
-            members, partitions, me = members_of(found), [(topic, number) for number in numbers], reader()
-            nobodys, mine = without_reader(members, partitions, me)
-            still = standing_still(me, _ends(admin, list(me.idle)), _committed(admin, group, me))
+            partitions = [(topic, number) for number in groupless.numbers_of(consumer, topic)]
+            me = reader()
+            nobodys, mine = without_reader(members_of(found), partitions, me)
+            still = standing_still(me, {one: _end(consumer, one) for one in me.idle})
             telemetry.UNREAD_PARTITIONS.labels(group).set(len(nobodys | mine))
             seat.look(time.monotonic(), mine | still)
             if mine:
                 _log.info("partitions_without_reader", group=group, partitions=sorted(number for _, number in mine))
 
 
-def _ends(admin: AdminClient, partitions: Sequence[Partition]) -> dict[Partition, int]:
-    """Ask where partitions end now; raises `KafkaException`."""
-    if not partitions:
-        return {}
-    asked = {TopicPartition(*partition): OffsetSpec.latest() for partition in partitions}  # type: ignore[no-untyped-call]
-    found = admin.list_offsets(asked, request_timeout=_ASK_S)
-    return {(place.topic, place.partition): one.result(_ASK_S).offset for place, one in found.items()}
-
-
-def _committed(admin: AdminClient, group: str, me: Reader) -> dict[Partition, int]:
-    """Ask what a group has committed of partitions of which nothing has come; raises `KafkaException`."""
-    if all(at is not None for at in me.idle.values()):
-        return {}
-    asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=_ASK_S)
-    found = asked[group].result(_ASK_S).topic_partitions
-    return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
+def _end(consumer: Consumer, partition: Partition) -> int:
+    """Ask where a partition ends now; raises `KafkaException`."""
+    return int(consumer.get_watermark_offsets(TopicPartition(*partition), timeout=_ASK_S)[1])
 
 
 def members_of(group: ConsumerGroupDescription) -> list[Member]:

@@ -78,7 +78,7 @@ async def test_a_member_that_does_not_read_its_partition_joins_again(kafka, topi
         publish()
         await _until(lambda: {partition for _, partition, _ in channel.records} == set(partitions))
         assert all(map(intake.owns, partitions))
-        assert rejoined.get() == 1
+        assert rejoined.get() >= 1  # on a busy machine, what follows may take longer than this patience
         done()
         await _until(lambda: intake.seat.since is None)
     watch.close()
