@@ -37,7 +37,8 @@ class Scale:
 class Round:
     """What came of a round.
 
-    `settled` is how many seconds after all was made good everything was confirmed, answered, committed and recorded;
+    `settled` is how many seconds after all was made good everything was confirmed, answered, recorded, told over HTTP
+    and committed;
     `restarts` is how often a worker ended by itself.
     """
 
@@ -168,9 +169,9 @@ def _settle(
     steps: dict[str, Callable[[], bool]] = {
         "confirmed": lambda: sender.flush(0.5) == 0,
         "answered": lambda: reader.has(sender.confirmed, 0.5),
-        "committed": lambda: not any(reader.lag().values()),
         "recorded": lambda: reader.answered <= recorded(),
         "told": lambda: api.tells(0.5),
+        "committed": lambda: not any(reader.lag().values()),  # last: the history says where it is when it is there
     }
     settled: dict[str, float] = {}
     for name, holds in steps.items():
