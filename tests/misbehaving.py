@@ -50,7 +50,8 @@ def _run(plan: Trial, watch) -> Outcome:
     until = time.monotonic() + plan.seconds
     match plan.how:
         case "segfault":
-            _library().out_of_bounds((ctypes.c_double * 8)(), ctypes.c_long(0))
+            # far out, so that it dies at once and writes over nothing of others
+            _library().out_of_bounds((ctypes.c_double * 8)(), ctypes.c_long(1 << 40))
         case "exit":
             os._exit(9)
         case "deaf":
