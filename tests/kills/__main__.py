@@ -9,6 +9,7 @@ import signal
 import statistics
 import sys
 from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def _print(done: Done) -> None:
     print(f"late since a start, s: {_shown(report.late)}")
     print(f"late since a process was live, s: {_shown(report.late_live)}")
     print(f"from start to live, s: median {statistics.median(starts):.2f}, longest {starts[-1]:.2f}")
-    print(f"violations: {len(report.violations)}")
+    kinds = Counter(violation.promise for violation in report.violations)
+    print(f"violations: {len(report.violations)} {dict(kinds) or ''}")
     for violation in report.violations[:_SHOWN]:
         print(f"  {violation}")
 
