@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from confluent_kafka.admin import AdminClient
-from containers.container import START_TIMEOUT_S, ServiceContainer
 from images import build
+
+from containers.container import START_TIMEOUT_S, ServiceContainer
 
 _HOST_PORT = 29092  # where the listener HOST of docker-compose.yml listens
 

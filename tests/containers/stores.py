@@ -5,8 +5,9 @@ import asyncio
 import asyncpg
 import redis
 import stamina
-from containers.container import START_TIMEOUT_S, ServiceContainer
 from images import build
+
+from containers.container import START_TIMEOUT_S, ServiceContainer
 
 _PASSWORD = "of-the-tests"
 
