@@ -1,6 +1,6 @@
 """The engine: takes what happens and the time, returns what is to be done. Everything else here is called by it.
 
-`on_event`, `on_results`, `on_alerts`, `on_command`, `on_delivery` take what happens, `tick` what the time brings,
+`on_events`, `on_results`, `on_alerts`, `on_command`, `on_delivery` take what happens, `tick` what the time brings,
 `due` says when to tick next. Whatever is to be told is recorded before it is sent, and each transition of an incident
 is published after what it tells was recorded: a process that dies between the two does the same again after `restore`,
 under the same ids, so that nothing is told twice and nothing is forgotten.
@@ -133,10 +133,6 @@ class Engine:
         """Raise a P1 for incidents (by id) whose step is overdue; without any it is over."""
         self._report(troubles.STEP_OVERDUE, "P1", audit.summary(late), now)
         return self.tick(now)
-
-    def on_event(self, event: OpsEvent, now: float) -> None:
-        """Take an ops event."""
-        self.signals.add_event(event, now)
 
     def on_events(self, events: Iterable[OpsEvent], now: float) -> None:
         """Take ops events."""

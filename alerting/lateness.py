@@ -1,6 +1,6 @@
 """What is overdue of open incidents: steps, as the auditor has it, and updates."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from alerting import audit, instants, reminders
 from streams.contracts import Incident
@@ -11,7 +11,8 @@ _NAMED_LIMIT = 20
 def look(found: Iterable[Incident], now: float) -> dict[str, list[str]]:
     """Name the incidents (by id) whose `escalation` or `update` is overdue; empty when none is."""
     kept = [one for one in found if _is_readable(one)]
-    overdue = {"escalation": audit.overdue(kept, now), "update": _ids(kept, lambda one: reminders.overdue(one, now))}
+    late = sorted(one.id for one in kept if reminders.overdue(one, now))
+    overdue = {"escalation": audit.overdue(kept, now), "update": late}
     return {what: names for what, names in overdue.items() if names}
 
 
@@ -29,7 +30,3 @@ def _is_readable(incident: Incident) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _ids(found: Iterable[Incident], wanted: Callable[[Incident], bool]) -> list[str]:
-    return sorted(incident.id for incident in found if wanted(incident))

@@ -108,20 +108,15 @@ def _find(reader: Consumer, topic: str, number: int, begin: float, end: float, *
     low, high = reader.get_watermark_offsets(TopicPartition(topic, number), timeout=_TIMEOUT_S)
     first, last = low, high
     if not embedded:
-        first = _offset(reader, topic, number, begin, high)
-        last = _offset(reader, topic, number, end, high)
+        place = TopicPartition(topic, number)
+        times = (max(0, round(at * 1000)) for at in (begin, end))
+        found = (groupless.offset_at(reader, place, at_ms, _TIMEOUT_S) for at_ms in times)
+        first, last = (high if one is None else one for one in found)
     lost = None
     if low > 0 and first <= low < high:
         started = _written(reader, TopicPartition(topic, number, low))
         lost = started if started is not None and started > begin else None
     return Part(topic, number, max(first, low), last, lost)
-
-
-def _offset(reader: Consumer, topic: str, number: int, at: float, high: int) -> int:
-    """The first offset from an instant on; `high` when there is none."""
-    place = TopicPartition(topic, number, max(0, round(at * 1000)))
-    found = reader.offsets_for_times([place], timeout=_TIMEOUT_S)[0].offset
-    return high if found < 0 else found
 
 
 def _written(reader: Consumer, place: TopicPartition) -> float | None:

@@ -91,9 +91,8 @@ class Tail:
     def _begin(self, partition: TopicPartition, low: int, high: int) -> int:
         if isinstance(self._start, str):
             return high if self._start == "end" else low
-        at = TopicPartition(partition.topic, partition.partition, int(self._start * 1000))
-        offset = int(self._consumer.offsets_for_times([at], timeout=_TIMEOUT_S)[0].offset)
-        return high if offset < 0 else offset
+        found = groupless.offset_at(self._consumer, partition, int(self._start * 1000), _TIMEOUT_S)
+        return high if found is None else found
 
     def _run(self) -> None:
         try:

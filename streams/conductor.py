@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, Message, TopicPartition
 
 from agents.divided import Divided
 from agents.outcome import Outcome, Problem
@@ -34,7 +34,7 @@ from streams.liveness import Pulse
 from streams.membership import NO_OFFSET, Membership, explained, is_fatal, reader
 from streams.ownership import Reader, Seat, Trouble, passed, rejoining
 from streams.replies import Desk, Replies
-from streams.resume import OnLoss, resume, told
+from streams.resume import OnLoss, find, move
 from streams.steps import Steps
 from streams.whole import Whole
 
@@ -170,7 +170,7 @@ class Conductor:
             away = begin is None
             if begin is None:
                 self._to_open[place.partition] = 0.0
-            places.append(begin or TopicPartition(self._topic, place.partition))
+            places.append(TopicPartition(self._topic, place.partition, OFFSET_INVALID if begin is None else begin))
         self._lanes_at = 0.0
         consumer.incremental_assign(places)
 
@@ -208,40 +208,29 @@ class Conductor:
 
     def _open(self, consumer: Consumer, number: int) -> None:
         """Read on where a partition is to be read from; what came of it before that was known is read again."""
-        place = self._begin(consumer, number)
-        if place is None:
+        begin = self._begin(consumer, number)
+        if begin is None:
             self._to_open[number] = time.monotonic() + _ASK_AGAIN_S
             return
         del self._to_open[number]
-        # a seek is refused where nothing is fetched
-        consumer.incremental_unassign([TopicPartition(self._topic, number)])
-        consumer.incremental_assign([place])
+        move(consumer, (self._topic, number), begin)
 
-    def _begin(self, consumer: Consumer, number: int) -> TopicPartition | None:
+    def _begin(self, consumer: Consumer, number: int) -> int | None:
         """Find out where to read a partition from; None while Kafka does not answer.
 
         One that is read already goes on with what runs, past what is lost.
         """
-        place = TopicPartition(self._topic, number)
         ledger = self._ledgers.get(number)
-        try:
-            wanted = None if ledger is None else ledger.frontier.following
-            if wanted is None:
-                committed = consumer.committed([place], timeout=_BROKER_S)[0].offset
-                wanted = committed if committed >= 0 else None
-            low, high = consumer.get_watermark_offsets(place, timeout=_BROKER_S)
-        except KafkaException as error:
-            _log.info("offset_unknown", topic=self._topic, partition=number, error=str(error))
+        following = None if ledger is None else ledger.frontier.following
+        found = find(consumer, (self._topic, number), following, self._on_loss)
+        if found is None:
             return None
-        found = resume(wanted, low, high)
-        if wanted is not None and found.lost:
-            told((self._topic, number), found, self._on_loss)
-        if ledger is None or found.offset < (wanted or 0):  # a log that was cut is read whole
-            ledger = self._ledgers[number] = Ledger(number, high if found.offset < high else None)
-        ledger.frontier.skipped(found.offset)
-        place.offset = found.offset
-        _log.info("workflows_assigned", partitions=[number], offset=found.offset, end=high)
-        return place
+        offset = found.at.offset
+        if ledger is None or offset < (found.wanted or 0):  # a log that was cut is read whole
+            ledger = self._ledgers[number] = Ledger(number, found.high if offset < found.high else None)
+        ledger.frontier.skipped(offset)
+        _log.info("workflows_assigned", partitions=[number], offset=offset, end=found.high)
+        return offset
 
     def _count_lanes(self, consumer: Consumer) -> None:
         """Find out how many partitions take shards; no callback may ask for that."""

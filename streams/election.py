@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
-from streams.membership import Membership, explained, reader
+from streams.membership import Membership, explained, is_fatal, reader
 
 _log = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class Candidate:
         error = record.error()
         if error is None:
             return
-        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - its public name
+        if is_fatal(error):
             self._on_loss(str(explained(error)))
             return
         _log.warning("election_error", error=str(error))

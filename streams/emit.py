@@ -34,6 +34,15 @@ _PURGE_S = 10.0
 Confirmed = Callable[[Exception | None], None]
 
 
+PRODUCER = {
+    "message.max.bytes": DLQ_MESSAGE_LIMIT,
+    "queue.buffering.max.kbytes": 256 * 1024,
+    "reconnect.backoff.max.ms": 2_000,
+    "partitioner": "murmur2_random",
+}
+"""What all that we send is sent by; one key lies in one partition, whoever sends it."""
+
+
 class Claim(NamedTuple):
     """Of messages that may only be sent while something `holds`: `anew` sends those of them that still may be."""
 
@@ -85,14 +94,11 @@ class Emitter:
             "bootstrap.servers": bootstrap,
             "enable.idempotence": True,
             "linger.ms": 2,
-            "message.max.bytes": DLQ_MESSAGE_LIMIT,
             "message.timeout.ms": 0,  # a broker that is away is waited for: to give up would lose the answer
             "queue.buffering.max.messages": 500_000,
-            "queue.buffering.max.kbytes": 256 * 1024,
-            "reconnect.backoff.max.ms": 2_000,
-            **SENDING,
             "compression.type": "none",
-            "partitioner": "murmur2_random",
+            **PRODUCER,
+            **SENDING,
         }
         self._producer = self._begin()
         self._out: dict[int, _Receipt] = {}

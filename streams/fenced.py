@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from streams.emit import Outgoing
-from streams.topics import DLQ_MESSAGE_LIMIT
+from streams.emit import PRODUCER, Outgoing
 
 _TRY_S = 2.0
 _TRANSACTION_MS = 10_000
@@ -34,10 +33,7 @@ class FencedEmitter:
                 "transactional.id": name,
                 "transaction.timeout.ms": _TRANSACTION_MS,
                 "linger.ms": 0,  # a commit sends what waits
-                "message.max.bytes": DLQ_MESSAGE_LIMIT,
-                "queue.buffering.max.kbytes": 256 * 1024,
-                "reconnect.backoff.max.ms": 2_000,
-                "partitioner": "murmur2_random",
+                **PRODUCER,
             },
             logger=logging.getLogger("librdkafka"),
         )

@@ -34,6 +34,16 @@ def numbers_of(reader: Consumer, topic: str) -> list[int]:
     return list(reader.list_topics(topic, timeout=_BROKER_S).topics[topic].partitions)
 
 
+def offset_at(reader: Consumer, partition: TopicPartition, at_ms: int, timeout_s: float) -> int | None:
+    """Find the first record of a partition from an instant (epoch milliseconds) on; None when there is none.
+
+    Raises `KafkaException`. The embedded broker knows no times.
+    """
+    place = TopicPartition(partition.topic, partition.partition, at_ms)
+    found = int(reader.offsets_for_times([place], timeout=timeout_s)[0].offset)
+    return None if found < 0 else found
+
+
 def since(
     reader: Consumer, topic: str, numbers: Sequence[int], at_ms: int, most: int, *, embedded: bool
 ) -> tuple[list[TopicPartition], dict[int, int]]:

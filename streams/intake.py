@@ -26,7 +26,7 @@ from streams.flight import Flight, Record
 from streams.liveness import Pulse
 from streams.membership import NO_OFFSET, Membership, explained, is_fatal, reader
 from streams.ownership import Reader, Seat, Trouble, passed, rejoining
-from streams.resume import OnLoss, resume, told
+from streams.resume import OnLoss, find, move
 
 _log = structlog.get_logger(__name__)
 
@@ -40,7 +40,6 @@ _CONFIRMED_S = 60.0
 """How long a partition that goes to another waits for the broker to confirm what was answered of it."""
 _CONFIRMED_AT_THE_END_S = 10.0
 _COMMITTED_S = 2.0
-_ASK_S = 5.0
 _ASK_AGAIN_S = 0.2
 
 
@@ -441,26 +440,14 @@ class Intake(Service):
             if not self._flight.owns(partition):
                 del self._astray[partition]
                 continue
-            place = TopicPartition(*partition)
-            try:
-                wanted = self._flight.following(partition)
-                if wanted is None:
-                    found = consumer.committed([place], timeout=_ASK_S)[0].offset
-                    wanted = found if found >= 0 else None
-                low, high = consumer.get_watermark_offsets(place, timeout=_ASK_S)
-            except KafkaException as error:
-                _log.info("offset_unknown", topic=place.topic, partition=place.partition, error=str(error))
+            found = find(consumer, partition, self._flight.following(partition), self._on_loss)
+            if found is None:
                 self._astray[partition] = time.monotonic() + _ASK_AGAIN_S
                 continue
             del self._astray[partition]
-            found_at = resume(wanted, low, high)
-            if wanted is not None and found_at.lost:
-                told(partition, found_at, self._on_loss)
-                self._flight.skipped(partition, found_at.offset)
-            place.offset = found_at.offset
-            # a seek is refused where nothing is fetched
-            consumer.incremental_unassign([TopicPartition(*partition)])
-            consumer.incremental_assign([place])
+            if found.at.lost:
+                self._flight.skipped(partition, found.at.offset)
+            move(consumer, partition, found.at.offset)
 
     def _look(self, text: str) -> None:
         """Take what librdkafka says of itself, once a second."""

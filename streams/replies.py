@@ -316,7 +316,7 @@ def deliver(desk: Desk, written: Written, *, again: bool = False) -> None:
     claim = Claim(
         lambda: all(desk.owns(partition) for partition in partitions), lambda: deliver(desk, written, again=True)
     )
-    if written.kernel:
+    if written.kernel and not again:  # it ran once
         telemetry.KERNEL_SECONDS.labels(written.kernel).observe(written.run_s)
 
     def confirmed(failure: Exception | None) -> None:

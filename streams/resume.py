@@ -5,13 +5,17 @@ Apache Kafka's client would go on by itself (`auto.offset.reset`), and nobody wo
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams import telemetry
 from streams.admit import Partition
 
 _log = structlog.get_logger(__name__)
+
+_ASK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,41 @@ OnLoss = Callable[[Partition, Resumption], None]
 """Hears of records that nobody can read any more."""
 
 
-def told(partition: Partition, found: Resumption, on_loss: OnLoss) -> None:
+class Found(NamedTuple):
+    """Where to read on, the offset that was wanted (None: nothing was ever committed), and the log's next one."""
+
+    at: Resumption
+    wanted: int | None
+    high: int
+
+
+def find(consumer: Consumer, partition: Partition, following: int | None, on_loss: OnLoss) -> Found | None:
+    """Ask where a partition is to be read on: at `following`, or (None) where its group committed; tell of a loss.
+
+    None while Kafka does not answer.
+    """
+    place, wanted = TopicPartition(*partition), following
+    try:
+        if wanted is None:
+            committed = consumer.committed([place], timeout=_ASK_S)[0].offset
+            wanted = committed if committed >= 0 else None
+        low, high = consumer.get_watermark_offsets(place, timeout=_ASK_S)
+    except KafkaException as error:
+        _log.info("offset_unknown", topic=place.topic, partition=place.partition, error=str(error))
+        return None
+    at = resume(wanted, low, high)
+    if at.lost:
+        _tell(partition, at, on_loss)
+    return Found(at, wanted, high)
+
+
+def move(consumer: Consumer, partition: Partition, offset: int) -> None:
+    """Read a partition that is assigned on from an offset; a seek is refused where nothing is fetched."""
+    consumer.incremental_unassign([TopicPartition(*partition)])
+    consumer.incremental_assign([TopicPartition(*partition, offset)])
+
+
+def _tell(partition: Partition, found: Resumption, on_loss: OnLoss) -> None:
     """Tell of a loss: in the log, in the metrics, and to who makes an event of it."""
     topic, number = partition
     _log.critical(

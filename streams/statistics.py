@@ -19,7 +19,6 @@ class _Partition(msgspec.Struct):
     partition: int = _UNKNOWN
     hi_offset: int = _UNKNOWN
     committed_offset: int = _UNKNOWN
-    fetch_state: str = "none"
 
 
 class _Topic(msgspec.Struct):

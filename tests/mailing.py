@@ -81,7 +81,7 @@ def mailing(
                 user,
             )
             state.mails.append(mail)
-            taken(mail)
+            await asyncio.to_thread(taken, mail)  # which may wait: others are taken meanwhile
             return "250 taken"
 
     def authenticate(server, session, envelope, mechanism, data):

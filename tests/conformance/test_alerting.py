@@ -107,7 +107,7 @@ class World:
             load_config(self.config), self.incidents, self.notifications, now, list(self.silences.values())
         )
         for event in self.events:
-            self.engine.on_event(event, now)
+            self.engine.on_events([event], now)
         for command in self.commands:
             self.perform(self.engine.on_command(command, now), now)
         if self.case.get("repush"):  # as whoever sends alerts from outside does
@@ -166,7 +166,7 @@ class World:
                 self.perform(self.engine.on_alerts(value, now), now)
             case "event":
                 self.events.append(value)
-                self.engine.on_event(value, now)
+                self.engine.on_events([value], now)
             case "reload":
                 self.config = value
                 self.perform(self.engine.reconfigure(load_config(value), now), now)

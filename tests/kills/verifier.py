@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
+from chaos.verifier import Violation
+
 _TRANSIT_S = 2.0
 """What a process has sent may be taken a moment after its end; no other one has started by then."""
 FIRING, OVER = "firing", "over"
@@ -65,18 +67,6 @@ class Case:
     resolved: float | None = None
     answered: float | None = None
     due: Mapping[int, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Violation:
-    """One promise that was not kept: which, for whom, and what was found instead."""
-
-    promise: str
-    alert: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.promise}: {self.alert}: {self.what}"
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,15 @@
 Each channel can be held: what arrives there is written down, and not answered until the channel is released.
 """
 
-import asyncio
 import contextlib
-import email
-import email.policy
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
-from aiosmtpd.smtp import SMTP
 from listening import listening
+from mailing import mailing
 
 CHANNELS = ("email", "slack", "pagerduty", "webhook")
 _HELD_S = 60.0
@@ -107,14 +104,10 @@ def inbox() -> Iterator[Inbox]:
     """Take what is sent until the end of the block."""
     state = Inbox()
 
-    class Mail:
-        async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
-            mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
-            body = mail.get_body(("plain",)).get_content()
-            status = "resolved" if "RESOLVED" in body else "firing"
-            taking = asyncio.to_thread(state.take, "email", mail["Message-ID"], status, {"subject": mail["Subject"]})
-            await taking
-            return "250 taken"
+    def take(mail):
+        message = mail.message
+        status = "resolved" if "RESOLVED" in message.get_body(("plain",)).get_content() else "firing"
+        state.take("email", message["Message-ID"], status, {"subject": message["Subject"]})
 
     def answer(path, _, raw):
         try:
@@ -133,19 +126,9 @@ def inbox() -> Iterator[Inbox]:
         state.take(path.strip("/"), None, body["status"], body)
         return 200, {}, b""
 
-    loop = asyncio.new_event_loop()
-    mail = loop.run_until_complete(
-        loop.create_server(lambda: SMTP(Mail(), hostname="localhost", loop=loop), "127.0.0.1", 0)
-    )
-    state.smtp = mail.sockets[0].getsockname()[1]
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    with listening(answer) as state.http:
+    with mailing(taken=take) as mail, listening(answer) as state.http:
+        state.smtp = mail.port
         try:
             yield state
         finally:
             state.end()
-    loop.call_soon_threadsafe(mail.close)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()

@@ -1,9 +1,6 @@
 """The alerting process on a broker: metrics in, an incident out, told to a real mail server and HTTP endpoint."""
 
-import asyncio
 import contextlib
-import email
-import email.policy
 import os
 import queue
 import signal
@@ -16,8 +13,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 import pytest
-from aiosmtpd.smtp import SMTP
 from listening import listening
+from mailing import mailing
 
 from alerting import instants
 from sciagents.tail import Tail, read_all
@@ -84,31 +81,19 @@ def receivers() -> Iterator[Receivers]:
     """A mail server and an HTTP endpoint."""
     state = Receivers()
 
-    class Mail:
-        async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
-            mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
-            state.got.put(("mail", mail["Subject"], mail.get_body(("plain",)).get_content(), mail["Message-ID"]))
-            return "250 taken"
+    def take(mail):
+        message = mail.message
+        text = message.get_body(("plain",)).get_content()
+        state.got.put(("mail", message["Subject"], text, message["Message-ID"]))
 
     def answer(path, _, body):
         body = msgspec.json.decode(body)
         state.got.put((path.lstrip("/"), body.get("text"), body, None))
         return 200, {}, b"ok"
 
-    loop = asyncio.new_event_loop()
-    mail = loop.run_until_complete(
-        loop.create_server(lambda: SMTP(Mail(), hostname="localhost", loop=loop), "127.0.0.1", 0)
-    )
-    state.smtp = mail.sockets[0].getsockname()[1]
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    with listening(answer) as url:
-        state.http = int(url.rpartition(":")[2])
+    with mailing(taken=take) as mail, listening(answer) as url:
+        state.smtp, state.http = mail.port, int(url.rpartition(":")[2])
         yield state
-    loop.call_soon_threadsafe(mail.close)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
 
 
 @dataclass

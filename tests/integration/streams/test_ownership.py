@@ -30,8 +30,9 @@ class Sticking(Consumer):
         self.stuck = []
 
     def poll(self, timeout):
-        while self.stuck:
-            self.pause([self.stuck.pop()])
+        if self.stuck:
+            self.pause(self.stuck)
+            self.stuck.clear()
         return super().poll(timeout)
 
 
@@ -88,6 +89,7 @@ async def test_a_member_that_does_not_read_its_partition_joins_again(kafka, topi
         channel.records.clear()
         assert rejoined.get() == 0
         hurt(intake, consumers[0], partitions[0])
+        await _until(lambda: not consumers[0].stuck)  # what is published next is not fetched
         publish()
         await _until(lambda: {partition for _, partition, _ in channel.records} == set(partitions))
         assert all(map(intake.owns, partitions))

@@ -275,11 +275,11 @@ rules: [{name: Hot, expr: t > 1, window: 1m, by: [instance], for: FOR, severity:
 def test_a_reload_keeps_the_state_of_rules(desk, read, after, phase):
     made = desk(RULED.replace("FOR", "30s"))
     for at in range(0, 100, 5):
-        made.engine.on_event(metric(at), NOW + at)
+        made.engine.on_events([metric(at)], NOW + at)
         made.tick(at)
     assert [state.phase for state in made.engine.states.values()] == ["firing"]
     made.perform(made.engine.reconfigure(read(RULED.replace("FOR", after)), NOW + 100), 100)
-    made.engine.on_event(metric(115), NOW + 115)
+    made.engine.on_events([metric(115)], NOW + 115)
     made.tick(115)
     (state,) = made.engine.states.values()
     assert (state.phase, state.since) == (phase, NOW)
