@@ -29,7 +29,9 @@ class TlsSection(Section):
 
     ca: str | None = None
     ca_file: str | None = None
+    cert: str | None = None
     cert_file: str | None = None
+    key: str | None = None
     key_file: str | None = None
     server_name: str | None = None
     insecure_skip_verify: bool = False
@@ -45,16 +47,37 @@ class HeaderSection(Section):
     files: list[str] = []
 
 
-class HttpSection(Section):
+class ProxySection(Section):
+    """The keys of an `http_config`, or of its `oauth2`, that say through which proxy."""
+
+    proxy_url: str | None = None
+    no_proxy: str = ""
+    proxy_from_environment: bool = False
+    proxy_connect_header: dict[str, list[str]] = {}
+
+
+class OAuth2Section(ProxySection, kw_only=True):
+    """`oauth2` of an `http_config`: where to ask for tokens, and as whom."""
+
+    client_id: Annotated[str, msgspec.Meta(min_length=1)]
+    token_url: str
+    client_secret: str | None = None
+    client_secret_file: str | None = None
+    grant_type: Literal["client_credentials"] = "client_credentials"
+    scopes: list[str] = []
+    endpoint_params: dict[str, str] = {}
+    tls_config: TlsSection | None = None
+
+
+class HttpSection(ProxySection):
     """`http_config`: how to reach a receiver, and to log in there. HTTP/2 is never spoken, whatever is enabled."""
 
     basic_auth: BasicAuthSection | None = None
     authorization: AuthorizationSection | None = None
+    oauth2: OAuth2Section | None = None
     bearer_token: str | None = None
     bearer_token_file: str | None = None
     tls_config: TlsSection | None = None
-    proxy_url: str | None = None
-    proxy_from_environment: bool = False
     http_headers: dict[str, HeaderSection] = {}
     follow_redirects: bool = True
     enable_http2: bool = True

@@ -33,11 +33,13 @@ OWN_HEADERS = frozenset({
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """Whom to trust and as whom to come, by files; `server_name` is the name that a certificate is to have."""
+    """Whom to trust and as whom to come, by texts or files; `server_name` is the name that a certificate is to have."""
 
     ca: str | None = None
     ca_file: str | None = None
+    cert: str | None = None
     cert_file: str | None = None
+    key: Secret | None = None
     key_file: str | None = None
     server_name: str | None = None
     insecure_skip_verify: bool = False
@@ -46,14 +48,39 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """A proxy on the way; without a URL, which may hold a password, the environment names it.
+
+    `no_proxy` lists whom to reach without it; `connect_header` is sent to the proxy when it is asked for a tunnel.
+    """
+
+    url: Secret | None = None
+    no_proxy: str = ""
+    connect_header: tuple[tuple[str, Secret], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth2:
+    """A client that gets tokens by its credentials (RFC 6749, 4.4); `params` are asked with besides."""
+
+    client_id: str
+    client_secret: Secret
+    token_url: Secret
+    scopes: tuple[str, ...] = ()
+    params: tuple[tuple[str, Secret], ...] = ()
+    tls: Tls | None = None
+    proxy: Proxy | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
-    """How to reach a receiver over HTTP: `authorization` and `headers` are sent along, `proxy` may hold a password."""
+    """How to reach a receiver over HTTP; `authorization`, or a token by `oauth2`, and `headers` are sent along."""
 
     authorization: Secret | None = None
+    oauth2: OAuth2 | None = None
     headers: tuple[tuple[str, Secret], ...] = ()
     tls: Tls | None = None
-    proxy: Secret | None = None
-    proxy_from_environment: bool = False
+    proxy: Proxy | None = None
     follow_redirects: bool = True
 
 

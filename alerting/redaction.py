@@ -24,16 +24,18 @@ _FILES = frozenset({"routing_key_file", "service_key_file"})
 _DURATIONS = frozenset({"resolve_timeout", "group_wait", "group_interval", "repeat_interval"})
 _SECRETS = frozenset({
     "smtp_auth_password", "smtp_auth_secret", "auth_password", "auth_secret", "slack_api_url", "api_url", "password",
-    "credentials", "bearer_token", "routing_key", "service_key", "proxy_url",
+    "credentials", "bearer_token", "routing_key", "service_key", "proxy_url", "client_secret",
 })  # fmt: skip
+_OF_PROXIES = ("no_proxy", "proxy_connect_header", "proxy_from_environment")
 _UNKNOWN = {
     "webhook_configs": frozenset({"timeout", "hmac_key", "hmac_key_file"}),
     "slack_configs": frozenset({"app_token", "app_token_file", "app_url", "timeout", "message_text", "update_message"}),
     "pagerduty_configs": frozenset({"timeout", "source"}),
     "email_configs": frozenset({"timeout", "auth_secret_file", "force_implicit_tls", "threading"}),
-    "http_config": frozenset({"http_headers", "proxy_from_environment"}),
+    "http_config": frozenset({"http_headers", *_OF_PROXIES}),
+    "oauth2": frozenset({"grant_type", *_OF_PROXIES}),
     "basic_auth": frozenset({"username_file"}),
-    "tls_config": frozenset({"ca"}),
+    "tls_config": frozenset({"ca", "cert", "key"}),
 }
 """Below a key: ours, or of later Alertmanagers than Debian's."""
 
@@ -53,7 +55,7 @@ def _without(value: Any, under: str) -> Any:
     if isinstance(value, Mapping):
         made = {}
         for key, item in value.items():
-            if key in _SECRETS and item:
+            if item and (key in _SECRETS or under == "endpoint_params"):  # a grant of another type has a password there
                 made[key] = SECRET
             elif key in _DURATIONS and isinstance(item, str):
                 made[key] = durations.show(durations.parse(item))

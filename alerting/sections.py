@@ -186,8 +186,7 @@ class ConfigSection(Section, kw_only=True):
 
 
 _LATER = frozenset({
-    "silences", "oauth2", "no_proxy", "proxy_connect_header",
-    "discord_configs", "incidentio_configs", "jira_configs", "mattermost_configs", "msteams_configs",
+    "silences", "discord_configs", "incidentio_configs", "jira_configs", "mattermost_configs", "msteams_configs",
     "msteamsv2_configs", "opsgenie_configs", "pushover_configs", "rocketchat_configs", "sns_configs",
     "telegram_configs", "victorops_configs", "webex_configs", "wechat_configs",
 })  # fmt: skip

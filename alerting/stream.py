@@ -29,7 +29,8 @@ from alerting.engine import Engine
 from alerting.events import decode as decode_event
 from alerting.messages import Message
 from alerting.notify import Notifier, notifiers
-from alerting.notify.http import Clients, trusted
+from alerting.notify.connections import trusted
+from alerting.notify.http import Clients
 from alerting.outbox import Outcome
 from alerting.text import one_line
 from alerting.troubles import RELOAD_FAILED

@@ -1,4 +1,4 @@
-"""Mutations of the default configuration: the start refuses each, with file, line, and what would do."""
+"""Mutations of the default configuration, and of an `http_config`: refused with file, line, and what would do."""
 
 import re
 from collections import Counter
@@ -6,11 +6,37 @@ from pathlib import Path
 
 import pytest
 
+from alerting import config
 from sciagents import cli
 
 DEFAULT = (Path(__file__).parents[2] / "config" / "alerting.yaml").read_text().splitlines()
+HTTP = """\
+route: {receiver: team}
+receivers:
+- name: team
+  webhook_configs:
+  - url: http://127.0.0.1:1/
+    http_config:
+      oauth2:
+        client_id: sci-agents
+        client_secret: s3cret
+        token_url: https://login.example.com/oauth2/token
+        scopes: [alerts]
+        endpoint_params: {audience: alerts}
+        tls_config: {server_name: login.example.com, min_version: TLS12}
+        proxy_url: http://proxy.example.com:3128
+        no_proxy: 10.0.0.0/8
+        proxy_connect_header: {X-Team: [sci-agents]}
+      tls_config: {insecure_skip_verify: false, max_version: TLS13}
+      http_headers: {X-Team: {values: [sci-agents]}}
+      follow_redirects: true
+      proxy_url: http://proxy.example.com:3128
+      no_proxy: .example.com
+      proxy_connect_header: {X-Team: [sci-agents]}
+""".splitlines()
+"""Everything that an `http_config` may say, but other ways to log in."""
 _KEY = re.compile(r"(?P<before>^[ -]*|[{,] *)(?P<key>[a-z_]+): ")
-_FREE = {"labels", "annotations", "people", "severities"}
+_FREE = {"labels", "annotations", "people", "severities", "endpoint_params"}
 """Below these, keys are names that people choose, or severities, which are a closed list of their own."""
 _DURATION = re.compile(r"(?<=: )(?:\d+(?:s|m|h|d))\b")
 _NAME = re.compile(r"(?:(?<=receiver: )|(?<=notify: \[))(?P<name>[a-z-]+)")
@@ -34,6 +60,11 @@ WRONG = {
     "summary": ['"{{ value | rund(1) }}"', '"{{ value"', "[a]"], "title": ["[a]", '"{% if %}"'],
     "resolve_timeout": ["5"], "evaluation_interval": ["15"], "group_wait": ["-1s"], "group_interval": ["0s"],
     "repeat_interval": ["0s", "4"], "email_configs": ["{to: a@b.c}", "[{}]", "[to]"], "reopen_window": ["30"],
+    "client_id": ['""', "[a]"], "client_secret": ["[a]", "5"], "token_url": ["login/token", "5", "[a]"],
+    "scopes": ["alerts", "[5]"], "endpoint_params": ["a", "[a]", "{a: [b]}"], "proxy_url": ["proxy", "5", "ftp://p"],
+    "no_proxy": ["[a]", "5"], "proxy_connect_header": ["a", "[a]", "{X-A: b}", "{'X A': [b]}", '{X-A: ["ä"]}'],
+    "http_headers": ["a", "{X-A: b}", "{Host: {values: [a]}}", "{X A: {values: [b]}}"], "follow_redirects": ["maybe"],
+    "min_version": ["TLS9", "12"], "max_version": ["tls13"], "insecure_skip_verify": ["2"], "server_name": ["[a]"],
     "slack_api_url_file": ["[a]"], "ack_expires": ["{P7: 30m}", "30m"], "P0": ["{}", "{ack_within: 0s, ack: 1}"],
 }  # fmt: skip
 LINES = {
@@ -44,23 +75,23 @@ LINES = {
 """Lines that are put at the end."""
 
 
-def _free(number):
+def _free(lines, number):
     """Whether a line stands in a mapping whose keys are free."""
-    line = DEFAULT[number]
+    line = lines[number]
     indent = len(line) - len(line.lstrip())
-    for above in reversed(DEFAULT[:number]):
+    for above in reversed(lines[:number]):
         if above.strip() and not above.lstrip().startswith("#") and len(above) - len(above.lstrip()) < indent:
             return above.strip().rstrip(":").lstrip("- ") in _FREE
     return False
 
 
-def mutations():
+def mutations(lines):
     """Each as (what, line from 1, the text)."""
-    for number, line in enumerate(DEFAULT):
+    for number, line in enumerate(lines):
         code = line.partition(" #")[0]
         if not code.strip() or code.lstrip().startswith("#"):
             continue
-        free = _free(number)
+        free = _free(lines, number)
         for found in _KEY.finditer(code):
             within = {word for word in _FREE if re.search(rf"\b{word}: *\{{", code[: found.start("key")])}
             if not free and not within:
@@ -72,10 +103,10 @@ def mutations():
             yield f"nobody for {found['name']}", number, code[: found.start()] + "nobodi" + code[found.end() :]
 
 
-def values():
+def values(lines):
     """Values that cannot stand where they do, each as (what, line from 1, the text)."""
     tried = Counter()
-    for number, line in enumerate(DEFAULT):
+    for number, line in enumerate(lines):
         code = line.partition(" #")[0].rstrip()
         if not code.strip() or code.lstrip().startswith("#"):
             continue
@@ -87,9 +118,14 @@ def values():
                     yield f"{found['key']}: {wrong}", number, made
 
 
+WOULD_DO = re.compile(
+    r"did you mean|one of|such as|write it like|required field|[Ee]xpected|leave (?:it )?out|one line|"
+    r"each .* own|once is|put it"
+)  # fmt: skip
 FOUND = [
-    pytest.param(number, [*DEFAULT[:number], wrong, *DEFAULT[number + 1 :]], id=f"line {number + 1}: {what}")
-    for what, number, wrong in [*mutations(), *values()]
+    pytest.param(number, [*lines[:number], wrong, *lines[number + 1 :]], id=f"{name}line {number + 1}: {what}")
+    for name, lines in (("", DEFAULT), ("http_config, ", HTTP))
+    for what, number, wrong in [*mutations(lines), *values(lines)]
 ]
 ADDED = [pytest.param([*DEFAULT, line], id=what) for what, line in LINES.items()]
 
@@ -118,14 +154,17 @@ def test_there_are_hundreds():
     assert len(FOUND) > 300
 
 
+def test_what_is_mutated_is_right(tmp_path):
+    file = tmp_path / "alerting.yaml"
+    file.write_text("\n".join(HTTP))
+    assert config.load(file).notices == ()
+
+
 @pytest.mark.parametrize(("number", "lines"), FOUND)
 def test_a_mutation_is_refused_at_its_line_with_what_would_do(refused, number, lines):
     said = refused(lines)
     assert said.startswith(f"error: alerting.yaml:{number + 1}: "), said
-    what_would_do = (
-        r"did you mean|one of|such as|write it like|required field|[Ee]xpected|leave out|each .* own|once is|put it"
-    )
-    assert re.search(what_would_do, said), said
+    assert WOULD_DO.search(said), said
 
 
 @pytest.mark.parametrize("lines", ADDED)

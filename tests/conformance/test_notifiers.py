@@ -3,6 +3,7 @@
 import email.utils
 import time
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import certificates
 import documented
@@ -151,10 +152,14 @@ def http_rows():
 
 @pytest.mark.parametrize(("channel", "row"), list(http_rows()))
 async def test_over_http(channel, row, folder, certificate):
-    got = []
+    got, asked = [], []
     answers = list(row.get("answers", [{"status": 200}]))
+    tokens = list(row.get("tokens", []))
 
     def answer(path, headers, body):
+        if path == "/token":
+            asked.append({"headers": headers, "form": dict(parse_qsl(body.decode()))})
+            return answer_of(tokens.pop(0), url, path)
         check = {"slack": documented.slack, "bot": documented.slack, "pagerduty": documented.pagerduty}.get(channel)
         body = msgspec.json.decode(body) if check is None or "service_key" in row.get("config", {}) else check(body)
         got.append({"path": path, "headers": headers, "body": body})
@@ -173,6 +178,9 @@ async def test_over_http(channel, row, folder, certificate):
     if row.get("outcome", "delivered") == "delivered":
         assert answers == [], "each answer was asked for"
         assert got
+        assert tokens == [], "each token was asked for"
+    for path, want in row.get("asked", {}).items():
+        compare(look(asked[-1], path), want, path)
     for path, want in row.get("wire", {}).items():
         if path == "method_body":
             assert got[0]["body"] == got[-1]["body"]

@@ -24,6 +24,16 @@ receivers:
   webhook_configs: [{{url: '{url}/hook', send_resolved: true}}]
 - name: other
   slack_configs: [{{channel: '#other'}}]
+- name: behind
+  webhook_configs:
+  - url: http://127.0.0.1:1/SECRET
+    http_config:
+      oauth2:
+        {{client_id: sci, client_secret: SECRET, token_url: 'https://login.example.com/token', scopes: [pages],
+          endpoint_params: {{password: SECRET}}, proxy_url: 'http://SECRET@proxy:1', no_proxy: a.example.com}}
+      proxy_url: http://SECRET@proxy:1
+      no_proxy: a.example.com
+      proxy_connect_header: {{X-A: [SECRET]}}
 inhibit_rules:
 - {{source_matchers: ['severity="critical"'], target_matchers: ['severity="warning"'], equal: [cluster]}}
 """

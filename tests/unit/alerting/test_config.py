@@ -6,6 +6,7 @@ import pytest
 
 from alerting import config
 from alerting.documents import ConfigError
+from alerting.receivers import Http, OAuth2, Proxy, Secret
 from alerting.routing import match
 from streams.contracts import OpsEvent
 
@@ -208,6 +209,143 @@ def test_what_is_wrong_is_told_with_its_place(read, text, said):
     assert str(error.value) == said
 
 
+OAUTH2 = "oauth2: {client_id: a, token_url: 'http://login/token'}"
+A_PROXY = "such as proxy_url: http://proxy.example.com:3128"
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("oauth2: {token_url: 'http://a'}", "oauth2: Object missing required field `client_id`"),
+        ("oauth2: {client_id: a}", "oauth2: Object missing required field `token_url`"),
+        ("oauth2: {client_id: '', token_url: 'http://a'}", "oauth2.client_id: Expected `str` of length >= 1"),
+        (
+            "oauth2: {client_id: a, token_url: login/token}",
+            "oauth2.token_url: is no URL (such as https://login.example.com/oauth2/token)",
+        ),
+        (
+            "oauth2: {client_id: a, token_url: 'http://a', client_secret: b, client_secret_file: c}",
+            "oauth2.client_secret_file: there is client_secret already (one of them is enough)",
+        ),
+        (
+            "oauth2: {client_id: a, token_url: 'http://a', scope: [b]}",
+            "oauth2.scope: unknown key (did you mean 'scopes'?)",
+        ),
+        (
+            "oauth2: {client_id: a, token_url: 'http://a', grant_type: 'jwt-bearer'}",
+            "oauth2.grant_type: Invalid enum value 'jwt-bearer' (one of: client_credentials)",
+        ),
+        (
+            "oauth2: {client_id: a, token_url: 'http://a', scopes: [b], endpoint_params: {scope: c}}",
+            "oauth2.endpoint_params.scope: is asked for already (leave it out: scopes says it)",
+        ),
+        (
+            "oauth2: {client_id: a, token_url: 'http://a', proxy_url: p}",
+            "oauth2.proxy_url: is no proxy (such as http://proxy.example.com:3128)",
+        ),
+        (
+            "oauth2: {client_id: a, token_url: 'http://a', tls_config: {ca_file: /nowhere.pem}}",
+            "oauth2.tls_config: cannot be used: No such file or directory (/nowhere.pem)",
+        ),
+        (
+            f"{OAUTH2}, bearer_token: b", "bearer_token: there is oauth2 already (one of them is enough)",
+        ),
+        (
+            f"{OAUTH2}, basic_auth: {{username: b}}", "oauth2: there is basic_auth already (one of them is enough)",
+        ),
+        ("no_proxy: a.example.com", f"no_proxy: without a proxy ({A_PROXY})"),
+        ("proxy_connect_header: {X-A: [b]}", f"proxy_connect_header: without a proxy ({A_PROXY})"),
+        ("proxy_url: a://p, proxy_connect_header: {X-A: b}", "proxy_connect_header.X-A: Expected `array`, got `str`"),
+        (
+            "proxy_connect_header: {'X A': [b]}, proxy_url: 'http://p'",
+            "proxy_connect_header.X A: is no name of a header (such as X-Team)",
+        ),
+        (
+            'proxy_connect_header: {X-A: ["b\\nc"]}, proxy_url: "http://p"',
+            "proxy_connect_header.X-A: the value of a header is one line of ASCII",
+        ),
+        (
+            "proxy_from_environment: true, proxy_url: 'http://p'",
+            "proxy_url: there is proxy_from_environment (one is enough)",
+        ),
+        (
+            "proxy_from_environment: true, no_proxy: a", "no_proxy: there is proxy_from_environment (one is enough)",
+        ),
+        ("proxy_url: 'ftp://p'", "proxy_url: is no proxy (such as http://proxy.example.com:3128)"),
+        ("http_headers: {Host: {values: [a]}}", "http_headers.Host: is the program's own header (leave it out)"),
+        ("http_headers: {X-A: {files: [/nowhere]}}", "http_headers.X-A: no such file: /nowhere"),
+        (
+            "tls_config: {key: a, key_file: b, cert_file: c}",
+            "tls_config.key_file: there is key already (one of them is enough)",
+        ),
+        ("tls_config: {key: a}", "tls_config: a key without its certificate (such as cert_file: client.pem)"),
+        ("follow_redirects: maybe", "follow_redirects: Expected `bool`, got `str`"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("where", ["global.http_config", "receivers[0].webhook_configs[0].http_config"])
+def test_what_is_wrong_in_an_http_config_is_told_with_its_place(read, section, said, where):
+    """That of `global` too, where nobody uses it."""
+    if where.startswith("global"):
+        text = BASE.replace("global: {", f"global: {{http_config: {{{section}}}, ")
+    else:
+        text = BASE.replace(
+            "email_configs: [", f"webhook_configs: [{{url: 'http://a', http_config: {{{section}}}}}], x: ["
+        )
+        text = text.replace(", x: [{to: ops-team@example.com}]", "")
+    with pytest.raises(ConfigError) as error:
+        read(text)
+    line = 2 if where.startswith("global") else 4
+    assert str(error.value) == f"alerting.yaml:{line}: {where}.{said}"
+
+
+def test_a_certificate_that_is_none_is_told_with_its_place(read):
+    text = BASE.replace("global: {", "global: {http_config: {tls_config: {cert: a, key: SECRET}}, ")
+    with pytest.raises(
+        ConfigError, match=r"^alerting.yaml:2: global.http_config.tls_config: cannot be used: "
+    ) as error:
+        read(text)
+    assert "SECRET" not in str(error.value)
+
+
+def test_an_http_config_is_read_as_a_whole(read):
+    """Of `global`, for channels that have none of their own; relative files lie beside the configuration."""
+    section = (
+        "{oauth2: {client_id: a, client_secret: b, token_url: 'https://c/d?e', scopes: [f], endpoint_params: {g: h},"
+        " no_proxy: i, proxy_url: 'http://j', proxy_connect_header: {X-K: [l, m]}}, proxy_from_environment: true,"
+        " http_headers: {X-N: {values: [o]}}, follow_redirects: false}"
+    )
+    text = BASE.replace("global: {", f"global: {{http_config: {section}, ")
+    text = text.replace("email_configs: [{to: ops-team@example.com}]", "webhook_configs: [{url: 'http://a'}]")
+    http = read(text).receivers["team"].channel("webhook").http
+    assert http == Http(
+        oauth2=OAuth2(
+            client_id="a", client_secret=Secret("b"), token_url=Secret("https://c/d?e"), scopes=("f",),
+            params=(("g", Secret("h")),),
+            proxy=Proxy(url=Secret("http://j"), no_proxy="i", connect_header=(("x-k", Secret("l, m")),)),
+        ),
+        headers=(("x-n", Secret("o")),), proxy=Proxy(), follow_redirects=False,
+    )  # fmt: skip
+    assert "'b'" not in repr(http)
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("oauth2: {client_id: a, token_url: 'http://a', client_secret_file: /nowhere}", "client_secret"),
+        ("authorization: {credentials_file: /nowhere}", "credentials"),
+        ("bearer_token_file: /nowhere", "bearer_token"),
+        ("basic_auth: {username: a, password_file: /nowhere}", "password"),
+        ("basic_auth: {username_file: /nowhere}", "username"),
+    ],
+)
+def test_a_channel_without_its_way_to_log_in_is_off(read, section, said):
+    """Rather than to send what nobody takes; others are not."""
+    text = BASE.replace("global: {", f"global: {{http_config: {{{section}}}, ")
+    found = read(text.replace("email_configs: [", "webhook_configs: [{url: 'http://a'}], email_configs: ["))
+    assert found.notices == (f"webhook of team is off: no {said} in /nowhere",)
+    assert [name for name, _ in found.receivers["team"].channels] == ["email"]
+
+
 def test_what_is_passed_over_is_said(read):
     """Headers of a mail that keep an incident's thread together are the program's own."""
     found = read(BASE.replace("{to:", "{headers: {Message-ID: y, Subject: z, Reply-To: z@example.com}, to:"))
@@ -244,6 +382,16 @@ def test_what_is_shown_is_alertmanagers_part_without_secrets(read):
     assert "people" not in shown
     assert "- name: ada\n" in shown
     assert "evaluation_interval" not in shown
+
+
+def test_of_an_http_config_no_secret_is_shown(read):
+    login = (
+        "oauth2: {client_id: a, client_secret: SECRET, token_url: 'http://a', grant_type: client_credentials,"
+        " no_proxy: b, proxy_url: 'http://SECRET@p', endpoint_params: {password: SECRET}}"
+    )
+    proxy = "proxy_url: 'http://SECRET@p', proxy_connect_header: {X-A: [SECRET]}, http_headers: {X: {values: [SECRET]}}"
+    shown = read(BASE.replace("global: {", f"global: {{http_config: {{{login}, {proxy}}}, ")).original
+    assert "SECRET" not in shown
 
 
 SLACK = BASE.replace("email_configs: [{to: ops-team@example.com}]", "slack_configs: [{}]")
