@@ -4,6 +4,8 @@ record batches (events, results) → agent `observe` ┐
 `ops.commands`                  → agent `command` ├→ engine → effects: publish, then notify → outcome → engine
 the time (`engine.due`)         → `keep_time`     ┘
 
+The timers need none of the agents: they run from `start` on, while Faust is still being imported.
+
 How records come in and go out is the caller's (`batches`, `send`): nothing here knows Kafka.
 """
 
@@ -14,9 +16,8 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import faust
 import msgspec
 import structlog
 
@@ -35,6 +36,9 @@ from alerting.outbox import Outcome
 from alerting.text import one_line
 from alerting.troubles import RELOAD_FAILED
 from streams.contracts import Command, Incident, OpsEvent, Silence
+
+if TYPE_CHECKING:
+    import faust
 
 _log = structlog.get_logger(__name__)
 
@@ -108,7 +112,9 @@ class Stream:
         self._stopping = False
         self._rooms: defaultdict[tuple[str, str], asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
         self._sendings: set[asyncio.Task[None]] = set()
-        self._fail: Callable[[BaseException], object] = lambda _: None
+        self._timers: list[asyncio.Task[None]] = []
+        self.fail: Callable[[BaseException], object] = lambda _: None
+        """What is called when the stream cannot go on: the process has to end, the next one takes up."""
         self._clients: Clients | None = None
         self._published = {one.id: one for one in engine.register if one.status != "resolved"}
         self._notifiers: Mapping[str, Notifier] = {}
@@ -116,10 +122,6 @@ class Stream:
         """Records that could not be read, by topic."""
         self.told: Counter[tuple[str, str]] = Counter()
         """Sendings, by kind of channel and outcome."""
-
-    def on_failure(self, fail: Callable[[BaseException], object]) -> None:
-        """Say what to call when the stream cannot go on: the process has to end, the next one takes up."""
-        self._fail = fail
 
     async def observe(self, batches: Any) -> None:
         """Take batches from the channel."""
@@ -163,10 +165,21 @@ class Stream:
         """Whether everything that was there at the start has been read."""
         return self._live.is_set()
 
+    def start(self) -> None:
+        """Run the timers in this loop, until `stop`; they wait for `begin`."""
+        self._timers = [asyncio.create_task(self.or_fail(work)) for work in (self.keep_time(), self.audit())]
+
     def begin(self) -> None:
         """Let timers run and take alerts: what was decided before is known; rules wait for what they read to come."""
         self._engine.reading = True
         self._begun.set()
+
+    async def tell_due(self, within_s: float) -> None:
+        """Do what is due, and wait for so long at most until it has been sent."""
+        async with self._turn:
+            await self._perform(self._engine.tick(self._clock()))
+        if self._sendings:
+            await asyncio.wait(self._sendings, timeout=within_s)
 
     async def until_live(self) -> None:
         """Wait until everything that was there at the start has been read."""
@@ -253,12 +266,22 @@ class Stream:
     async def stop(self) -> None:
         """Let what is being sent finish, for a moment; the rest is sent again by the next process."""
         self._stopping = True
+        for timer in self._timers:
+            timer.cancel()
         if self._sendings:
             await asyncio.wait(self._sendings, timeout=_FINISH_S)
         for sending in list(self._sendings):
             sending.cancel()
         if self._clients is not None:
             await self._clients.aclose()
+
+    async def or_fail(self, work: Awaitable[None]) -> None:
+        """Do work that the stream cannot be without: whoever started it would only start it again, or not notice."""
+        try:
+            await work
+        except Exception as failure:
+            _log.critical("alerting_failed", error=str(failure), exc_info=failure)
+            self.fail(failure)
 
     def read_command(self, value: bytes | None) -> Command | None:
         """Read a command; None, and counted, when it is none."""
@@ -325,7 +348,7 @@ class Stream:
     def _finished(self, sending: asyncio.Task[None]) -> None:
         self._sendings.discard(sending)
         if not sending.cancelled() and (failure := sending.exception()) is not None:
-            self._fail(failure)
+            self.fail(failure)
 
     async def _notify(self, message: Message) -> None:
         if self._clients is None:
@@ -349,39 +372,17 @@ class Stream:
             await self._perform(self._engine.on_delivery(message.id, outcome, self._clock()))
 
 
-def attach(app: faust.App, batches: faust.ChannelT[Any], stream: Stream, commands: str) -> None:
-    """Add the agents and the timer to a Faust app; `commands` is the topic's name on the broker."""
-
-    def crash(failure: BaseException) -> None:
-        asyncio.get_running_loop().create_task(app.crash(failure))
+def attach(app: "faust.App", batches: "faust.ChannelT[Any]", stream: Stream, commands: str) -> None:
+    """Add the agents to a Faust app; `commands` is the topic's name on the broker."""
 
     async def observe(values: Any) -> None:
-        await _or_crash(stream.observe(values), crash)
+        await stream.or_fail(stream.observe(values))
 
     async def command(values: Any) -> None:
-        await _or_crash(stream.command(values), crash)
+        await stream.or_fail(stream.command(values))
 
-    async def keep_time(_app: object) -> None:
-        await _or_crash(stream.keep_time(), crash)
-
-    async def watch(_app: object) -> None:
-        await _or_crash(stream.audit(), crash)
-
-    stream.on_failure(crash)
     app.agent(batches, name="observe")(observe)
     app.agent(app.topic(commands, value_serializer="raw", key_serializer="raw"), name="command")(command)
-    app.task(keep_time)
-    app.task(watch)
-
-
-async def _or_crash(work: Awaitable[None], crash: Callable[[BaseException], object]) -> None:
-    """Faust starts an agent that raises again, and what it was at is lost: the process has to end instead."""
-    try:
-        await work
-    except Exception as failure:
-        _log.critical("alerting_failed", error=str(failure), exc_info=failure)
-        crash(failure)
-        raise
 
 
 def _decode(value: bytes | None) -> Command:

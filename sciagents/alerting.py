@@ -2,54 +2,52 @@
 
 It takes up where the last process stopped: `ops.incidents`, `ops.notifications` and `ops.silences` are read whole, then
 the commands, then events and results from the lookback on. Any number may run on Kafka: one of them does all this, the
-others stand by (`sciagents.replicas`). With `listen` it has the routes of `sciagents.api.alerting`; `alone`, it brings
-its own embedded broker, in the place of an Alertmanager, and a journal in a file in the place of the topics.
+others stand by (`sciagents.replicas`). What was due meanwhile is told first: all that is not needed for that is opened
+after it (`sciagents.opening`). With `listen` it has the routes of `sciagents.api.alerting`; `alone`, it brings its own
+embedded broker, in the place of an Alertmanager, and a journal in a file in the place of the topics.
 """
 
 import asyncio
 import os
-import signal as signals
+import signal
 import socket
-import threading
 import time
-import uuid
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING
 
-import faust
 import msgspec
 import structlog
-from confluent_kafka import Message
 from prometheus_client import Gauge, start_http_server
 
-from alerting import alerts, stream
+from alerting import alerts
 from alerting import config as configuration
 from alerting.alerts import SEVERITIES, Alert
 from alerting.config import Config
 from alerting.documents import ConfigError
 from alerting.engine import Engine
-from alerting.stream import Batch, CaughtUp, Stream
+from alerting.stream import Stream
 from sciagents import addresses, past, replicas, shipped
-from sciagents.api import alerting as api
-from sciagents.api.access import Tokens, listen, read_tokens
-from sciagents.api.alerting import server
+from sciagents.ahead import Ahead
 from sciagents.api.desk import Desk
-from sciagents.api.gateway import Gateway
+from sciagents.api.tokens import Tokens, listen, read_tokens
 from sciagents.broker import EmbeddedBroker
 from sciagents.journal import Journal
-from sciagents.tail import Tail
+from sciagents.past import Past
 from sciagents.writing import PlainWriter, Writer
-from streams import declare, logs, process
-from streams.channel import own_channel
+from streams import declare, logs
 from streams.contracts import AlertState, Severity
 from streams.topics import names
 
+if TYPE_CHECKING:
+    from sciagents.opening import Door
+
 _log = structlog.get_logger(__name__)
 
-_BATCHES_AHEAD = 8
+_FIRST_S = 0.5
+"""So long what was due at the start has the process for itself."""
 
 _OPEN = Gauge("sci_agents_incidents_open", "Incidents that are not resolved.", ["severity"])
 _DROPPED = Gauge("sci_agents_alerting_samples_dropped", "Samples that were not taken: late, old, too many.")
@@ -85,8 +83,10 @@ def check(file: Path) -> None:
     configuration.load(file, os.environ)
 
 
-def run(settings: AlertingSettings) -> None:
+def run(settings: AlertingSettings, ahead: Ahead | None = None) -> None:
     """Run until SIGTERM or SIGINT; SIGHUP loads the configuration again.
+
+    `ahead` has begun to ask a broker what it holds.
 
     Raises:
         ConfigError: before anything else, when the configuration is wrong.
@@ -109,7 +109,8 @@ def run(settings: AlertingSettings) -> None:
             journal = stack.enter_context(Journal(Path(settings.directory) / "alerting.journal"))
             broker = stack.enter_context(EmbeddedBroker())
             settings = msgspec.structs.replace(settings, kafka=broker.bootstrap, embedded=True)
-        declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)
+        if ahead is None or not ahead.has_all_topics():
+            declare.ensure(settings.kafka, settings.prefix, embedded=settings.embedded)
         if settings.metrics_listen:
             host, _, port = settings.metrics_listen.rpartition(":")
             start_http_server(int(port), host or "127.0.0.1")
@@ -122,10 +123,87 @@ def run(settings: AlertingSettings) -> None:
             http = settings.advertise or replicas.reached(listener)
             replica = replicas.Replica(settings.kafka, settings.prefix, name, http)
             writer = replica.write(listener, tokens, stack, time.time())
+            if replica.stood_by:  # maybe for hours
+                config, ahead = _again(load, config), None
         if writer is not None:
             _WRITER.set(1)
-            now_valid = _again(load, config)  # it may have waited for hours
-            process.run(make_app(settings, now_valid, load, listener, tokens, writer, journal), settings.log_level)
+            before = _before(settings, config, journal, ahead)
+            engine = Engine.restore(config, before.incidents, before.notifications, time.time(), before.silences)
+            alerting = Stream(engine, writer.send, topics, confirm=writer.confirm)
+            _measure(engine, alerting)
+            earlier = () if journal is None else before.notifications  # that topics of an embedded broker do not have
+            _tell(settings, alerting, before, Desk(alerting, load, time.time(), earlier), writer, listener, tokens)
+
+
+def _tell(
+    settings: AlertingSettings, alerting: Stream, before: Past, desk: Desk, writer: Writer,
+    listener: socket.socket | None, tokens: Tokens,
+) -> None:  # fmt: skip
+    """Run the stream: what is due first, then all that the process hears."""
+
+    def door() -> "Door | None":
+        from sciagents.opening import Door  # noqa: PLC0415 - see there
+
+        return None if listener is None else Door(desk, settings.kafka, settings.prefix, tokens, listener)
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        opened = _started(loop, alerting, before, door)
+    except asyncio.CancelledError:  # it is to stop, before all is open
+        loop.run_until_complete(alerting.stop())
+        writer.close()
+        return
+    from sciagents import opening  # noqa: PLC0415 - imported by now
+
+    opening.run(settings, alerting, desk.load, writer, opened, loop)
+
+
+def _started(
+    loop: asyncio.AbstractEventLoop, alerting: Stream, before: Past, make_door: Callable[[], "Door | None"]
+) -> "Door | None":
+    """Tell what is due, and open the door meanwhile; raises `asyncio.CancelledError` when the process is to stop."""
+    failures: list[BaseException] = []
+
+    async def begin() -> "Door | None":
+        alerting.start()
+        for command in before.commands:  # before any timer: an answer that came while nobody listened counts
+            await alerting.do(command)
+        alerting.begin()
+        if untold := _untold(alerting.engine, before.alerts):
+            await alerting.alert(untold)
+        await alerting.tell_due(_FIRST_S)  # to import takes what they need who tell it
+        door = await asyncio.to_thread(make_door)
+        if door is not None:
+            door.open()
+        return door
+
+    beginning = loop.create_task(begin())
+
+    def fail(failure: BaseException) -> None:
+        failures.append(failure)
+        beginning.cancel()
+
+    alerting.fail = fail
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, beginning.cancel)
+    try:
+        return loop.run_until_complete(beginning)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        if failures:
+            raise failures[0]
+
+
+def _before(settings: AlertingSettings, config: Config, journal: Journal | None, ahead: Ahead | None) -> Past:
+    """What was there before, in the journal or on the topics."""
+    if journal is not None:
+        return past.of_journal(journal)
+    topics = None if ahead is None else ahead.topics()
+    with topics or past.Topics(settings.kafka, settings.prefix) as found:
+        # the embedded broker knows no times
+        return found.past(None if settings.embedded else time.time() - config.resolve_timeout)
 
 
 def _again(load: Callable[[], Config], before: Config) -> Config:
@@ -137,89 +215,6 @@ def _again(load: Callable[[], Config], before: Config) -> Config:
         return before
 
 
-def make_app(
-    settings: AlertingSettings, config: Config, load: Callable[[], Config], listener: socket.socket | None,
-    tokens: Tokens, writer: Writer, journal: Journal | None = None,
-) -> faust.App:  # fmt: skip
-    """Take up what the last process left, and wire the Faust app."""
-    Path(settings.directory).mkdir(parents=True, exist_ok=True)
-    topics = names(settings.prefix)
-    app = faust.App(
-        # unique: the commands are read whole at each start, and Faust keeps no state for us
-        f"{settings.prefix}sci-agents-alerting-{uuid.uuid4().hex[:12]}",
-        broker=f"kafka://{settings.kafka}",
-        web_enabled=False,
-        datadir=str(Path(settings.directory) / "faust"),
-        topic_allow_declare=not settings.embedded,
-        topic_disable_leader=True,
-        consumer_auto_offset_reset="earliest",
-    )
-    now = time.time()
-    if journal is None:  # the embedded broker knows no times
-        before = past.of_topics(
-            settings.kafka, settings.prefix, None if settings.embedded else now - config.resolve_timeout
-        )
-    else:
-        before = past.of_journal(journal)
-    engine = Engine.restore(config, before.incidents, before.notifications, now, before.silences)
-    batches = own_channel(app, 0)
-    alerting = Stream(engine, writer.send, topics, confirm=writer.confirm)
-    feed = _Feed(batches, app)
-    tails = [
-        Tail(
-            settings.kafka, [topic], feed.hand_out, on_failure=feed.fail, start="beginning" if settings.embedded else at
-        )
-        for topic, at in (
-            (topics["ops.events"], now - config.events_lookback),
-            (topics["compute.results"], now - config.results_lookback),
-        )
-    ]
-    running: list[Tail] = []
-    stream.attach(app, batches, alerting, topics["ops.commands"])
-    _measure(engine, alerting)
-
-    earlier = () if journal is None else before.notifications  # that topics of an embedded broker do not have
-    door = None if listener is None else _Door(Desk(alerting, load, time.time(), earlier), settings, tokens, listener)
-
-    async def reload() -> None:
-        with suppress(ConfigError):  # logged, and an incident
-            await alerting.reload(load, "SIGHUP")
-
-    async def start(_app: object) -> None:
-        asyncio.get_running_loop().add_signal_handler(
-            signals.SIGHUP, lambda: asyncio.get_running_loop().create_task(reload())
-        )
-        if door is not None:
-            door.open()
-        for command in before.commands:  # before any timer: an answer that came while nobody listened counts
-            await alerting.do(command)
-        alerting.begin()
-        if untold := _untold(engine, before.alerts):
-            await alerting.alert(untold)
-        for tail in tails:
-            await asyncio.to_thread(tail.__enter__)
-            running.append(tail)
-        _log.info("alerting_ready", kafka=settings.kafka, config=str(settings.config), rules=len(config.rules))
-        while not all(tail.caught_up.is_set() for tail in tails):  # noqa: ASYNC110 - the tails' threads set it
-            await asyncio.sleep(0.05)
-        feed.put(CaughtUp())
-        await alerting.until_live()
-        if door is not None:
-            print("ready", flush=True)  # noqa: T201 - its output
-
-    async def stop(_app: Any, /, *_: Any, signal: Any, **__: Any) -> None:  # noqa: ARG001 - as mode calls it
-        feed.close()
-        if door is not None:
-            await door.close()
-        await alerting.stop()
-        await asyncio.gather(*(asyncio.to_thread(tail.__exit__) for tail in running))
-        await asyncio.to_thread(writer.close)
-
-    app.task(start)
-    app.on_before_shutdown.connect(stop, weak=False)
-    return app
-
-
 def _untold(engine: Engine, states: Iterable[AlertState]) -> list[Alert]:
     """The alerts from outside that were taken and that nobody was told of yet: their senders may not repeat them."""
     own = {rule.name for rule in engine.config.rules}  # these are found again by their rules
@@ -228,53 +223,6 @@ def _untold(engine: Engine, states: Iterable[AlertState]) -> list[Alert]:
         for state in states
         if state.labels.get("alertname") not in own and engine.store.get(state.fingerprint) is None
     ]
-
-
-class _Door:
-    """The address that the process listens on."""
-
-    def __init__(self, desk: Desk, settings: AlertingSettings, tokens: Tokens, listener: socket.socket) -> None:
-        self._gateway = Gateway(settings.kafka, settings.prefix)
-        self._server = server(api.make_app(desk, self._gateway, tokens))
-        self._listener = listener
-        self._serving: asyncio.Task[None] | None = None
-
-    def open(self) -> None:
-        """Begin to answer."""
-        self._serving = asyncio.create_task(api.serve(self._server, self._listener))
-
-    async def close(self) -> None:
-        """Answer what has been asked, for a moment, and end."""
-        self._server.end()
-        if self._serving is not None:
-            await self._serving
-        self._gateway.close()
-
-
-class _Feed:
-    """Brings batches from the tails' threads to the channel; a thread waits while too many are under way."""
-
-    def __init__(self, channel: faust.ChannelT[Any], app: faust.App) -> None:
-        self._channel = channel
-        self._app = app
-        self._room = threading.BoundedSemaphore(_BATCHES_AHEAD)
-        self._closed = threading.Event()
-
-    def hand_out(self, records: Sequence[Message]) -> None:
-        while not self._room.acquire(timeout=0.1):
-            if self._closed.is_set():
-                return
-        self.put(Batch(records, self._room.release))
-
-    def put(self, value: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._channel.put(cast("faust.EventT[Any]", value)), self._app.loop)
-
-    def fail(self, failure: Exception) -> None:
-        """End the process: an alerting stream that is deaf must not look alive."""
-        asyncio.run_coroutine_threadsafe(self._app.crash(failure), self._app.loop)
-
-    def close(self) -> None:
-        self._closed.set()
 
 
 def _measure(engine: Engine, alerting: Stream) -> None:

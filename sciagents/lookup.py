@@ -13,7 +13,8 @@ from confluent_kafka import Message
 from sciagents.client import decode_progress, decode_result, read_result
 from sciagents.errors import BrokerError, NoAnswerError
 from sciagents.reach import answering
-from sciagents.tail import Start, Tail
+from sciagents.reading import Start
+from sciagents.tail import Tail
 from streams.codec import MSGPACK
 from streams.contracts import Incident, Progress, Result, Silence
 from streams.store import opening

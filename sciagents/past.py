@@ -1,13 +1,14 @@
 """What an alerting process finds when it starts, in the topics or in a journal."""
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 import structlog
+from confluent_kafka import Message
 
 from sciagents.journal import Journal
-from sciagents.tail import read_all, read_each
+from sciagents.reading import Reading
 from streams.contracts import AlertState, Command, Incident, Notification, Silence
 from streams.topics import names
 
@@ -15,6 +16,7 @@ _log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 _READ_S = 120.0
+_WHOLE = ("ops.incidents", "ops.notifications", "ops.silences", "ops.commands")
 
 
 @dataclass
@@ -29,22 +31,41 @@ class Past:
     """Those of the last while that still fire, as last heard: their groups may not have been told yet."""
 
 
-def of_topics(kafka: str, prefix: str, alerts_since: float | None) -> Past:
-    """Read the topics whole, `ops.alerts` from an instant on or (None) not at all; raises `TimeoutError`."""
-    places = names(prefix)
-    own = {place: topic for topic, place in places.items()}
-    wanted = [places[topic] for topic in ("ops.incidents", "ops.notifications", "ops.silences", "ops.commands")]
-    values: dict[str, list[bytes]] = {own[place]: [] for place in wanted}
-    for record in read_all(kafka, *wanted, timeout_s=_READ_S):
-        if (value := record.value()) is not None:
-            values[own[record.topic() or ""]].append(value)
-    if alerts_since is not None:
-        alerts = values["ops.alerts"] = []
-        read_each(
-            kafka, places["ops.alerts"], start=alerts_since, timeout_s=_READ_S,
-            take=lambda records: alerts.extend(value for record in records if (value := record.value()) is not None),
-        )  # fmt: skip
-    return _past(values)
+class Topics:
+    """The topics that are read whole; a context manager.
+
+    They can be read before it is this process's turn to write: then only what has come since is left to be read.
+    """
+
+    def __init__(self, kafka: str, prefix: str) -> None:
+        """Raises `KafkaException` when the broker does not answer, or lacks one of the topics."""
+        self._places = names(prefix)
+        self._own = {place: topic for topic, place in self._places.items()}
+        self._values: dict[str, list[bytes]] = {topic: [] for topic in self._places}
+        self._reading = Reading(kafka)
+        self._reading.begin(self._places[topic] for topic in _WHOLE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reading.__exit__()
+
+    def read(self) -> None:
+        """Read on to where the topics end now; raises `TimeoutError`."""
+        self._reading.catch_up(self._take, _READ_S)
+
+    def past(self, alerts_since: float | None) -> Past:
+        """Read on, `ops.alerts` from an instant on or (None) not at all, and tell the whole; raises `TimeoutError`."""
+        if alerts_since is not None:
+            self._reading.begin([self._places["ops.alerts"]], alerts_since)
+        self.read()
+        return _past(self._values)
+
+    def _take(self, records: list[Message]) -> None:
+        for record in records:
+            if (value := record.value()) is not None:
+                self._values[self._own[record.topic() or ""]].append(value)
 
 
 def of_journal(journal: Journal) -> Past:

@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 import structlog
@@ -21,15 +21,15 @@ from confluent_kafka import Message
 from alerting import instants
 from alerting.stream import Outgoing
 from sciagents import addresses
-from sciagents.api import standby
-from sciagents.api.access import Tokens
-from sciagents.api.alerting import serve, server
-from sciagents.api.forward import Forward
+from sciagents.api.tokens import Tokens
 from sciagents.tail import Tail
 from sciagents.writing import FencedWriter
 from streams.election import Candidate
 from streams.fenced import FencedEmitter
 from streams.topics import names
+
+if TYPE_CHECKING:
+    from sciagents.api.forward import Forward
 
 _log = structlog.get_logger(__name__)
 
@@ -59,6 +59,8 @@ class Replica:
         role = f"{prefix}sci-agents-alerting"
         self._candidate = Candidate(kafka, self._topic, role, name, leave)
         self._emitter = FencedEmitter(kafka, role)
+        self.stood_by = False
+        """Whether another one wrote when this one came."""
 
     def write(
         self, listener: socket.socket | None, tokens: Tokens, stack: ExitStack, now: float
@@ -97,6 +99,10 @@ class Replica:
         return not stopping.is_set()
 
     async def _stand_by(self, listener: socket.socket | None, tokens: Tokens, stopping: asyncio.Event) -> None:
+        from sciagents.api import standby  # noqa: PLC0415 - slow to import, and who is elected at once needs it later
+        from sciagents.api.alerting import serve, server  # noqa: PLC0415
+
+        self.stood_by = True
         _log.info("alerting_standby", replica=self._name)
         way = standby.forward()
 
@@ -146,7 +152,7 @@ def _deaf(failure: Exception) -> NoReturn:
     leave(f"who writes cannot be followed: {failure}")
 
 
-def _follow(records: list[Message], way: Forward) -> None:
+def _follow(records: list[Message], way: "Forward") -> None:
     for record in records:
         try:
             way.address = _office.decode(record.value() or b"").http

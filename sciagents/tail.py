@@ -7,23 +7,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, Self
+from typing import Self
 
 from confluent_kafka import KafkaException, Message, TopicPartition
 
+from sciagents.reading import NO_LEADER, Reading, Start
 from streams import groupless
 
 # the standard library's, since this runs in users' programs too: silent there unless they want it
 _log = logging.getLogger(__name__)
 
-Start = Literal["beginning", "end"] | float
-"""Where to begin; a number is epoch seconds: the first record from then on (not on the embedded broker)."""
 _TIMEOUT_S = 20.0
 _BATCH = 1_000
-
-
-_NO_LEADER = {"NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"}
-"""What a partition answers that was made a moment ago, or moves."""
 
 
 class Tail:
@@ -84,7 +79,7 @@ class Tail:
             try:
                 return self._consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_S)
             except KafkaException as error:
-                if error.args[0].name() not in _NO_LEADER or time.monotonic() > deadline:
+                if error.args[0].name() not in NO_LEADER or time.monotonic() > deadline:
                     raise
             self._stopping.wait(0.1)
 
@@ -132,13 +127,9 @@ def read_each(
     bootstrap: str, *topics: str, take: Callable[[list[Message]], None], timeout_s: float, start: Start = "beginning"
 ) -> None:
     """Hand out everything that topics hold now, each partition in order; raises `TimeoutError`."""
-    with Tail(bootstrap, topics, take, start=start) as tail:
-        deadline = time.monotonic() + timeout_s
-        while not tail.caught_up.wait(0.05):
-            if tail.failure is not None:
-                raise tail.failure
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{', '.join(topics)} could not be read within {timeout_s:g} s")
+    with Reading(bootstrap) as reading:
+        reading.begin(topics, start)
+        reading.catch_up(take, timeout_s)
 
 
 def read_all(bootstrap: str, *topics: str, timeout_s: float = 30.0) -> Iterator[Message]:

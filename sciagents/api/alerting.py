@@ -12,13 +12,13 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
 from sciagents.api import events, incidents, lifecycle, page, problems, rules, silences, slack, v2
-from sciagents.api.access import Tokens
 from sciagents.api.board import Board
 from sciagents.api.desk import Desk
 from sciagents.api.gateway import Gateway
 from sciagents.api.incidents import Casebook
 from sciagents.api.metrics import metrics
 from sciagents.api.scribe import Scribe
+from sciagents.api.tokens import Tokens
 from sciagents.api.v2.answers import RefusedError, refused
 from streams.topics import MESSAGE_LIMIT
 

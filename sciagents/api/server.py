@@ -17,7 +17,6 @@ from litestar.plugins.prometheus import PrometheusConfig
 
 from sciagents import addresses
 from sciagents.api import audit, events, forward, incidents, operations, page, problems, requests, slack, system
-from sciagents.api.access import Tokens, listen, read_tokens
 from sciagents.api.archive import Archive
 from sciagents.api.board import Board
 from sciagents.api.feed import Feed
@@ -27,6 +26,7 @@ from sciagents.api.history import History
 from sciagents.api.incidents import Casebook
 from sciagents.api.scribe import Scribe
 from sciagents.api.service import ApiSettings, Service
+from sciagents.api.tokens import Tokens, listen, read_tokens
 from streams import logs
 from streams.topics import MESSAGE_LIMIT
 

@@ -10,11 +10,12 @@ from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 
 from sciagents.api import problems
-from sciagents.api.access import Tokens, local
+from sciagents.api.access import local
 from sciagents.api.forward import Forward
 from sciagents.api.lifecycle import healthy, live
 from sciagents.api.metrics import metrics
 from sciagents.api.problems import HttpProblem
+from sciagents.api.tokens import Tokens
 from streams.topics import MESSAGE_LIMIT
 
 _MARK = "x-sci-agents-standby"

@@ -117,22 +117,27 @@ def alerting(
     address, and `ready` when alerts are taken. Several may run on one Kafka: one of them writes and tells, the others
     stand by, print `standby`, and pass on what they are asked.
     """
-    from sciagents import alerting as process  # noqa: PLC0415 - as above
-
     if config is not None and alertmanager_config is not None:
         raise typer.BadParameter("is one, --config another: give one of them", param_hint="--alertmanager-config")
-    file = config or alertmanager_config or process.default_config()
-    process.check(file)  # first: a mistake in it is told where no broker answers, too
     source = context.get_parameter_source("kafka")
     alone = embedded and (source is None or source.name in {"DEFAULT", "DEFAULT_MAP"})
-    if not alone:
-        embedded = _is_embedded(kafka, embedded)
+    from sciagents import reach  # noqa: PLC0415 - as above
+    from sciagents.ahead import Ahead  # noqa: PLC0415
+
+    ahead = None if alone else Ahead(kafka, prefix)
+    from sciagents import alerting as process  # noqa: PLC0415 - Kafka is asked meanwhile
+
+    file = config or alertmanager_config or process.default_config()
+    process.check(file)  # first: a mistake in it is told where no broker answers, too
+    if ahead is not None:
+        embedded = reach.is_embedded(ahead.cluster()) or embedded
     process.run(
         process.AlertingSettings(
             kafka=kafka, embedded=embedded, alone=alone, prefix=prefix, config=file, listen=listen,
             instance_id=instance_id or None, advertise=advertise, metrics_listen=metrics_listen,
             log_level=log_level, log_file=log_file, log_format=log_format, directory=directory,
-        )
+        ),
+        ahead,
     )  # fmt: skip
 
 

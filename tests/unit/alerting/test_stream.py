@@ -132,6 +132,21 @@ async def test_time_begins_once_the_past_is_read(stream, records):
     timer.cancel()
 
 
+async def test_what_is_due_at_the_start_has_been_sent_when_the_rest_goes_on(read, records, monkeypatch):
+    """No timer has woken yet."""
+    monkeypatch.setattr("alerting.stream.notifiers", lambda _: {"webhook": Delivered()})
+    now = [NOW]
+    waiting = CONFIG.replace("group_wait: 0s", "group_wait: 5s")
+    stream = Stream(Engine(read(waiting)), records.send, TOPICS, clock=lambda: now[0])
+    stream.begin()
+    await stream.alert([make_alert("Lost")])
+    assert not stream.told
+    now[0] = NOW + 5
+    await stream.tell_due(30.0)
+    assert stream.told == {("webhook", "delivered"): 1}
+    await stream.stop()
+
+
 async def test_timers_and_alerts_from_outside_do_not_wait_for_what_rules_read(stream, records, monkeypatch):
     """A long past is still being read: people are told, and no rule judges by half of what it reads."""
     monkeypatch.setattr("alerting.stream.notifiers", lambda _: {"webhook": Delivered()})
@@ -203,7 +218,7 @@ async def test_a_broker_that_refuses_for_good_ends_the_process(read):
 
     failures = []
     stream = Stream(Engine(read(CONFIG)), refuse, TOPICS, clock=lambda: NOW)
-    stream.on_failure(failures.append)
+    stream.fail = failures.append
     await stream.observe(channel(Batch([cpu(99.0)]), CaughtUp()))
     with pytest.raises(ConnectionError):
         await stream.keep_time()

@@ -5,7 +5,7 @@ from listening import listening
 from litestar.testing import TestClient
 
 from sciagents.api import standby
-from sciagents.api.access import Tokens
+from sciagents.api.tokens import Tokens
 
 LOCAL = "http://127.0.0.1"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciagents.api.access import is_loopback, read_tokens
+from sciagents.api.tokens import is_loopback, read_tokens
 from sciagents.errors import UsageError
 
 TEXT = """

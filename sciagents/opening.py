@@ -1,0 +1,158 @@
+"""What an alerting process opens once its timers run: HTTP, and the Faust app through which it hears of the rest.
+
+Imported by then only: Litestar and Faust take as long to import as all that is needed to tell what is due.
+"""
+
+import asyncio
+import signal as signals
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+import faust
+import structlog
+from confluent_kafka import Message
+
+from alerting import stream
+from alerting.config import Config
+from alerting.documents import ConfigError
+from alerting.stream import Batch, CaughtUp, Stream
+from sciagents.alerting import AlertingSettings
+from sciagents.api import alerting as api
+from sciagents.api.alerting import server
+from sciagents.api.desk import Desk
+from sciagents.api.gateway import Gateway
+from sciagents.api.tokens import Tokens
+from sciagents.tail import Tail
+from sciagents.writing import Writer
+from streams import process
+from streams.channel import own_channel
+from streams.topics import names
+
+_log = structlog.get_logger(__name__)
+
+_BATCHES_AHEAD = 8
+
+
+class Door:
+    """The address that the process listens on; it may be made in another thread."""
+
+    def __init__(self, desk: Desk, kafka: str, prefix: str, tokens: Tokens, listener: socket.socket) -> None:
+        self._gateway = Gateway(kafka, prefix)
+        self._server = server(api.make_app(desk, self._gateway, tokens))
+        self._listener = listener
+        self._serving: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin to answer."""
+        self._serving = asyncio.create_task(api.serve(self._server, self._listener))
+
+    async def close(self) -> None:
+        """Answer what has been asked, for a moment, and end."""
+        self._server.end()
+        if self._serving is not None:
+            await self._serving
+        self._gateway.close()
+
+
+def run(
+    settings: AlertingSettings, alerting: Stream, load: Callable[[], Config], writer: Writer, door: Door | None,
+    loop: asyncio.AbstractEventLoop,
+) -> None:  # fmt: skip
+    """Hear of events, results and commands until SIGTERM or SIGINT; in `loop` the timers run already."""
+    process.run(make_app(settings, alerting, load, writer, door, loop), settings.log_level, loop)
+
+
+def make_app(
+    settings: AlertingSettings, alerting: Stream, load: Callable[[], Config], writer: Writer, door: Door | None,
+    loop: asyncio.AbstractEventLoop,
+) -> faust.App:  # fmt: skip
+    """Wire the Faust app."""
+    Path(settings.directory).mkdir(parents=True, exist_ok=True)
+    topics = names(settings.prefix)
+    app = faust.App(
+        # unique: the commands are read whole at each start, and Faust keeps no state for us
+        f"{settings.prefix}sci-agents-alerting-{uuid.uuid4().hex[:12]}",
+        broker=f"kafka://{settings.kafka}",
+        web_enabled=False,
+        datadir=str(Path(settings.directory) / "faust"),
+        topic_allow_declare=not settings.embedded,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        loop=loop,
+    )
+    alerting.fail = lambda failure: loop.create_task(app.crash(failure))
+    batches = own_channel(app, 0)
+    feed = _Feed(batches, app)
+    now, config = time.time(), alerting.engine.config
+    tails = [
+        Tail(
+            settings.kafka, [topic], feed.hand_out, on_failure=feed.fail, start="beginning" if settings.embedded else at
+        )
+        for topic, at in (
+            (topics["ops.events"], now - config.events_lookback),
+            (topics["compute.results"], now - config.results_lookback),
+        )
+    ]
+    running: list[Tail] = []
+    stream.attach(app, batches, alerting, topics["ops.commands"])
+
+    async def reload() -> None:
+        with suppress(ConfigError):  # logged, and an incident
+            await alerting.reload(load, "SIGHUP")
+
+    async def start(_app: object) -> None:
+        loop.add_signal_handler(signals.SIGHUP, lambda: loop.create_task(reload()))
+        for tail in tails:
+            await asyncio.to_thread(tail.__enter__)
+            running.append(tail)
+        _log.info("alerting_ready", kafka=settings.kafka, config=str(settings.config), rules=len(config.rules))
+        while not all(tail.caught_up.is_set() for tail in tails):  # noqa: ASYNC110 - the tails' threads set it
+            await asyncio.sleep(0.05)
+        feed.put(CaughtUp())
+        await alerting.until_live()
+        if door is not None:
+            print("ready", flush=True)  # noqa: T201 - its output
+
+    async def stop(_app: Any, /, *_: Any, signal: Any, **__: Any) -> None:  # noqa: ARG001 - as mode calls it
+        feed.close()
+        if door is not None:
+            await door.close()
+        await alerting.stop()
+        await asyncio.gather(*(asyncio.to_thread(tail.__exit__) for tail in running))
+        await asyncio.to_thread(writer.close)
+
+    app.task(start)
+    app.on_before_shutdown.connect(stop, weak=False)
+    return app
+
+
+class _Feed:
+    """Brings batches from the tails' threads to the channel; a thread waits while too many are under way."""
+
+    def __init__(self, channel: faust.ChannelT[Any], app: faust.App) -> None:
+        self._channel = channel
+        self._app = app
+        self._room = threading.BoundedSemaphore(_BATCHES_AHEAD)
+        self._closed = threading.Event()
+
+    def hand_out(self, records: Sequence[Message]) -> None:
+        while not self._room.acquire(timeout=0.1):
+            if self._closed.is_set():
+                return
+        self.put(Batch(records, self._room.release))
+
+    def put(self, value: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._channel.put(cast("faust.EventT[Any]", value)), self._app.loop)
+
+    def fail(self, failure: Exception) -> None:
+        """End the process: an alerting stream that is deaf must not look alive."""
+        asyncio.run_coroutine_threadsafe(self._app.crash(failure), self._app.loop)
+
+    def close(self) -> None:
+        self._closed.set()
