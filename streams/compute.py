@@ -24,9 +24,9 @@ from streams.codec import MSGPACK, Refusal, id_of
 from streams.emit import Headers
 from streams.flight import Record
 from streams.groups import compute_group
+from streams.handout import BATCH_LIMIT, RecordBatch
 from streams.heavy import forward
 from streams.heavy.forward import Reason
-from streams.intake import BATCH_LIMIT, RecordBatch
 from streams.limits import Limits
 from streams.note import Note, Place
 from streams.pending import MAX_BATCH, Admitted, Pending

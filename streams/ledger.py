@@ -46,8 +46,8 @@ class Effects(Protocol):
     def send(self, one: Conducted, messages: Mapping[str, Outgoing], lanes: Mapping[str, int] | None = None) -> None:
         """Send messages by their names, to partitions where `lanes` says so; once out, the journal says so."""
 
-    def cancel(self, ids: Sequence[str]) -> None:
-        """Cancel requests of these ids."""
+    def cancel(self, one: Conducted, ids: Sequence[str]) -> None:
+        """Cancel requests of these ids, which it has sent."""
 
     def finish(self, one: Conducted, outcome: Outcome) -> None:
         """Answer."""
@@ -91,6 +91,7 @@ class Ledger:
             found = self.found.setdefault(name, Found())
             if found.start is None and self.ended.get(name) != entry.source:
                 found.start = (entry, offset)
+                found.entries.clear()  # of an earlier one of the same id
                 return True
         elif (running := self.running.get(name)) is not None:
             if entry.kind != "sent":
@@ -111,6 +112,12 @@ class Ledger:
         if entry.name not in self.running:  # a later one of the same id is not ended by it
             self.end(entry.name, entry.source)
         found = self.found.get(entry.name)
-        if found is not None and found.start is not None and found.start[0].source == entry.source:
+        if found is None:
+            return
+        if found.start is not None and found.start[0].source != entry.source:
+            # it may be the earlier one that sent these, and their answers may lie further back than is read
+            found.entries = [one for one in found.entries if one.kind != "sent"]
+            return
+        if found.start is not None:
             self.frontier.done([found.start[1]])
-            del self.found[entry.name]
+        del self.found[entry.name]

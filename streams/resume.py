@@ -62,8 +62,10 @@ def find(consumer: Consumer, partition: Partition, following: int | None, on_los
     place, wanted = TopicPartition(*partition), following
     try:
         if wanted is None:
-            committed = consumer.committed([place], timeout=_ASK_S)[0].offset
-            wanted = committed if committed >= 0 else None
+            committed = consumer.committed([place], timeout=_ASK_S)[0]
+            if committed.error is not None:
+                raise KafkaException(committed.error)
+            wanted = committed.offset if committed.offset >= 0 else None
         low, high = consumer.get_watermark_offsets(place, timeout=_ASK_S)
     except KafkaException as error:
         _log.info("offset_unknown", topic=place.topic, partition=place.partition, error=str(error))

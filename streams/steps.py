@@ -97,7 +97,7 @@ class Steps(Conducted):
                 case Cancel(ids):
                     for name in ids:
                         sending.pop(name, None)
-                    self._effects.cancel(ids)
+                    self._effects.cancel(self, ids)
                 case Finish():
                     self._effects.send(self, sending)
                     self._effects.finish(self, finished(command))

@@ -97,7 +97,7 @@ class Whole(Conducted):
 
     def stop(self, problem: Problem) -> None:
         """End it, and its shards."""
-        self._effects.cancel([shard.group(self.entry.name, self.entry.source)])
+        self._effects.cancel(self, [shard.group(self.entry.name, self.entry.source)])
         self._effects.finish(self, Outcome(None, self._plan.kernel, self._plan.compiled, problem=problem))
 
     def _timed_out(self) -> Problem:

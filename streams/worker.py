@@ -199,7 +199,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     async def start(_app: object) -> None:
         vitals.begin()
         recall.begin()
-        conductor.begin()
+        conductor.start()
         heavy.begin()
         await asyncio.get_running_loop().run_in_executor(None, recall.wait)  # before anything is handed out
         await app.add_runtime_dependency(heavy_intake)

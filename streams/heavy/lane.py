@@ -21,11 +21,11 @@ from streams.cancels import Cancels
 from streams.codec import Received, Refusal, receive
 from streams.emit import Outgoing
 from streams.gather import gather
+from streams.handout import RecordBatch
 from streams.heavy import forward
 from streams.heavy.forward import Forwarded
 from streams.heavy.frames import Setup, Work
 from streams.heavy.slot import Died, Ending, Find, Order, Slot, Stopped
-from streams.intake import RecordBatch
 from streams.letters import Letter
 from streams.replies import Desk, Replies, Written, deliver
 from streams.shard import Blocks, Merge, Shard

@@ -62,12 +62,12 @@ async def test_a_member_that_does_not_read_its_partition_joins_again(kafka, topi
         consumers.append(Sticking(*given, **more))
         return consumers[-1]
 
-    monkeypatch.setattr("streams.intake.Consumer", consumer)
+    monkeypatch.setattr("streams.polling.Consumer", consumer)
     declare.ensure(kafka, topic_prefix)
     topic, group = f"{topic_prefix}compute.requests", f"{topic_prefix}group"
     partitions, channel = [(topic, number) for number in range(4)], Channel()
     intake = Intake(channel, kafka, [topic], group, membership=Membership(protocol))
-    intake.seat = Seat(patience_s=1.0)
+    intake._poller.seat = Seat(patience_s=1.0)
     watch = OwnerWatch(kafka, {(group, topic): (intake.seat, intake.as_reader)}, every_s=0.2)
     producer = Producer({"bootstrap.servers": kafka})
     async with intake:

@@ -57,6 +57,25 @@ def test_the_end_of_an_earlier_one_of_the_same_id_does_not_end_it(ledger):
     assert ledger.found["r"].start is not None
 
 
+def test_what_an_earlier_one_of_the_same_id_sent_is_not_taken_for_its_own(ledger):
+    """The answers may lie before what is read: it would wait for them until its deadline."""
+    ledger.note(entry("sent"), 3)
+    ledger.note(entry("start", source="compute.requests/0/9"), 5)
+    ledger.note(entry("sent"), 6)
+    ledger.note(entry("answer"), 7)
+    ledger.note(entry("end"), 8)
+    ledger.note(entry("sent"), 9)
+    assert [one.kind for one in ledger.found["r"].entries] == ["answer", "sent"]
+
+
+def test_what_came_of_one_that_has_ended_is_forgotten(ledger):
+    """Its beginning lies before what is read; one that begins later has nothing of it."""
+    for kind in ("sent", "answer", "end"):
+        ledger.note(entry(kind), 1)
+    ledger.note(entry("start", source="compute.requests/0/9"), 2)
+    assert ledger.found["r"].entries == []
+
+
 def test_one_that_has_ended_does_not_begin_again(ledger):
     ledger.note(entry("end"), 0)
     assert not ledger.note(entry("start"), 1)

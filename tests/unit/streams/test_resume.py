@@ -1,8 +1,9 @@
 """Where to read on follows from the offset wanted and from what the log holds."""
 
 import pytest
+from confluent_kafka import KafkaError, TopicPartition
 
-from streams.resume import resume
+from streams.resume import find, resume
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,26 @@ from streams.resume import resume
 def test_where_to_read_on(wanted, low, high, offset, lost, why):
     found = resume(wanted, low, high)
     assert (found.offset, found.lost) == (offset, lost), why
+
+
+class Refusing:
+    """A consumer whose coordinator says of a partition alone that it does not know now."""
+
+    def committed(self, places, timeout):
+        return [Refused(places[0].topic, places[0].partition)]
+
+    def get_watermark_offsets(self, place, timeout):
+        return 3, 90
+
+
+class Refused(TopicPartition):
+    """As librdkafka returns it."""
+
+    @property
+    def error(self):
+        return KafkaError(KafkaError.UNSTABLE_OFFSET_COMMIT)
+
+
+def test_a_partition_whose_offset_is_not_told_now_is_not_taken_for_a_new_groups():
+    """It would be read from the log's start."""
+    assert find(Refusing(), ("requests", 0), None, pytest.fail) is None

@@ -35,7 +35,7 @@ class Effects:
         self.sent |= messages
         self.lanes |= lanes or {}
 
-    def cancel(self, ids):
+    def cancel(self, one, ids):
         self.cancelled += ids
 
     def finish(self, one, outcome):

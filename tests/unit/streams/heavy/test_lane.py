@@ -9,9 +9,9 @@ import pytest
 from misbehaving import request
 
 from streams.cancels import Cancels
+from streams.handout import RecordBatch
 from streams.heavy.frames import Setup
 from streams.heavy.lane import Heavy
-from streams.intake import RecordBatch
 from streams.limits import Limits
 from streams.replies import Desk
 from streams.topics import names
