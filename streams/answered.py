@@ -103,6 +103,8 @@ class Answered:
                 self._at |= patiently(lambda: self._results.since(min(since)), self._patience_s)
             except KafkaException as error:
                 _log.warning("answers_not_recalled", error=str(error))
+        if not self._at:  # nothing was answered since: there is nothing to look for
+            self._until.clear()
 
     def _is_answered(self, record: Message) -> bool:
         headers = cast("Headers", record.headers() or [])
@@ -121,11 +123,16 @@ class KafkaResults:
         self._topic = topic
         self._embedded = embedded
         self._bootstrap = bootstrap
+        self._own_ends: dict[int, int] = {}
 
     def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
-        """Ask the broker; raises `KafkaException`."""
+        """Ask the broker, also where the results end; raises `KafkaException`."""
         consumer = self._consumer()
         try:
+            self._own_ends = {
+                number: consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=_BUDGET_S)[1]
+                for number in groupless.numbers_of(consumer, self._topic)
+            }
             places = {place: TopicPartition(*place) for place in partitions}
             return {
                 place: consumer.get_watermark_offsets(there, timeout=_BUDGET_S)[1] for place, there in places.items()
@@ -134,7 +141,10 @@ class KafkaResults:
             consumer.close()
 
     def since(self, at_ms: int) -> dict[bytes, int]:
-        """Read, at most `RESULTS_LIMIT` of each partition and for a bounded time; raises `KafkaException`."""
+        """Read, at most `RESULTS_LIMIT` of each partition and for a bounded time; raises `KafkaException`.
+
+        What was written since the ends were asked for is nobody's but this worker's, and not read.
+        """
         consumer, until = self._consumer(), time.monotonic() + _BUDGET_S
         found: dict[bytes, int] = {}
         try:
@@ -160,6 +170,8 @@ class KafkaResults:
         """Read from that time on; returns the end of each partition that has records since."""
         numbers = groupless.numbers_of(consumer, self._topic)
         begin, behind = groupless.since(consumer, self._topic, numbers, at_ms, RESULTS_LIMIT, embedded=self._embedded)
+        ends = {number: min(end, self._own_ends.get(number, end)) for number, end in behind.items()}
+        behind = {place.partition: end for place in begin if place.offset < (end := ends.get(place.partition, 0))}
         consumer.assign([place for place in begin if place.partition in behind])
         return behind
 

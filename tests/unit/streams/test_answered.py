@@ -103,3 +103,10 @@ def test_what_has_no_id_is_not_looked_for(value):
     ((record, place, offset),) = _records("a")
     record._value = value
     assert _answered(Results(11, {"a": 2000})).among([(record, place, offset)]) == []
+
+
+def test_where_nothing_was_answered_since_no_record_is_looked_at():
+    """A look would fail here: its value cannot be read."""
+    records = _records("a", "b")
+    records[0][0].value = None
+    assert _answered(Results(13, {})).among(records) == []
