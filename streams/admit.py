@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from confluent_kafka import Message
 
 from agents import catalogue
 from agents.alone import Alone
@@ -14,7 +15,7 @@ from agents.task import Task
 from agents.workflow.document import Workflow
 from streams import instants
 from streams.cancels import Cancels
-from streams.codec import JSON, Received, canonical_inputs, decode_inputs, receive
+from streams.codec import JSON, Received, decode_inputs, inputs_hash, receive
 from streams.emit import Headers
 from streams.limits import USUAL, Limits
 from streams.watch import cancelled
@@ -23,7 +24,7 @@ Partition = tuple[str, int]
 """A topic and the number of its partition."""
 
 
-class Origin(NamedTuple):
+class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a record lay, and what of it is carried to its answer."""
 
     partition: Partition
@@ -47,11 +48,10 @@ class Job(msgspec.Struct):
     timeout_s: float
     cache_key: bytes | None = None
     """Under which its answer is kept; None for one that is not."""
-
-    @property
-    def group(self) -> tuple[int, Any]:
-        """What is computed in one native call."""
-        return (id(self.task), self.plan.group)
+    quick: bool = False
+    """It went the short way, has no headers, and all of it is asked for."""
+    record: Message | None = None
+    """What it came as, where it may have to be passed on."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -136,10 +136,11 @@ def admit(
                 limits.check(plan, len(value or b""))
     except Problem as problem:
         return request, problem
-    digest = hashlib.sha256(canonical_inputs(request.agent, request.task, inputs, request.options, request.seed))
     return Job(
-        origin, request, task, plan, seed, f"sha256:{digest.hexdigest()}",
+        origin, request, task, plan, seed,
+        inputs_hash(request.agent, request.task, inputs, request.options, request.seed),
         default_timeout_s if request.timeout_s is None else request.timeout_s,
+        quick=quick is not None and not origin.headers and not origin.shard,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Which requests are cancelled: a bounded memory of ids, shared by the control agent and the compute threads."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 
 class Cancels:
@@ -18,6 +19,10 @@ class Cancels:
 
     def __contains__(self, request_id: object) -> bool:
         return request_id in self._ids
+
+    def any_of(self, ids: Iterable[str]) -> bool:
+        """Whether one of them is cancelled."""
+        return not self._ids.keys().isdisjoint(ids)
 
     def __bool__(self) -> bool:
         return bool(self._ids)

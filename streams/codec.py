@@ -4,9 +4,10 @@ import base64
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, cast
 
 import msgspec
@@ -20,6 +21,7 @@ from streams.topics import MESSAGE_LIMIT
 JSON = "application/json"
 MSGPACK = "application/msgpack"
 DEPTH_LIMIT = 64
+ID_LIMIT = 128
 INLINE_LIMIT = 10_000
 TIMEOUT_LIMIT_S = 3600.0
 
@@ -94,6 +96,26 @@ def receive(value: bytes | None, content_type: str = JSON) -> Received:
     return received
 
 
+def receive_together(values: Sequence[bytes | None]) -> list[Received] | None:
+    """Decode values of one line of JSON each as `receive` does; None where one of them is not that, or no request.
+
+    How deep they are is left to whoever decodes their inputs, times and seeds are not looked at.
+    """
+    if not all(values):
+        return None
+    lines = b"\n".join(cast("Sequence[bytes]", values))
+    if len(lines) > MESSAGE_LIMIT or lines.count(b"\n") != len(values) - 1:
+        return None
+    try:
+        found = _json_request.decode_lines(lines)
+    except _UNREADABLE:
+        return None
+    ids = [one.id for one in found]
+    if len(found) != len(values) or not all(ids) or max(map(len, ids)) > ID_LIMIT or not "".join(ids).isprintable():
+        return None
+    return found
+
+
 def decode_inputs(received: Received, value: bytes, content_type: str = JSON) -> dict[str, Any]:
     """Decode the inputs of a request that came as `value`; raises `Refusal`."""
     packed = content_type == MSGPACK
@@ -108,9 +130,9 @@ def decode_inputs(received: Received, value: bytes, content_type: str = JSON) ->
     return inputs
 
 
-def canonical_inputs(agent: str, task: str, inputs: object, options: Mapping[str, Any], seed: int | None) -> bytes:
-    """What an answer depends on, in one canonical form: the base of `inputs_hash`."""
-    return _canonical.encode((agent, task, inputs, options, seed))
+def inputs_hash(agent: str, task: str, inputs: object, options: Mapping[str, Any], seed: int | None) -> str:
+    """Digest of what an answer depends on, in one canonical form."""
+    return f"sha256:{sha256(_canonical.encode((agent, task, inputs, options, seed))).hexdigest()}"
 
 
 def encode_result(
@@ -129,6 +151,23 @@ def encode_result(
         return encoder.encode(result)
     finally:
         result.outputs = outputs
+
+
+def encode_together(results: Sequence[Result], inline_limit: int = INLINE_LIMIT) -> list[bytes] | None:
+    """Encode results that have outputs in JSON, as `encode_result` does; None where that is not done in one go.
+
+    Their outputs are replaced by what was encoded of them.
+    """
+    try:
+        encoder = cast("msgspec.json.Encoder", _output_encoder(False, inline_limit))
+        outputs = encoder.encode_lines([one.outputs for one in results])
+    except Exception:  # whichever it is, it is found again
+        return None
+    if b"null" in outputs:
+        return None
+    for one, encoded in zip(results, outputs.splitlines(), strict=True):
+        one.outputs = cast("dict[str, Any]", msgspec.Raw(encoded))
+    return _json_encoder.encode_lines(results).splitlines()
 
 
 def encode_outputs(
@@ -215,7 +254,7 @@ def _check_values(request: Received) -> None:
 
 def readable_id(value: object) -> bool:
     """Whether a value can be a request's id."""
-    return isinstance(value, str) and 0 < len(value) <= 128 and value.isprintable()
+    return isinstance(value, str) and 0 < len(value) <= ID_LIMIT and value.isprintable()
 
 
 def _check_depth(value: bytes) -> None:

@@ -29,8 +29,9 @@ from streams.heavy import forward
 from streams.heavy.forward import Reason
 from streams.limits import Limits
 from streams.note import Note, Place
-from streams.pending import MAX_BATCH, Admitted, Pending
+from streams.pending import MAX_BATCH, Pending
 from streams.replies import Desk, Replies
+from streams.together import admit_together
 from streams.watch import Demoted, Slice, cancelled
 
 _log = structlog.get_logger(__name__)
@@ -62,7 +63,7 @@ class Compute:
         self._suspects = frozenset(suspects)
         self._limits = limits
         self._pending = Pending(max_batch, LONG_COST)
-        self._again: list[Admitted] = []
+        self._again: list[Job] = []
         self._embedded = embedded
         self._waiting: SimpleQueue[RecordBatch | None] = SimpleQueue()
         # one thread: decoding and encoding hold the interpreter's lock, so a second one would only take turns
@@ -109,55 +110,69 @@ class Compute:
 
     def _take(self, records: Sequence[Record]) -> None:
         # what went to another worker meanwhile is that one's to answer
-        owned = {partition for partition in {partition for _, partition, _ in records} if self._desk.owns(partition)}
-        records = [record for record in records if record[1] in owned]
+        gone = {partition for partition in {partition for _, partition, _ in records} if not self._desk.owns(partition)}
+        if gone:
+            records = [record for record in records if record[1] not in gone]
         telemetry.RECORDS.inc(len(records))
         telemetry.BATCH_RECORDS.observe(len(records))
         replies = Replies(self._desk, len(records))
         now = time.time()
         if self._note is not None:
             self._note.write([(partition[1], offset) for _, partition, offset in records])
-        admitted: list[Admitted] = []
-        for record, partition, offset in records:
-            if self._suspects and (partition[1], offset) in self._suspects:
-                self._delegate(record, _origin_of(record, partition, offset), "suspect", replies, attempt=2)
-                continue
+        if self._suspects:
+            records = self._delegate_suspects(records, replies)
+        jobs, left = admit_together(records, now, self._cancels, self._timeout_s, self._defaults, self._limits)
+        for record, partition, offset in left:
             job = self._admit(record, _origin_of(record, partition, offset), now, replies)
             if job is not None:
-                admitted.append(Admitted(job, record))
-        if self._cache is None:
-            self._route(admitted, replies)
-            return
-        first, again = distinct(self._unanswered(admitted, self._cache, replies))
-        self._route(first, replies)
+                jobs.append(job)
+        jobs, again = self._unanswered(jobs, replies)
+        self._route(jobs, replies)
         self._again += again
 
-    def _unanswered(self, admitted: Sequence[Admitted], cache: ResultCache, replies: Replies) -> Sequence[Admitted]:
-        """Answer what the cache has; returns the rest."""
-        wanted = [key for job, _ in admitted if (key := cache.key(job)) is not None]
-        if not wanted:
-            return admitted
-        values, left = cache.lookup(wanted), list[Admitted]()
-        for job, record in admitted:
-            if job.cache_key is not None and (value := values.get(job.cache_key)) is not None:
-                found = kept.from_bytes(job.cache_key, value, packed=job.origin.content_type == MSGPACK)
-                if found is not None:
-                    replies.repeat(job, found)
-                    continue
-            left.append(Admitted(job, record))
-        return left
-
-    def _route(self, admitted: Sequence[Admitted], replies: Replies) -> None:
-        small: list[Admitted] = []
-        for job, record in admitted:
-            if conducted(job.plan, embedded=self._embedded):
-                replies.forward(job, record.value() or b"")
-            elif job.needs:
-                self._delegate(record, job.origin, "artifacts", replies)
-            elif job.plan.cost > LONG_COST:
-                self._delegate(record, job.origin, "cost", replies)
+    def _delegate_suspects(self, records: Sequence[Record], replies: Replies) -> Sequence[Record]:
+        """Pass on what may have killed a worker, without looking at it; returns the others."""
+        others = []
+        for record, partition, offset in records:
+            if (partition[1], offset) in self._suspects:
+                self._delegate(record, _origin_of(record, partition, offset), "suspect", replies, attempt=2)
             else:
-                small.append(Admitted(job, record))
+                others.append((record, partition, offset))
+        return others
+
+    def _unanswered(self, jobs: list[Job], replies: Replies) -> tuple[list[Job], list[Job]]:
+        """Answer what the cache has; returns the rest, apart the small ones that want what an earlier one wants."""
+        cache = self._cache
+        if cache is None or not (wanted := cache.keys(jobs)):
+            return jobs, []
+        values, first, again, seen = cache.lookup(wanted), list[Job](), list[Job](), set[bytes]()
+        for job in jobs:
+            key = job.cache_key
+            value = None if key is None else values.get(key)
+            if key is None:
+                first.append(job)
+            elif value and (found := kept.from_bytes(key, value, packed=job.origin.content_type == MSGPACK)):
+                replies.repeat(job, found)
+            elif key in seen and job.plan.cost <= LONG_COST:
+                again.append(job)
+            else:
+                seen.add(key)
+                first.append(job)
+        return first, again
+
+    def _route(self, jobs: Sequence[Job], replies: Replies) -> None:
+        small = list[Job]()
+        for job in jobs:
+            if job.quick:
+                small.append(job)
+            elif conducted(job.plan, embedded=self._embedded):
+                replies.forward(job, _record(job).value() or b"")
+            elif job.needs:
+                self._delegate(_record(job), job.origin, "artifacts", replies)
+            elif job.plan.cost > LONG_COST:
+                self._delegate(_record(job), job.origin, "cost", replies)
+            else:
+                small.append(job)
         replies.send()
         self._pending.put(small)
 
@@ -176,10 +191,11 @@ class Compute:
 
     def _repeat(self) -> None:
         """Answer what wanted the same as another of its batch: that has been computed meanwhile, or nearly always."""
-        if self._again and self._cache is not None:
+        if self._again:
             again, self._again = self._again, []
             replies = Replies(self._desk, len(again))
-            self._route(self._unanswered(again, self._cache, replies), replies)
+            first, more = self._unanswered(again, replies)
+            self._route([*first, *more], replies)
 
     def _admit(self, record: Message, origin: Origin, now: float, replies: Replies) -> Job | None:
         try:
@@ -193,6 +209,7 @@ class Compute:
             )
         else:
             if isinstance(admitted, Job):
+                admitted.record = record
                 return admitted
             replies.reject(*admitted, origin)
         return None
@@ -202,30 +219,31 @@ class Compute:
         topic, key = self._desk.topics[forward.TOPIC], id_of(record.value(), origin.content_type) or ""
         replies.delegate(forward.forward(topic, record, origin, key, reason, attempt), origin)
 
-    def _still_wanted(self, group: list[Admitted]) -> list[Admitted]:
+    def _still_wanted(self, jobs: list[Job]) -> list[Job]:
         """Answer those that were cancelled since they were admitted; returns the others."""
-        stopped = [one.job for one in group if one.job.request.id in self._cancels]
-        if not stopped:
-            return group
-        replies = Replies(self._desk, len(stopped))
-        for job in stopped:
-            replies.reject(job.request, cancelled(), job.origin)
+        if not self._cancels.any_of(job.request.id for job in jobs):
+            return jobs
+        replies, wanted = Replies(self._desk, len(jobs)), list[Job]()
+        for job in jobs:
+            if job.request.id in self._cancels:
+                replies.reject(job.request, cancelled(), job.origin)
+            else:
+                wanted.append(job)
         replies.send()
-        return [one for one in group if one.job.request.id not in self._cancels]
+        return wanted
 
-    def _run_group(self, group: list[Admitted]) -> None:
-        if self._cancels and not (group := self._still_wanted(group)):
+    def _run_group(self, jobs: list[Job]) -> None:
+        if self._cancels and not (jobs := self._still_wanted(jobs)):
             return
-        jobs = [job for job, _ in group]
         if self._note is not None:
             self._note.write([(job.origin.partition[1], job.origin.offset) for job in jobs])
         started = time.perf_counter()
         try:
-            outcomes = compute_group(jobs, Slice(min(SLICE_S, *(job.timeout_s for job in jobs))))
+            outcomes = compute_group(jobs, Slice(min(SLICE_S, *[job.timeout_s for job in jobs])))
         except (Demoted, MemoryError):
             replies = Replies(self._desk, len(jobs))
-            for job, record in group:
-                self._delegate(record, job.origin, "slice", replies)
+            for job in jobs:
+                self._delegate(_record(job), job.origin, "slice", replies)
             replies.send()
             return
         self._answer(jobs, outcomes, time.perf_counter() - started)
@@ -246,19 +264,8 @@ class Compute:
                 self._cache.keep(key, value)
 
 
-def distinct(admitted: Sequence[Admitted]) -> tuple[Sequence[Admitted], Sequence[Admitted]]:
-    """Set apart the small requests that want what an earlier one among them wants."""
-    seen: set[bytes] = set()
-    again: list[Admitted] = []
-    for one in admitted:
-        if one.job.cache_key is not None and one.job.plan.cost <= LONG_COST:
-            if one.job.cache_key in seen:
-                again.append(one)
-            seen.add(one.job.cache_key)
-    if not again:
-        return admitted, again
-    later = {id(job) for job, _ in again}
-    return [one for one in admitted if id(one.job) not in later], again
+def _record(job: Job) -> Message:
+    return cast("Message", job.record)
 
 
 def _origin_of(record: Message, partition: Partition, offset: int) -> Origin:

@@ -103,10 +103,9 @@ class FencedEmitter:
         return True
 
     def _produce(self, message: Outgoing) -> None:
-        topic, key, value, headers = message
         while True:
             try:
-                self._producer.produce(topic, value, key, headers=headers)
+                self._producer.produce(message.topic, message.value, message.key, headers=message.headers)
             except BufferError:  # the local queue is full
                 self._producer.poll(0.05)
             else:

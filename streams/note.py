@@ -7,6 +7,7 @@ died. What is noted then is suspected of it.
 import mmap
 import struct
 from collections.abc import Iterable
+from itertools import chain
 
 _HEAD = struct.Struct("<q")
 _LIMIT = 4096
@@ -24,7 +25,7 @@ class Note:
 
     def write(self, places: Iterable[Place]) -> None:
         """Replace what is noted."""
-        numbers = [number for place in places for number in place][: 2 * _LIMIT]
+        numbers = list(chain.from_iterable(places))[: 2 * _LIMIT]
         # the count last: a death in between leaves no half of a note
         _HEAD.pack_into(self._memory, 0, 0)
         struct.pack_into(f"<{len(numbers)}q", self._memory, _HEAD.size, *numbers)

@@ -1,22 +1,14 @@
 """Requests that wait in the fast lane for their native call: by priority, kernel and shape class. Pure."""
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterable
-from typing import Any, NamedTuple
-
-from confluent_kafka import Message
+from typing import Any
 
 from streams.admit import Job
 from streams.contracts import Priority
 from streams.turns import Turns
 
 MAX_BATCH = 256
-
-
-class Admitted(NamedTuple):
-    """A request that may run, and the record that it came as."""
-
-    job: Job
-    record: Message
 
 
 class Pending:
@@ -29,30 +21,30 @@ class Pending:
     def __init__(self, max_batch: int = MAX_BATCH, max_cost: float = float("inf")) -> None:
         self._max_batch = max_batch
         self._max_cost = max_cost
-        self._groups: dict[Hashable, list[Admitted]] = {}
+        self._groups: dict[Hashable, list[Job]] = {}
         self._turns: Turns[Hashable] = Turns()
 
-    def put(self, admitted: Iterable[Admitted]) -> None:
+    def put(self, jobs: Iterable[Job]) -> None:
         """Let requests wait that came together."""
-        groups: dict[Any, list[Admitted]] = {}
-        for one in admitted:
-            groups.setdefault((one[0].request.priority, one[0].group), []).append(one)
+        groups = defaultdict[Any, list[Job]](list)
+        for job in jobs:
+            groups[job.request.priority, id(job.task), job.plan.group].append(job)
         for key, group in sorted(groups.items(), key=_cost):
             self._wait(key, group)
 
-    def take(self) -> list[Admitted]:
+    def take(self) -> list[Job]:
         """Return what the next native call computes; nothing when nothing waits."""
         key = self._turns.take()
         if key is None:
             return []
         group = self._groups.pop(key)
-        cost = group[0].job.plan.cost
+        cost = group[0].plan.cost
         most = self._max_batch if cost <= 0 else int(min(self._max_batch, max(1.0, self._max_cost / cost)))
         if len(group) > most:
             self._wait(key, group[most:])
         return group[:most]
 
-    def _wait(self, key: Any, group: list[Admitted]) -> None:
+    def _wait(self, key: Any, group: list[Job]) -> None:
         waiting = self._groups.get(key)
         if waiting is None:
             self._groups[key] = group
@@ -65,5 +57,5 @@ class Pending:
         return bool(self._groups)
 
 
-def _cost(item: tuple[Any, list[Admitted]]) -> float:
-    return float(item[1][0].job.plan.cost) * len(item[1])
+def _cost(item: tuple[Any, list[Job]]) -> float:
+    return float(item[1][0].plan.cost) * len(item[1])

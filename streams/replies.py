@@ -17,7 +17,7 @@ from streams import answer, artifacts, instants, journal, letters, logs, shard, 
 from streams.admit import STEP_HEADER, Job, Origin, Partition
 from streams.cache import content, kept
 from streams.cache.kept import Kept
-from streams.codec import INLINE_LIMIT, Received, Refusal, encode_outputs, encode_result
+from streams.codec import INLINE_LIMIT, Received, Refusal, encode_outputs, encode_result, encode_together
 from streams.contracts import Error, Provenance, Result
 from streams.emit import Claim, Emitter, Outgoing
 from streams.letters import Letter
@@ -110,7 +110,14 @@ class Draft:
     def compute(self, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
         """Answer jobs with their outcomes."""
         self._kernel = outcomes[0].kernel
+        left = list[tuple[Job, Outcome]]()
+        plain = list[tuple[Job, Outcome]]()
         for job, outcome in zip(jobs, outcomes, strict=True):
+            alone = not job.quick or job.cache_key is not None or outcome.problem is not None or outcome.keep
+            (left if alone else plain).append((job, outcome))
+        if not self._compute_together(plain):
+            left += plain
+        for job, outcome in left:
             result = answer.computed(job, outcome, self._provenance(job.origin, job, outcome), self._at)
             if outcome.keep:
                 self._keep(result, outcome.keep)
@@ -126,6 +133,26 @@ class Draft:
                 internal = Problem("internal", f"{type(error).__name__} while encoding", hint="report it")
                 self._fail(result, out_of_memory() if memory else internal)
                 self._add(result, job.origin)
+
+    def _compute_together(self, computed: Sequence[tuple[Job, Outcome]]) -> bool:
+        """Answer jobs of the short way whose outcomes have nothing special, if their results can be encoded in one go.
+
+        All of them are of one task.
+        """
+        results = [
+            answer.computed(job, outcome, self._provenance(job.origin, job, outcome), self._at)
+            for job, outcome in computed
+        ]
+        values = encode_together(results, self._head.inline_limit) if results else None
+        if values is None or max(map(len, values)) > RESULT_LIMIT:
+            return False
+        topic = self._head.topics["compute.results"]
+        self._messages += [
+            Outgoing(topic, result.id.encode(), value, []) for result, value in zip(results, values, strict=True)
+        ]
+        self._offsets += [(job.origin.partition, job.origin.offset) for job, _ in computed]
+        self._counts[results[0].agent or "", results[0].task or "", "succeeded", ""] += len(results)
+        return True
 
     def repeat(self, job: Job, found: Kept) -> None:
         """Answer a job with what is kept for its content."""

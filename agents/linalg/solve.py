@@ -295,6 +295,6 @@ TASK = Task(
     inputs=SolveInputs, options=SolveOptions,
     methods=("lu", "cholesky", "ldl", "banded", "cg", "minres", "gmres", "bicgstab"),
     example={"a": [[3, 1], [1, 2]], "b": [9, 8]}, prepare=prepare_solve, compute=compute_solve,
-    quick=Quick(msgspec.json.Decoder(SmallSystem).decode, plan_small),
+    quick=Quick(msgspec.json.Decoder(SmallSystem), plan_small),
     repeats="inputs",
 )  # fmt: skip

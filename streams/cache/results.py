@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from streams import telemetry
+from streams.admit import Job
 from streams.cache import content
 from streams.cache.flights import Flights
 from streams.cache.memory import Memory
@@ -61,6 +62,11 @@ class ResultCache:
         """Gives a job the key of its answer."""
         self._flights = Flights()
         self._closing = threading.Event()
+
+    def keys(self, jobs: Iterable[Job]) -> list[bytes]:
+        """Give jobs the keys of their answers; returns those to look up, of jobs that cost more than a look."""
+        floor = self.key.floor
+        return [key for job in jobs if job.plan.cost >= floor and (key := self.key(job)) is not None]
 
     def lookup(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return the values that are kept; no keys cost nothing."""

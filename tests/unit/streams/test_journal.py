@@ -62,8 +62,8 @@ def test_what_was_sent_and_has_ended_is_named():
 
 def test_what_is_none_of_ours_is_nothing():
     start = journal.end("j", "r", "t/0/1")
-    assert read(start._replace(headers=[])) is None
-    assert read(start._replace(key=None)) is None
-    assert read(start._replace(headers=[("journal-kind", b"other")])) is None
-    assert read(start._replace(headers=[("journal-kind", b"part"), ("journal-shard", b"a-b")])) is None
-    assert read(start._replace(headers=[("journal-kind", b"part"), ("journal-run-s", b"soon")])) is None
+    assert read(msgspec.structs.replace(start, headers=[])) is None
+    assert read(msgspec.structs.replace(start, key=None)) is None
+    assert read(msgspec.structs.replace(start, headers=[("journal-kind", b"other")])) is None
+    assert read(msgspec.structs.replace(start, headers=[("journal-kind", b"part"), ("journal-shard", b"a-b")])) is None
+    assert read(msgspec.structs.replace(start, headers=[("journal-kind", b"part"), ("journal-run-s", b"soon")])) is None

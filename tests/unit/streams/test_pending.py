@@ -2,20 +2,19 @@
 
 from types import SimpleNamespace
 
-from streams.pending import Admitted, Pending
+from streams.pending import Pending
 
 
 def _one(name, group="g", priority="normal", cost=1.0):
-    job = SimpleNamespace(
-        request=SimpleNamespace(id=name, priority=priority), group=group, plan=SimpleNamespace(cost=cost)
+    return SimpleNamespace(
+        request=SimpleNamespace(id=name, priority=priority), task=None, plan=SimpleNamespace(group=group, cost=cost)
     )
-    return Admitted(job, None)
 
 
 def _calls(pending):
     calls = []
     while group := pending.take():
-        calls.append([one.job.request.id for one in group])
+        calls.append([one.request.id for one in group])
     return calls
 
 
