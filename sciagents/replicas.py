@@ -78,7 +78,9 @@ class Replica:
             loop.close()
         _log.info("alerting_elected", replica=self._name)
         office = Office(name=self._name, http=self._http, since=instants.show(now))
-        writer = FencedWriter(self._emitter, Outgoing(self._topic, _KEY, msgspec.json.encode(office)), leave)
+        writer = FencedWriter(
+            self._emitter, Outgoing(self._topic, _KEY, msgspec.json.encode(office)), leave, self._candidate.resign
+        )
         writer.take()
         return writer
 
@@ -101,6 +103,8 @@ class Replica:
     async def _stand_by(self, listener: socket.socket | None, tokens: Tokens, stopping: asyncio.Event) -> None:
         from sciagents.api import standby  # noqa: PLC0415 - slow to import, and who is elected at once needs it later
         from sciagents.api.alerting import serve, server  # noqa: PLC0415
+
+        import sciagents.opening  # noqa: F401, PLC0415 - once elected it is wanted at once
 
         self.stood_by = True
         _log.info("alerting_standby", replica=self._name)

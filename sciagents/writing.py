@@ -29,7 +29,7 @@ class Writer(Protocol):
         """Return where, and as soon as it is sure that, this process is the one that writes."""
 
     def close(self) -> None:
-        """Wait a moment for what is queued."""
+        """Write no more; wait a moment for what is queued."""
 
 
 class PlainWriter:
@@ -72,8 +72,13 @@ class PlainWriter:
 class FencedWriter:
     """Writes in transactions; once another process has taken the name it calls `on_loss`, which ends this one."""
 
-    def __init__(self, emitter: FencedEmitter, here: Record, on_loss: Callable[[str], object]) -> None:
+    def __init__(
+        self, emitter: FencedEmitter, here: Record, on_loss: Callable[[str], object],
+        resign: Callable[[], object] = lambda: None,
+    ) -> None:  # fmt: skip
         """`here` says who writes; it is written again whenever that has to be confirmed."""
+        self._resign = resign
+        self._closed = False
         self._emitter = emitter
         self._here = here
         self._on_loss = on_loss
@@ -93,14 +98,17 @@ class FencedWriter:
         self._send([self._here])
 
     def close(self) -> None:
-        """Keep nobody waiting who sends while the brokers are away."""
+        """Write no more, and let another process write; nobody is kept waiting who sends while brokers are away."""
+        self._closed = True
         self._emitter.close()
+        self._resign()
 
     def _send(self, records: Sequence[Record]) -> None:
         try:
             self._emitter.send(_outgoing(records))
         except FencedError as failure:
-            self._on_loss(str(failure))
+            if not self._closed:
+                self._on_loss(str(failure))
             raise
 
 

@@ -5,12 +5,13 @@ Kafka decides it, and again when that member is silent for its session. A member
 is elected may be the last to learn that it is so no more: what it does has to be fenced besides (`streams.fenced`).
 """
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from typing import Self
 
 import structlog
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from streams.membership import Membership, explained, is_fatal, reader
 
@@ -18,6 +19,7 @@ _log = structlog.get_logger(__name__)
 
 SESSION_MS = 6_000
 """How long one that was killed is waited for; brokers refuse less unless they are configured otherwise."""
+_LEAVE_S = 2.0
 
 
 class Candidate:
@@ -28,6 +30,9 @@ class Candidate:
         membership = Membership(protocol="classic", instance_id=name)
         self._consumer = Consumer({**reader(bootstrap, group_id, membership), "session.timeout.ms": SESSION_MS})
         self._topic = topic
+        self._place = (bootstrap, group_id)
+        self._name = name
+        self._member_id = ""
         self._on_loss = on_loss
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="candidate", daemon=True)
@@ -41,9 +46,25 @@ class Candidate:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stand no more. A member by name does not leave: its place is kept for its session."""
+        self.resign()
+
+    def resign(self) -> None:
+        """Stand no more: another member is elected now. Where there is none, its place is kept for its session.
+
+        It is kept since a group that becomes empty takes its next member in seconds only, as brokers wait for others
+        to come (`group.initial.rebalance.delay.ms`), while a member by name has its place back at once.
+        """
+        if self._stopping.is_set():
+            return
+        from streams import leaving  # noqa: PLC0415 - aiokafka is slow to import, and who starts is in haste
+
         self._stopping.set()
         self._thread.join(5.0)
+        try:
+            if leaving.others(*self._place, self._name, _LEAVE_S):
+                asyncio.run(leaving.leave(*self._place, self._member_id, self._name, _LEAVE_S))
+        except (KafkaException, TimeoutError, leaving.LeavingError) as error:
+            _log.warning("election_not_left", error=str(error), hint="another one is elected after its session")
 
     def _run(self) -> None:
         try:
@@ -55,6 +76,7 @@ class Candidate:
             _log.exception("election_failed")
             self._on_loss(str(failure))
         finally:
+            self._member_id = self._consumer.memberid() or ""
             self._consumer.close()
 
     def _look(self, record: Message) -> None:

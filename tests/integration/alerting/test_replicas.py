@@ -7,6 +7,7 @@ from collections import Counter
 import httpx
 import msgspec
 import pytest
+from confluent_kafka.admin import AdminClient
 from integration.alerting.receiving import CHANNELS, inbox
 from integration.alerting.replica import WITHIN_S, Replica, replicas
 
@@ -77,6 +78,12 @@ def until_delivered(outcomes, count):
         assert time.monotonic() < deadline, outcomes()
 
 
+def members(kafka, group):
+    """The names of those in a group."""
+    admin = AdminClient({"bootstrap.servers": kafka})
+    return sorted(one.group_instance_id for one in admin.describe_consumer_groups([group])[group].result().members)
+
+
 ONCE = dict.fromkeys(CHANNELS, 1)
 OVER = {"startsAt": "2026-01-01T00:00:00Z", "endsAt": "2026-01-01T00:01:00Z"}
 
@@ -109,6 +116,28 @@ def test_an_alert_that_all_three_are_told_is_told_once_on_each_channel(start, pe
     assert writer.end(signal.SIGTERM) == 0
     assert told(people.all(), "firing") == told(people.all(), "resolved") == ONCE
     assert Counter(outcomes().values()) == {"delivered": 8}
+
+
+def test_a_writer_that_is_stopped_makes_way_at_once(start, people, kafka, topic_prefix):
+    """It leaves the group, so that its session is not waited for; one that is alone keeps its place for its return."""
+    group = f"{topic_prefix}sci-agents-alerting"
+    first = start("a")
+    first.until("ready")
+    assert first.end(signal.SIGTERM) == 0
+    assert members(kafka, group) == ["a"]
+    first = start("a")
+    first.until("ready")
+    other = start("b")
+    other.until("standby")
+    push(first, "DiskFull")
+    people.until(lambda found: told(found, "firing") == ONCE)
+    assert first.end(signal.SIGTERM) == 0
+    assert members(kafka, group) == ["b"]
+    other.until("ready")
+    push(other, "DiskFull", **OVER)
+    arrived = people.until(lambda found: told(found, "resolved") >= Counter(CHANNELS))
+    assert told(arrived, "firing") == told(arrived, "resolved") == ONCE
+    assert "alerting_not_the_writer" not in first.log.read_text()
 
 
 def test_a_writer_that_dies_between_intent_and_delivery_is_followed_by_one_repeat_at_most(start, people, outcomes):
