@@ -101,10 +101,9 @@ class Replica:
         return not stopping.is_set()
 
     async def _stand_by(self, listener: socket.socket | None, tokens: Tokens, stopping: asyncio.Event) -> None:
+        import sciagents.opening  # noqa: F401, PLC0415 - once elected it is wanted at once
         from sciagents.api import standby  # noqa: PLC0415 - slow to import, and who is elected at once needs it later
         from sciagents.api.alerting import serve, server  # noqa: PLC0415
-
-        import sciagents.opening  # noqa: F401, PLC0415 - once elected it is wanted at once
 
         self.stood_by = True
         _log.info("alerting_standby", replica=self._name)
