@@ -8,6 +8,8 @@ import httpx
 import msgspec
 import pytest
 from confluent_kafka.admin import AdminClient
+from containers.cable import Cable
+from containers.kafka import KafkaContainer
 from integration.alerting.receiving import CHANNELS, inbox
 from integration.alerting.replica import WITHIN_S, Replica, replicas
 
@@ -34,31 +36,39 @@ def people():
         yield found
 
 
-@pytest.fixture
-def start(kafka, topic_prefix, people, tmp_path):
-    """Start replicas by their names."""
-    declare.ensure(kafka, topic_prefix)
-    config = tmp_path / "alerting.yaml"
+def starter(kafka, prefix, people, folder, started):
+    """Start replicas by their names, which reach Kafka `through` another address where it is given."""
+    declare.ensure(kafka, prefix)
+    config = folder / "alerting.yaml"
     config.write_text(CONFIG.format(globals=people.globals(), receivers=people.receivers(), http=people.http))
-    with replicas() as started:
 
-        def one(name):
-            started.append(Replica(tmp_path, kafka, topic_prefix, config, name))
-            return started[-1]
+    def one(name, through=kafka):
+        started.append(Replica(folder, through, prefix, config, name))
+        return started[-1]
 
-        yield one
+    return one
 
 
-@pytest.fixture
-def outcomes(kafka, topic_prefix):
-    """The last word about each notification that was intended, by its id."""
+def outcomes_of(kafka, prefix):
+    """Read the last word about each notification that was intended, by its id."""
 
     def read():
-        records = read_all(kafka, f"{topic_prefix}ops.notifications")
+        records = read_all(kafka, f"{prefix}ops.notifications")
         found = [msgspec.json.decode(record.value(), type=Notification) for record in records]
         return {one.id: one.status for one in found}
 
     return read
+
+
+@pytest.fixture
+def start(kafka, topic_prefix, people, tmp_path):
+    with replicas() as started:
+        yield starter(kafka, topic_prefix, people, tmp_path, started)
+
+
+@pytest.fixture
+def outcomes(kafka, topic_prefix):
+    return outcomes_of(kafka, topic_prefix)
 
 
 def push(replica, name, **fields):
@@ -188,6 +198,33 @@ def test_a_writer_that_wakes_up_after_its_session_tells_nothing_and_ends(start, 
     for status in ("firing", "resolved"):
         assert Counter(one.channel for one in arrived if one.status == status) == {**ONCE, "ada": 1, "grace": 1}
     assert set(outcomes().values()) == {"delivered"}
+
+
+def test_a_writer_that_is_cut_off_from_kafka_tells_nothing_any_more_and_ends(docker_engine, people, tmp_path):
+    """It reaches whom it tells and is not reached by the brokers: the next one tells the step that was due, alone."""
+    with Cable() as cable, KafkaContainer(cable) as kafka, replicas() as started:
+        start = starter(kafka.bootstrap, "", people, tmp_path, started)
+        cut_off = start("a", through=f"127.0.0.1:{cable.port}")
+        cut_off.until("ready")
+        other = start("b")
+        other.until("standby")
+        push(cut_off, "DiskFull", labels={"chain": "yes"})
+        people.until(lambda found: told(found, "firing") == ONCE and any(one.channel == "ada" for one in found))
+        until_delivered(outcomes_of(kafka.bootstrap, ""), 5)
+        cable.cut()
+        other.until("ready")
+        people.until(lambda found: any(one.channel == "grace" for one in found))
+        cable.mend()
+        assert cut_off.wait() == 1
+        assert "alerting_not_the_writer" in cut_off.log.read_text()
+        push(other, "DiskFull", labels={"chain": "yes"}, **OVER)
+        people.until(lambda found: {"ada", "grace"} <= {one.channel for one in found if one.status == "resolved"})
+        people.until(lambda found: told(found, "resolved") >= Counter(CHANNELS))
+        assert other.end(signal.SIGTERM) == 0
+        arrived = people.all()
+        for status in ("firing", "resolved"):
+            assert Counter(one.channel for one in arrived if one.status == status) == {**ONCE, "ada": 1, "grace": 1}
+        assert set(outcomes_of(kafka.bootstrap, "")().values()) == {"delivered"}
 
 
 def test_an_alert_that_was_taken_is_told_even_if_the_writer_dies_within_its_group_wait(start, people):
