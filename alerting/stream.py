@@ -44,7 +44,8 @@ _log = structlog.get_logger(__name__)
 
 _SMALL = 64 * 1024
 """Bytes of a command; one that is larger is none."""
-_LONGEST_SLEEP_S = 30.0
+_LONGEST_SLEEP_S = 1.0
+"""A sleep goes by a clock that nobody sets, and that stands while the machine is asleep: the wall's may be ahead."""
 _FINISH_S = 1.5
 _AUDIT_EVERY_S = 15.0
 _AT_ONCE = 20

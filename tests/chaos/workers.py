@@ -1,21 +1,18 @@
-"""Workers in containers: this checkout, mounted, each with a wall clock that can be stepped (`clock.c`)."""
+"""Workers in containers: this checkout, mounted, each with a wall clock that can be stepped (`clocks`)."""
 
 import contextlib
-import mmap
 import site
-import struct
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import clocks
 from docker.errors import APIError
 from images import build
 
 from chaos.cluster import Cluster
 
-_HERE = Path(__file__).parent
 _SITE = Path(site.getsitepackages()[0])
 
 
@@ -48,20 +45,16 @@ class Workers:
         self._count = count
         self._environment = dict(environment)
         self._containers: list[Any] = []
-        self._clocks: list[mmap.mmap] = []
+        self._clocks: list[clocks.Clock] = []
         self._leave = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as leave:
             folder = Path(leave.enter_context(tempfile.TemporaryDirectory()))
             image = build.python()
-            compiler = ["cc", "-shared", "-fPIC", "-O1", "-o", str(folder / "clock.so"), str(_HERE / "clock.c"), "-ldl"]
-            subprocess.run(compiler, check=True)
+            clocks.library(folder)
             for number in range(self._count):
-                step = folder / f"step{number}"
-                step.write_bytes(struct.pack("=q", 0))
-                with step.open("r+b") as file:
-                    self._clocks.append(mmap.mmap(file.fileno(), 0))
+                self._clocks.append(leave.enter_context(clocks.Clock(folder / f"step{number}")))
                 self._containers.append(self._start_one(number, image, folder, leave))
             self._leave = leave.pop_all()
         return self
@@ -147,7 +140,7 @@ class Workers:
 
     def step_clock(self, number: int, seconds: float) -> None:
         """Let a worker's wall clock differ from now on by this much; its monotonic clock goes on as it did."""
-        struct.pack_into("=q", self._clocks[number], 0, round(seconds * 1e9))
+        self._clocks[number].step(seconds)
 
     @property
     def restarts(self) -> int:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 WITHIN_S = 60.0
@@ -16,7 +16,14 @@ class Replica:
     """One process; `said` are the lines that it printed, and when (epoch seconds)."""
 
     def __init__(
-        self, folder: Path, kafka: str, prefix: str, config: Path, name: str, listen: str = "127.0.0.1:0"
+        self,
+        folder: Path,
+        kafka: str,
+        prefix: str,
+        config: Path,
+        name: str,
+        listen: str = "127.0.0.1:0",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.log = folder / f"{name}.log"
@@ -27,7 +34,7 @@ class Replica:
         with self.log.open("ab") as log:
             self.child = subprocess.Popen(
                 [*command, "--instance-id", name], stdout=subprocess.PIPE, stderr=log, text=True,
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **(environment or {})},
             )  # fmt: skip
         self._reader = threading.Thread(target=self._read)
         self._reader.start()

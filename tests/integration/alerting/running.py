@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -40,16 +40,15 @@ class Process:
 
 
 @contextlib.contextmanager
-def alerting(folder, text, *arguments, flag="--config") -> Iterator[Process]:
+def alerting(folder, text, *arguments, flag="--config", environment=()) -> Iterator[Process]:
     """Run `sci-agents alerting --embedded` with a configuration until the end of the block."""
     file = folder / "alerting.yml"
     file.write_text(text)
     command = [sys.executable, "-m", "sciagents", "alerting", "--embedded", flag, str(file)]
     command += ["--listen", "127.0.0.1:0", "--dir", str(folder), *arguments]
     with (folder / "log").open("wb") as log:
-        child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-        )
+        own = {"OPENBLAS_NUM_THREADS": "1", **dict(environment)}
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **own})
     try:
         said = [child.stdout.readline().strip() for _ in range(2)]
         assert said[1:] == ["ready"], (said, (folder / "log").read_text()[-2000:])
@@ -66,11 +65,13 @@ class Webhooks:
 
     url: str = ""
     hangs: dict = field(default_factory=dict)
+    clock: Callable[[], float] = time.time
+    """By which it is written down when something came."""
     seen: list = field(default_factory=list)
     _got: queue.Queue = field(default_factory=queue.Queue)
 
     def put(self, path, body):
-        self._got.put((time.time(), path, body))
+        self._got.put((self.clock(), path, body))
 
     def first(self, wanted):
         """The body of the first delivery that is wanted, waited for."""
