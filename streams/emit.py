@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import count, repeat
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -29,7 +29,6 @@ class Outgoing(msgspec.Struct, frozen=True, array_like=True, gc=False):
 _SERVED_S = 0.02
 """So long after somebody else took reports, the emitter's own thread leaves them to that one."""
 _BY_KEY = repeat(-1)
-_FULL = KafkaError._QUEUE_FULL  # noqa: SLF001 - its public name
 _PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 - their public names
 _PURGE_S = 10.0
 Confirmed = Callable[[Exception | None], None]
@@ -139,37 +138,18 @@ class Emitter:
             self._gate.release()
 
     def _send(self, messages: Sequence[Outgoing], receipt: _Receipt) -> None:
-        partitions = receipt.partitions
-        topic = messages[0].topic
-        if partitions is None and all([one.topic == topic and not one.headers for one in messages]):  # noqa: C419 - half as long
-            self._send_alike(messages, receipt)
-            return
         produce = self._producer.produce
-        for one, partition in zip(messages, partitions or _BY_KEY, strict=False):
+        for one, partition in zip(messages, receipt.partitions or _BY_KEY, strict=False):
             while True:
                 try:
-                    produce(one.topic, one.value, one.key, partition, headers=one.headers, on_delivery=receipt)
+                    # by position, and no empty headers: half as long as by name
+                    produce(one.topic, one.value, one.key, partition, receipt, None, 0, one.headers or None)
                     break
                 except BufferError:  # the local queue is full: reports have to be served first
                     self._producer.poll(0.05)
                 except KafkaException as error:  # refused before it was queued (its size, its topic's name)
                     receipt(error.args[0], None)
                     break
-
-    def _send_alike(self, messages: Sequence[Outgoing], receipt: _Receipt) -> None:
-        """Queue messages of one topic without headers in one call, which gives the interpreter's lock away but once."""
-        left: list[dict[str, Any]] = [{"key": one.key, "value": one.value} for one in messages]
-        while left:
-            self._producer.produce_batch(messages[0].topic, left, -1, receipt)
-            refused = [(one, one.pop("_error")) for one in left if "_error" in one]
-            left = []
-            for one, error in refused:
-                if error.code() == _FULL:
-                    left.append(one)
-                else:
-                    receipt(error, None)
-            if left:
-                self._producer.poll(0.05)
 
     def serve(self) -> None:
         """Take the reports that have come, in the thread of the caller, who holds no lock that they may need.
