@@ -193,24 +193,24 @@ class Poller:
                 _log.warning("group_not_left", group=self._group_id, error=str(error))
 
     def _receive(self, messages: Sequence[Message]) -> None:
-        good: list[Message] = []
-        for message in messages:
-            error = message.error()
-            if error is None:
-                good.append(message)
-            elif is_fatal(error):
-                raise explained(error)
-            elif error.code() in NO_OFFSET:
-                if (partition := cast("Partition", (message.topic(), message.partition()))) in self._assignment:
-                    self.astray.add(partition)
-            else:
-                _log.warning("consume_error", group=self._group_id, error=str(error))
-                # librdkafka asks its coordinator once where to begin; one that has just moved refuses, and then it
-                # never reads them
-                for partition in self._reading.unread():
-                    self.astray.add(partition)
-        if good:
-            self._reading.take(good)
+        if failed := [one for one in messages if one.error() is not None]:
+            messages = [one for one in messages if one.error() is None]
+            for one in failed:
+                self._hear(cast("KafkaError", one.error()), cast("Partition", (one.topic(), one.partition())))
+        if messages:
+            self._reading.take(messages)
+
+    def _hear(self, error: KafkaError, partition: Partition) -> None:
+        if is_fatal(error):
+            raise explained(error)
+        if error.code() in NO_OFFSET:
+            if partition in self._assignment:
+                self.astray.add(partition)
+            return
+        _log.warning("consume_error", group=self._group_id, error=str(error))
+        # librdkafka asks its coordinator once where to begin; one that has just moved refuses, and then it never reads
+        for unread in self._reading.unread():
+            self.astray.add(unread)
 
     def _commit(self, consumer: Consumer) -> None:
         """Ask for the frontier to be committed; what fails is in the next round again, or more.
