@@ -164,10 +164,8 @@ class Intake(Service):
 
     def take(self, messages: Sequence[Message]) -> None:
         """Receive records, and let those wait for the channel that are not answered already."""
-        records: list[Record] = [
-            (message, cast("Partition", (message.topic(), message.partition())), cast("int", message.offset()))
-            for message in messages
-        ]
+        found = [(message, (message.topic(), message.partition()), message.offset()) for message in messages]
+        records = cast("list[Record]", found)  # in one call: it is one for each message otherwise
         owned = {partition for _, partition, _ in records if self._flight.owns(partition)}
         # what was read in the moment in which its partition was taken away is another's
         records = [record for record in records if record[1] in owned]
