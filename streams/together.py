@@ -27,7 +27,8 @@ def admit_together(
     requests = receive_together([record.value() for record, _, _ in plain])
     if requests is None or (cancels and cancels.any_of(request.id for request in requests)):
         return [], records
-    if limits.queue_s and limits.waited_too_long(min(record.timestamp()[1] for record, _, _ in plain), now) is not None:
+    since = min(record.timestamp()[1] for record, _, _ in plain) if limits.queue_s is not None else 0
+    if limits.waited_too_long(since, now) is not None:
         return [], records
     wanted = defaultdict[tuple[str, str], list[tuple[Record, Received]]](list)
     for one, request in zip(plain, requests, strict=True):
@@ -44,7 +45,10 @@ def admit_together(
             left += [one for one, _ in asked]
             continue
         for (one, request), found in zip(asked, inputs, strict=True):
-            plan = quick.plan(found)
+            try:
+                plan = quick.plan(found)
+            except Exception:  # whatever it is, it is one record's: alone, it is found and told again
+                plan = None
             if plan is None:
                 left.append(one)
                 continue

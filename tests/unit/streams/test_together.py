@@ -178,6 +178,20 @@ def _told(messages):
     return told
 
 
+def test_what_a_plan_raises_concerns_its_own_record_alone(monkeypatch):
+    task = catalogue.TASKS["linalg", "solve"]
+
+    def plan(system):
+        if system.b == [0.0, 0.0]:
+            raise ZeroDivisionError
+        return task.quick.plan(system)
+
+    other = replace(task, quick=replace(task.quick, plan=plan))
+    monkeypatch.setattr(catalogue, "TASKS", {**catalogue.TASKS, ("linalg", "solve"): other})
+    odd = _request("odd", inputs={**SYSTEM, "b": [0, 0]})
+    assert set(_together(_request("a"), odd, _request("b"))) == {"a", "b"}
+
+
 def test_a_task_without_a_short_way_is_left(monkeypatch):
     task = replace(catalogue.TASKS["linalg", "solve"], quick=None)
     monkeypatch.setattr(catalogue, "TASKS", {**catalogue.TASKS, ("linalg", "solve"): task})
