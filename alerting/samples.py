@@ -5,6 +5,7 @@ end, so that a look costs what is new and what lies in the window, and nothing f
 """
 
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -72,10 +73,11 @@ class Columns:
 class Samples:
     """The samples of many label sets (by number), in order of event time; one that comes twice counts once."""
 
-    __slots__ = ("_columns", "_counts", "_most", "_rows", "_times", "_values")
+    __slots__ = ("_columns", "_counts", "_most", "_rows", "_taken", "_times", "_values")
 
     def __init__(self) -> None:
         self._columns = Columns(np.float64, np.int32, np.float64)
+        self._taken: list[Rows] | None = None
         self._counts: Integers = np.zeros(0, np.int64)
         self._most = _UNSETTLED
         self._times, self._rows, self._values = array("d"), array("i"), array("d")
@@ -90,6 +92,29 @@ class Samples:
         self._values.append(value)
         if len(self._times) >= self._most:
             self._settle()
+
+    def extend(self, times: Floats, rows: NDArray[np.int32], values: Floats) -> None:
+        """Take samples that are known already: they are not among those that `taken` tells."""
+        self._settle()
+        if len(times):
+            self._merge(times, rows, values)
+
+    def note(self, *, on: bool = True) -> None:
+        """Remember from now on what comes, for `taken`; or do not any more."""
+        self._taken = [] if on else None
+
+    @property
+    def untold(self) -> bool:
+        """Whether there is something for `taken` to tell, or nobody knows yet."""
+        return bool(self._times or self._taken)
+
+    def taken(self) -> Rows:
+        """Times, label sets and values of the samples that were added since the last call."""
+        self._settle()
+        pieces = self._taken or []
+        if self._taken is not None:
+            self._taken = []
+        return _joined(pieces, np.float64, np.int32, np.float64)
 
     def counts(self, size: int) -> Integers:
         """How many samples each of `size` label sets has."""
@@ -149,6 +174,11 @@ class Samples:
             return
         new = np.array(self._times), np.array(self._rows, np.int32), np.array(self._values)
         self._times, self._rows, self._values = array("d"), array("i"), array("d")
+        if self._taken is not None:
+            self._taken.append(new)
+        self._merge(*new)
+
+    def _merge(self, *new: NDArray[Any]) -> None:
         first = self._columns.place(float(new[0].min()))
         tail = self._columns.rows(first)
         rows = _distinct(*(np.concatenate(pair) for pair in zip(tail, new, strict=True)))
@@ -158,6 +188,13 @@ class Samples:
         self._counts = counts
         self._columns.replace(first, rows)
         self._most = max(_UNSETTLED, len(self._columns) // 8)
+
+
+def _joined(pieces: Sequence[Rows], *types: DTypeLike) -> Rows:
+    """Put rows one after the other."""
+    if len(pieces) == 1:
+        return pieces[0]
+    return tuple(np.concatenate([np.empty(0, kind), *column]) for kind, *column in zip(types, *pieces, strict=True))
 
 
 def _distinct(times: Floats, rows: NDArray[np.int32], values: Floats) -> Rows:
@@ -203,12 +240,12 @@ class Tallies:
     The window is as exact as the buckets.
     """
 
-    __slots__ = ("_bins", "_buckets", "_counts", "_new", "_rows", "_runs", "_width")
+    __slots__ = ("_bins", "_buckets", "_counts", "_rows", "_runs", "_taken", "width")
 
     def __init__(self, width: float) -> None:
-        self._width = width
-        self._counts = Columns(np.int64, np.int32, np.int64, np.int64, np.float64)
-        self._bins = Columns(np.int64, np.int32, np.int16, np.int64)
+        self.width = width
+        self._counts, self._bins = _of_results()
+        self._taken: tuple[Columns, Columns] | None = None
         self._buckets, self._rows, self._runs = array("q"), array("i"), array("d")
 
     def __len__(self) -> int:
@@ -216,11 +253,28 @@ class Tallies:
 
     def add(self, row: int, instant: float, run_s: float) -> None:
         """Count a result at its completion; `run_s` is NaN for one that was not computed."""
-        self._buckets.append(int(instant // self._width))
+        self._buckets.append(int(instant // self.width))
         self._rows.append(row)
         self._runs.append(run_s)
         if len(self._buckets) >= _UNSETTLED:
             self._settle()
+
+    def extend(self, counts: Rows, bins: Rows) -> None:
+        """Add what `taken` told of others: it is not told again."""
+        self._settle()
+        _count(self._counts, self._bins, counts, bins)
+
+    def note(self, *, on: bool = True) -> None:
+        """Remember from now on what comes, for `taken`; or do not any more."""
+        self._taken = _of_results() if on else None
+
+    def taken(self) -> tuple[Rows, Rows]:
+        """What was added since the last call: bucket, label set, results, computed ones and their seconds; and bins."""
+        self._settle()
+        counts, bins = self._taken or _of_results()
+        if self._taken is not None:
+            self._taken = _of_results()
+        return counts.rows(), bins.rows()
 
     def between(self, after: float, until: float) -> Rows:
         """Label set, results, computed ones and their seconds, of all that completed in (after, until]."""
@@ -234,7 +288,7 @@ class Tallies:
         """Drop the buckets that ended before `before`."""
         self._settle()
         for columns in (self._counts, self._bins):
-            columns.forget(columns.place(before // self._width))
+            columns.forget(columns.place(before // self.width))
 
     def forget_oldest(self, share: float) -> int:
         """Drop a share of the time that is kept; returns how many results that were."""
@@ -244,7 +298,7 @@ class Tallies:
             return 0
         before = int(buckets[0] + share * (buckets[-1] - buckets[0])) + 1
         dropped = int(results[: self._counts.place(before)].sum())
-        self.forget(before * self._width)
+        self.forget(before * self.width)
         return dropped
 
     def present(self, size: int) -> Integers:
@@ -260,7 +314,7 @@ class Tallies:
 
     def _window(self, columns: Columns, after: float, until: float) -> Rows:
         self._settle()
-        return columns.rows(columns.place(after // self._width + 1), columns.place(until // self._width, after=True))
+        return columns.rows(columns.place(after // self.width + 1), columns.place(until // self.width, after=True))
 
     def _settle(self) -> None:
         if not self._buckets:
@@ -269,10 +323,24 @@ class Tallies:
         self._buckets, self._rows, self._runs = array("q"), array("i"), array("d")
         timed = ~np.isnan(runs)
         ones = np.ones(len(rows), np.int64)
-        _merge(self._counts, 2, (buckets, rows, ones, timed.astype(np.int64), np.where(timed, runs, 0.0)))
-        if timed.any():
-            bins = np.ceil(np.log(np.clip(runs[timed], _SMALLEST, _LARGEST)) / _LOG_GROWTH).astype(np.int16)
-            _merge(self._bins, 3, (buckets[timed], rows[timed], bins, ones[timed]))
+        bins = np.ceil(np.log(np.clip(runs[timed], _SMALLEST, _LARGEST)) / _LOG_GROWTH).astype(np.int16)
+        counted = buckets, rows, ones, timed.astype(np.int64), np.where(timed, runs, 0.0)
+        binned = buckets[timed], rows[timed], bins, ones[timed]
+        _count(self._counts, self._bins, counted, binned)
+        if self._taken is not None:
+            _count(*self._taken, counted, binned)
+
+
+def _of_results() -> tuple[Columns, Columns]:
+    return Columns(np.int64, np.int32, np.int64, np.int64, np.float64), Columns(np.int64, np.int32, np.int16, np.int64)
+
+
+def _count(counts: Columns, bins: Columns, counted: Rows, binned: Rows) -> None:
+    """Add results and bins of their run times."""
+    if len(counted[0]):
+        _merge(counts, 2, counted)
+    if len(binned[0]):
+        _merge(bins, 3, binned)
 
 
 def _merge(columns: Columns, keys: int, new: Rows) -> None:

@@ -23,6 +23,7 @@ Events carry their own labels, `source`, and `instance` (the source unless they 
 Whatever is kept of them lies in columns (`families`), and a signal is read for all its groups at once (`reader`).
 """
 
+import hashlib
 import math
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
@@ -46,6 +47,8 @@ _HEARTBEAT_KEPT_S = 86_400.0
 _UNREAD_KEPT_S = 300.0
 """So long what no rule reads is kept, for a rule that is loaded later."""
 _MAX_SOURCES = 300_000
+_LONG = 200
+"""A source whose name is longer is known by a hash of it."""
 _MAX_KEYS = 20_000
 _ALWAYS = frozenset({"agent", "status"})
 _OF_ANSWERS = frozenset({"agent", "status", "task", "code", "worker", "lane"})
@@ -65,6 +68,22 @@ class Failure(NamedTuple):
     code: str
 
 
+class Heard:
+    """Until when each source was heard, in event time; `moved` are those that were since somebody cleared it."""
+
+    __slots__ = ("moved", "newest")
+
+    def __init__(self) -> None:
+        self.newest: dict[str, float] = {}
+        self.moved: dict[str, float] = {}
+
+    def forget(self, before: float) -> None:
+        """Forget sources that were silent since then."""
+        self.newest, self.moved = (
+            {source: at for source, at in table.items() if at > before} for table in (self.newest, self.moved)
+        )
+
+
 class Signals:
     """Takes events and results, and tells the signals at any instant within `retention`.
 
@@ -77,14 +96,19 @@ class Signals:
         self._lateness = lateness
         self._rows: dict[tuple[object, ...], int] = {}
         self._horizons: Mapping[str, float] | None = None
+        self._width = width
         self.reconfigure(retention, labels)
-        self._kept = Families(width)
-        self._events = self._kept.families
-        self._answered = self._kept.answered
-        self._reader = Reader(self._kept)
-        self._newest: dict[int, float] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rows.clear()
+        self.kept = Families(self._width)
+        self._events = self.kept.families
+        self._answered = self.kept.answered
+        self._reader = Reader(self.kept)
+        self.sources, self.workers = Heard(), Heard()
         self._news: dict[str, float] = {}
-        self._failures: deque[Failure] = deque(maxlen=1000)
+        self.failed: deque[Failure] = deque(maxlen=1000)
         self.fresh: set[str] = set()
         """The signals that samples have come of since somebody cleared this."""
         self.dropped: Counter[str] = Counter()
@@ -92,14 +116,20 @@ class Signals:
 
     def reconfigure(self, retention: float, labels: Iterable[str]) -> None:
         """Keep as much as other rules need, and what they look at, from now on."""
-        self._retention = retention
+        self.retention = retention
+        self.beats_kept = max(retention, _HEARTBEAT_KEPT_S)
         self._result_labels = _ALWAYS | frozenset(labels)
         self._extra = sorted(self._result_labels - _OF_ANSWERS)
         self._rows.clear()
 
     def keep(self, horizons: Mapping[str, float]) -> None:
         """Say for how many seconds each signal is read; until then everything is kept for `retention`."""
-        self._horizons = self._kept.read = horizons
+        self._horizons = self.kept.read = horizons
+
+    def begin_anew(self) -> None:
+        """Forget everything that was taken."""
+        self._begin()
+        self.kept.read = self._horizons or ()
 
     def add_event(self, event: OpsEvent, now: float) -> None:
         """Take an event; one that is dropped is counted."""
@@ -115,15 +145,15 @@ class Signals:
                 if event.kind != "deploy" and not (event.kind == "log" and event.level):
                     self.dropped["invalid"] += 1
                 continue
-            kept = max(self._retention, _HEARTBEAT_KEPT_S) if event.kind == "heartbeat" else self._retention
+            kept = self.beats_kept if event.kind == "heartbeat" else self.retention
             source = event.source
-            instant = self._accept(event.time, hash(source), now, kept)
+            instant = self._accept(event.time, self.sources, source, now, kept)
             if instant is None:
                 continue
             labels = label_set({"instance": source, "source": source, **event.labels})
             for kind, name, signal, value in samples:
-                family = self._events.get((kind, name)) or self._kept.get(kind, name, signal)
-                row = None if family is None else self._kept.number(family, labels)
+                family = self._events.get((kind, name)) or self.kept.get(kind, name, signal)
+                row = None if family is None else self.kept.number(family, labels)
                 if family is None or row is None:
                     self.dropped["too_many"] += 1
                     break
@@ -132,9 +162,9 @@ class Signals:
                 touched.add(family)
                 family.oldest = min(family.oldest, instant)
         for family in touched:
-            self._tell(family.signal, family.oldest)
+            self.tell(family.signal, family.oldest)
             family.oldest = math.inf
-        self._make_room(taken)
+        self.make_room(taken)
 
     def add_results(self, answers: Iterable[Answer], now: float) -> None:
         """Take results; those that are dropped are counted."""
@@ -142,7 +172,7 @@ class Signals:
         taken, oldest = 0, math.inf
         for answer in answers:
             provenance = answer.provenance
-            instant = self._accept(answer.completed_at, ~hash(provenance.worker), now, self._retention)
+            instant = self._accept(answer.completed_at, self.workers, provenance.worker, now, self.retention)
             if instant is None:
                 continue
             # the labels are put together once for each combination, not for each result
@@ -161,16 +191,16 @@ class Signals:
             oldest = min(oldest, instant)
             if status in ERRORS:
                 code = answer.error.code if answer.error else ""
-                self._failures.append(Failure(instant, label_set(answer.all_labels()), answer.id, code))
+                self.failed.append(Failure(instant, label_set(answer.all_labels()), answer.id, code))
         if taken:
             for name in OF_RESULTS:
-                self._tell(name, oldest)
-            self._make_room(taken)
+                self.tell(name, oldest)
+            self.make_room(taken)
 
     def _row_of(self, key: tuple[object, ...], answer: Answer) -> int | None:
         own = self._result_labels
         labels = label_set({name: value for name, value in answer.all_labels().items() if name in own})
-        row = self._kept.number(self._answered, labels)
+        row = self.kept.number(self._answered, labels)
         if row is None:
             self.dropped["too_many"] += 1
             return None
@@ -187,7 +217,7 @@ class Signals:
     def failures(self, labels: Mapping[str, str], since: float, limit: int = 20) -> list[Failure]:
         """The latest failed requests whose labels do not contradict `labels`."""
         found = []
-        for failure in reversed(self._failures):
+        for failure in reversed(self.failed):
             own = dict(failure.labels)
             if failure.instant >= since and all(labels.get(name, value) == value for name, value in own.items()):
                 found.append(failure)
@@ -220,43 +250,59 @@ class Signals:
     def forget(self, now: float) -> None:
         """Drop what no window can reach any more."""
         for (kind, name), family in list(self._events.items()):
-            horizon = self._horizon(family.signal)
+            horizon = self.horizon(family.signal)
             if kind == "heartbeat":
                 family.samples.thin(now - horizon)
-                horizon = max(self._retention, _HEARTBEAT_KEPT_S)
+                horizon = self.beats_kept
             family.forget(now - horizon)
             if not len(family.samples) and (kind != "fault" or not self._read(name)):
                 del self._events[kind, name]
-        if self._answered.forget(now - max(self._horizon(name) for name in OF_RESULTS)):
+        if self._answered.forget(now - max(self.horizon(name) for name in OF_RESULTS)):
             self._rows.clear()
-        self._newest = {source: t for source, t in self._newest.items() if t > now - self._retention}
-        self._kept.count()
+        for heard in (self.sources, self.workers):
+            heard.forget(now - self.retention)
+        self.kept.count()
         self._reader.shrink()
 
     def _read(self, signal: str) -> bool:
         return self._horizons is None or signal in self._horizons
 
-    def _horizon(self, signal: str) -> float:
-        if self._horizons is None:
-            return self._retention
-        return min(self._retention, self._horizons.get(signal, _UNREAD_KEPT_S))
+    @property
+    def result_labels(self) -> frozenset[str]:
+        """What is kept apart of results."""
+        return self._result_labels
 
-    def _tell(self, signal: str, oldest: float) -> None:
+    @property
+    def horizons(self) -> Mapping[str, float]:
+        """For how many seconds the signals that rules read are kept."""
+        return {} if self._horizons is None else {name: self.horizon(name) for name in self._horizons}
+
+    def horizon(self, signal: str) -> float:
+        """For how many seconds the samples of a signal are kept."""
+        if self._horizons is None:
+            return self.retention
+        return min(self.retention, self._horizons.get(signal, _UNREAD_KEPT_S))
+
+    def tell(self, signal: str, oldest: float) -> None:
+        """Say that there is news of a signal, and the event time of its oldest new sample."""
         self._news[signal] = min(oldest, self._news.get(signal, math.inf))
         self.fresh.add(signal)
 
-    def _make_room(self, taken: int) -> None:
-        dropped = self._kept.took(taken)
+    def make_room(self, taken: int) -> None:
+        """Drop old samples for new ones where there are too many."""
+        dropped = self.kept.took(taken)
         if dropped:
             self.dropped["too_many"] += dropped
 
-    def _accept(self, time: str, source: int, now: float, kept: float) -> float | None:
+    def _accept(self, time: str, heard: "Heard", source: str, now: float, kept: float) -> float | None:
         try:
             instant = instants.parse(time)
         except ValueError:
             self.dropped["invalid"] += 1
             return None
-        newest = self._newest.get(source)
+        if len(source) > _LONG:
+            source = hashlib.sha256(source.encode(errors="surrogatepass")).hexdigest()
+        newest = heard.newest.get(source)
         reason = None
         if instant > now + self._lateness:
             reason = "future"
@@ -268,10 +314,10 @@ class Signals:
             self.dropped[reason] += 1
             return None
         if newest is None:
-            if len(self._newest) < _MAX_SOURCES:
-                self._newest[source] = min(instant, now)
+            if len(heard.newest) < _MAX_SOURCES:
+                heard.newest[source] = heard.moved[source] = min(instant, now)
         elif instant > newest:
-            self._newest[source] = max(newest, min(instant, now))
+            heard.newest[source] = heard.moved[source] = max(newest, min(instant, now))
         return instant
 
 

@@ -15,7 +15,7 @@ import time
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
@@ -71,6 +71,8 @@ class Batch:
 
     records: Sequence[Record]
     taken: Callable[[], object] = lambda: None
+    positions: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """By topic and partition, the offset after the last record that was read of it by then."""
 
 
 class CaughtUp:
@@ -119,6 +121,8 @@ class Stream:
         self._clients: Clients | None = None
         self._published = {one.id: one for one in engine.register if one.status != "resolved"}
         self._notifiers: Mapping[str, Notifier] = {}
+        self.positions: dict[tuple[str, int], int] = {}
+        """By topic and partition, how far records have been taken."""
         self.ignored: Counter[str] = Counter()
         """Records that could not be read, by topic."""
         self.told: Counter[tuple[str, str]] = Counter()
@@ -136,6 +140,7 @@ class Stream:
             else:
                 try:
                     self._take(batch.records)
+                    self.positions.update(batch.positions)
                 finally:
                     batch.taken()
 

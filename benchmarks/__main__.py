@@ -22,6 +22,7 @@ from benchmarks import (
     latency,
     pressure,
     priority,
+    restart,
     rolling,
     roofline,
     sharding,
@@ -54,6 +55,7 @@ ON_KAFKA: dict[str, Callable[..., object]] = {
     "alerting": alerting.measure,
     "throughput": throughput.measure, "latency": latency.measure, "cancel": stopping.cancel,
     "deadline": stopping.deadline, "pressure": pressure.measure, "priority": priority.measure,
+    "restart": restart.measure,
     "rolling": rolling.measure, "sharding": sharding.measure, "soak": soak.measure,
 }  # fmt: skip
 ALONE: dict[str, Callable[..., object]] = {

@@ -1,10 +1,11 @@
 """The alerting process: tails of events and results feed the alerting stream; one emitter writes what it decides.
 
 It takes up where the last process stopped: `ops.incidents`, `ops.notifications` and `ops.silences` are read whole, then
-the commands, then events and results from the lookback on. Any number may run on Kafka: one of them does all this, the
-others stand by (`sciagents.replicas`). What was due meanwhile is told first: all that is not needed for that is opened
-after it (`sciagents.opening`). With `listen` it has the routes of `sciagents.api.alerting`; `alone`, it brings its own
-embedded broker, in the place of an Alertmanager, and a journal in a file in the place of the topics.
+the commands, then the last snapshot of the signals (`sciagents.snapshots`), and events and results from where that ends
+or, without one, from the lookback on. Any number may run on Kafka: one of them does all this, the others stand by
+(`sciagents.replicas`). What was due meanwhile is told first: all that is not needed for that is opened after it
+(`sciagents.opening`). With `listen` it has the routes of `sciagents.api.alerting`; `alone`, it brings its own embedded
+broker, in the place of an Alertmanager, and a journal in a file in the place of the topics.
 """
 
 import asyncio
@@ -52,6 +53,9 @@ _FIRST_S = 0.5
 _OPEN = Gauge("sci_agents_incidents_open", "Incidents that are not resolved.", ["severity"])
 _DROPPED = Gauge("sci_agents_alerting_samples_dropped", "Samples that were not taken: late, old, too many.")
 _WRITER = Gauge("sci_agents_alerting_writer", "Whether this process writes and tells: 1, or 0 while it stands by.")
+SNAPSHOT_AT = Gauge(
+    "sci_agents_alerting_snapshot_timestamp_seconds", "Until when the last snapshot of the signals goes."
+)
 _IGNORED = Gauge("sci_agents_alerting_records_ignored", "Records that could not be read.")
 
 

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -28,8 +28,9 @@ from sciagents.api.alerting import server
 from sciagents.api.desk import Desk
 from sciagents.api.gateway import Gateway
 from sciagents.api.tokens import Tokens
+from sciagents.snapshots import Snapshots
 from sciagents.tail import Tail
-from sciagents.writing import Writer
+from sciagents.writing import FencedWriter, Writer
 from streams import process
 from streams.channel import own_channel
 from streams.topics import names
@@ -90,16 +91,9 @@ def make_app(
     batches = own_channel(app, 0)
     feed = _Feed(batches, app)
     now, config = time.time(), alerting.engine.config
-    tails = [
-        Tail(
-            settings.kafka, [topic], feed.hand_out, on_failure=feed.fail, start="beginning" if settings.embedded else at
-        )
-        for topic, at in (
-            (topics["ops.events"], now - config.events_lookback),
-            (topics["compute.results"], now - config.results_lookback),
-        )
-    ]
-    running: list[Tail] = []
+    snapshots = Snapshots(settings.kafka, settings.prefix, uuid.uuid4().hex, alerting.engine.signals)
+    tails: list[Tail] = []
+    keeping: list[asyncio.Task[None]] = []
     stream.attach(app, batches, alerting, topics["ops.commands"])
 
     async def reload() -> None:
@@ -108,9 +102,21 @@ def make_app(
 
     async def start(_app: object) -> None:
         loop.add_signal_handler(signals.SIGHUP, lambda: loop.create_task(reload()))
-        for tail in tails:
+        before: Mapping[tuple[str, int], int] = {}
+        if isinstance(writer, FencedWriter):
+            before = await snapshots.restore()
+            keeper = snapshots.begin()
+        for topic, at in (
+            (topics["ops.events"], now - config.events_lookback),
+            (topics["compute.results"], now - config.results_lookback),
+        ):
+            tail = _tail(settings, topic, at, feed, before)
             await asyncio.to_thread(tail.__enter__)
-            running.append(tail)
+            tails.append(tail)
+            for place, offset in tail.begun.items():
+                alerting.positions.setdefault(place, offset)
+        if isinstance(writer, FencedWriter):
+            keeping.append(loop.create_task(_or_say(snapshots.keep(keeper, alerting, writer))))
         _log.info("alerting_ready", kafka=settings.kafka, config=str(settings.config), rules=len(config.rules))
         while not all(tail.caught_up.is_set() for tail in tails):  # noqa: ASYNC110 - the tails' threads set it
             await asyncio.sleep(0.05)
@@ -121,15 +127,41 @@ def make_app(
 
     async def stop(_app: Any, /, *_: Any, signal: Any, **__: Any) -> None:  # noqa: ARG001 - as mode calls it
         feed.close()
+        snapshots.close()
+        for task in keeping:
+            task.cancel()
         if door is not None:
             await door.close()
         await alerting.stop()
-        await asyncio.gather(*(asyncio.to_thread(tail.__exit__) for tail in running))
+        await asyncio.gather(*(asyncio.to_thread(tail.__exit__) for tail in tails))
         await asyncio.to_thread(writer.close)
 
     app.task(start)
     app.on_before_shutdown.connect(stop, weak=False)
     return app
+
+
+async def _or_say(keeping: Awaitable[None]) -> None:
+    """Without snapshots a restart takes longer, and nobody is told less."""
+    try:
+        await keeping
+    except Exception:
+        _log.exception("snapshots_end")
+
+
+def _tail(
+    settings: AlertingSettings, topic: str, at: float, feed: "_Feed", before: Mapping[tuple[str, int], int]
+) -> Tail:  # fmt: skip
+    """Follow a topic from an instant on, or from where the last snapshot ends."""
+
+    def hand_out(records: Sequence[Message]) -> None:
+        feed.hand_out(records, tail.positions())
+
+    tail = Tail(
+        settings.kafka, [topic], hand_out, on_failure=feed.fail, start="beginning" if settings.embedded else at,
+        resume=before,
+    )  # fmt: skip
+    return tail
 
 
 class _Feed:
@@ -141,11 +173,11 @@ class _Feed:
         self._room = threading.BoundedSemaphore(_BATCHES_AHEAD)
         self._closed = threading.Event()
 
-    def hand_out(self, records: Sequence[Message]) -> None:
+    def hand_out(self, records: Sequence[Message], positions: Mapping[tuple[str, int], int]) -> None:
         while not self._room.acquire(timeout=0.1):
             if self._closed.is_set():
                 return
-        self.put(Batch(records, self._room.release))
+        self.put(Batch(records, self._room.release, positions))
 
     def put(self, value: object) -> None:
         asyncio.run_coroutine_threadsafe(self._channel.put(cast("faust.EventT[Any]", value)), self._app.loop)

@@ -6,7 +6,7 @@ one would keep the answer of the others back.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Self
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaException, Message, TopicPartition
@@ -32,7 +32,8 @@ class Reading:
 
     def __init__(self, bootstrap: str) -> None:
         self._consumer = groupless.consumer(bootstrap, "reading")
-        self._next: dict[tuple[str, int], int] = {}
+        self.next: dict[tuple[str, int], int] = {}
+        """The offset that each partition is read on from."""
 
     def __enter__(self) -> Self:
         return self
@@ -50,20 +51,33 @@ class Reading:
             places += [(topic, number) for number in found.partitions]
         match start:
             case "beginning":
-                self._next |= self._offsets(places, OFFSET_BEGINNING)
+                self.next |= self._offsets(places, OFFSET_BEGINNING)
             case "end":
-                self._next |= self._offsets(places, OFFSET_END)
+                self.next |= self._offsets(places, OFFSET_END)
             case _:
-                ends = self._offsets(places, OFFSET_END)
-                found_at = self._offsets(places, int(start * 1000))
-                self._next |= {place: ends[place] if at < 0 else at for place, at in found_at.items()}
+                self.next |= self.since(places, start)
+
+    def begin_at(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Read these partitions, and no others, from these offsets on."""
+        self.next = dict(offsets)
+
+    def since(self, places: Iterable[tuple[str, int]], at: float) -> dict[tuple[str, int], int]:
+        """Find where the records of partitions since an instant (epoch seconds) begin, or else where they end."""
+        places = list(places)
+        ends = self._offsets(places, OFFSET_END)
+        found_at = self._offsets(places, int(at * 1000))
+        return {place: ends[place] if offset < 0 else offset for place, offset in found_at.items()}
+
+    def ends(self) -> dict[tuple[str, int], int]:
+        """Find where the partitions end now."""
+        return self._offsets(self.next, OFFSET_END)
 
     def catch_up(self, take: Take, timeout_s: float) -> None:
         """Hand out everything up to where the topics end now, each partition in order; raises `TimeoutError`."""
         deadline = time.monotonic() + timeout_s
-        ends = self._offsets(self._next, OFFSET_END)
-        behind = {place: end for place, end in ends.items() if self._next[place] < end}
-        self._consumer.assign([TopicPartition(*place, self._next[place]) for place in behind])
+        ends = self.ends()
+        behind = {place: end for place, end in ends.items() if self.next[place] < end}
+        self._consumer.assign([TopicPartition(*place, self.next[place]) for place in behind])
         while behind:
             first = self._consumer.poll(_LOOK_S)
             if first is not None:  # consume(n, timeout) would wait its whole timeout for n
@@ -71,7 +85,7 @@ class Reading:
             # by position, not by record: the last offset may be a gap that compaction left, or a transaction's mark
             for place in self._consumer.position([TopicPartition(*place) for place in behind]):
                 if place.offset >= behind[place.topic, place.partition]:
-                    self._next[place.topic, place.partition] = place.offset
+                    self.next[place.topic, place.partition] = place.offset
                     del behind[place.topic, place.partition]
             if behind and time.monotonic() > deadline:
                 names = ", ".join(sorted({topic for topic, _ in behind}))

@@ -6,7 +6,7 @@ What a client, the HTTP API and the command line read results, progress and inci
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Self
 
 from confluent_kafka import KafkaException, Message, TopicPartition
@@ -26,13 +26,17 @@ class Tail:
 
     def __init__(
         self, bootstrap: str, topics: Sequence[str], on_records: Callable[[list[Message]], None], *, start: Start,
-        on_failure: Callable[[Exception], None] = lambda _: None,
+        on_failure: Callable[[Exception], None] = lambda _: None, resume: Mapping[tuple[str, int], int] | None = None,
     ) -> None:  # fmt: skip
+        """`resume` has offsets to begin at instead, where they are later than `start`."""
         self._consumer = groupless.consumer(bootstrap, "tail", wait_ms=100)
         self._topics = list(topics)
         self._on_records = on_records
         self._on_failure = on_failure
         self._start = start
+        self._resume = resume or {}
+        self.begun: dict[tuple[str, int], int] = {}
+        """The offset that each partition was read from."""
         self._behind: dict[tuple[str, int], int] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tail", daemon=True)
@@ -55,6 +59,7 @@ class Tail:
                 low, high = self._watermarks(partition)
                 partition.offset = self._begin(partition, low, high)
                 positions.append(partition)
+                self.begun[topic, number] = partition.offset
                 if partition.offset < high:
                     self._behind[topic, number] = high
         self._consumer.assign(positions)
@@ -66,6 +71,11 @@ class Tail:
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join(5.0)
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        """The offset that each partition is read on from, to be asked when records are handed out."""
+        asked = self._consumer.position([TopicPartition(*place) for place in self.begun])
+        return self.begun | {(one.topic, one.partition): one.offset for one in asked if one.offset >= 0}
 
     def _partitions(self, topic: str) -> list[int]:
         found = self._consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
@@ -87,7 +97,12 @@ class Tail:
         if isinstance(self._start, str):
             return high if self._start == "end" else low
         found = groupless.offset_at(self._consumer, partition, int(self._start * 1000), _TIMEOUT_S)
-        return high if found is None else found
+        found = high if found is None else found
+        resumed = self._resume.get((partition.topic, partition.partition), 0)
+        if resumed > high:
+            _log.warning("%s [%d] ends before offset %d", partition.topic, partition.partition, resumed)
+            return found
+        return max(found, resumed)
 
     def _run(self) -> None:
         try:

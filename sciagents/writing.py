@@ -92,6 +92,11 @@ class FencedWriter:
         if time.monotonic() > self._emitter.confirmed_at + _SURE_S:
             await self.send([self._here])
 
+    async def keep(self, topic: str, pieces: Sequence[tuple[int, bytes]]) -> None:
+        """Write values of a topic, each to its partition, all of them or none; returns once they are committed."""
+        messages = [Outgoing(topic, None, value, []) for _, value in pieces]
+        await asyncio.to_thread(self._commit, messages, [partition for partition, _ in pieces])
+
     def take(self) -> None:
         """Shut the last writer out, and say who writes from now on; blocks. Raises `KafkaException`."""
         self._emitter.take()
@@ -104,8 +109,11 @@ class FencedWriter:
         self._resign()
 
     def _send(self, records: Sequence[Record]) -> None:
+        self._commit(_outgoing(records))
+
+    def _commit(self, messages: Sequence[Outgoing], partitions: Sequence[int] | None = None) -> None:
         try:
-            self._emitter.send(_outgoing(records))
+            self._emitter.send(messages, partitions)
         except FencedError as failure:
             if not self._closed:
                 self._on_loss(str(failure))

@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from streams.emit import PRODUCER, Outgoing
 
 _TRY_S = 2.0
+_BY_KEY = -1
 _TRANSACTION_MS = 10_000
 """After so long the brokers abort a transaction whose writer says nothing, so that its readers go on."""
 
@@ -61,8 +62,10 @@ class FencedEmitter:
                 else:
                     return
 
-    def send(self, messages: Sequence[Outgoing]) -> None:
+    def send(self, messages: Sequence[Outgoing], partitions: Sequence[int] | None = None) -> None:
         """Write all of `messages` or none; returns once they are committed.
+
+        Their keys decide where they lie, or `partitions`, one for each.
 
         Raises:
             FencedError: another one has taken the name; nothing was written.
@@ -72,7 +75,8 @@ class FencedEmitter:
         with self._turn:
             if self._fenced:
                 raise FencedError(self._fenced)
-            while not self._committed(messages):
+            places = partitions or [_BY_KEY] * len(messages)
+            while not self._committed(messages, places):
                 pass
             self.confirmed_at = time.monotonic()
 
@@ -80,13 +84,13 @@ class FencedEmitter:
         """Wait for no broker any more: what cannot be committed now is given up, within seconds."""
         self._closed.set()
 
-    def _committed(self, messages: Sequence[Outgoing]) -> bool:
+    def _committed(self, messages: Sequence[Outgoing], partitions: Sequence[int]) -> bool:
         """Try once; False when the transaction had to be aborted and may be tried anew."""
         try:
             self._producer.begin_transaction()
             try:
-                for message in messages:
-                    self._produce(message)
+                for message, partition in zip(messages, partitions, strict=True):
+                    self._produce(message, partition)
             except KafkaException as failure:
                 if not _is_fatal(failure):
                     self._until_done(self._producer.abort_transaction)
@@ -102,10 +106,10 @@ class FencedEmitter:
             return False
         return True
 
-    def _produce(self, message: Outgoing) -> None:
+    def _produce(self, message: Outgoing, partition: int) -> None:
         while True:
             try:
-                self._producer.produce(message.topic, message.value, message.key, headers=message.headers)
+                self._producer.produce(message.topic, message.value, message.key, partition, headers=message.headers)
             except BufferError:  # the local queue is full
                 self._producer.poll(0.05)
             else:

@@ -58,6 +58,8 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec("ops.silences", "compact", -1, internal=True),
     # whose only partition an alerting process has, it writes the others; here it says who it is
     TopicSpec("ops.alerting", "compact", -1, partitions=1, internal=True),
+    # snapshots of what rules read: a partition for names and heads, four for samples that are kept short to long
+    TopicSpec("ops.signals", "delete", _DAY_MS, partitions=5, internal=True),
 )
 
 

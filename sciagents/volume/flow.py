@@ -42,7 +42,7 @@ class Flow(msgspec.Struct):
     mib: float
 
 
-class _Heard:
+class Heard:
     """When the webhook first heard of each source."""
 
     def __init__(self) -> None:
@@ -50,6 +50,7 @@ class _Heard:
         self._came = threading.Condition()
 
     def take(self, message: dict[str, Any]) -> None:
+        """Take what the webhook got."""
         now = time.time()
         with self._came:
             for alert in message.get("alerts", []):
@@ -74,7 +75,7 @@ def measure(kafka: str, *, rate: int, seconds: float, burst: int, embedded: bool
     """
     prefix = f"v{time.time_ns():x}-"
     declare.ensure(kafka, prefix, embedded=embedded)
-    heard = _Heard()
+    heard = Heard()
     producer = Producer(
         {
             "bootstrap.servers": kafka, "linger.ms": 2, "enable.idempotence": not embedded,
@@ -83,7 +84,7 @@ def measure(kafka: str, *, rate: int, seconds: float, burst: int, embedded: bool
     )  # fmt: skip
     topic = names(prefix)["ops.events"]
     with taking(heard.take) as port, alerting(kafka, prefix, port) as process:
-        _fault(producer, topic, "warm-up")
+        fault(producer, topic, "warm-up")
         producer.flush()
         heard.wait(["warm-up"])
         spent, began = process.cpu_times(), time.monotonic()
@@ -108,23 +109,23 @@ def _steady(producer: Producer, topic: str, rate: int, seconds: float) -> dict[s
         wanted = int(elapsed * rate)
         text = instants.show(time.time())
         for number in range(sent, wanted):
-            producer.produce(topic, _metric(number, text))
+            producer.produce(topic, metric(number, text))
         sent = wanted
         if elapsed * PROBES_PER_S >= faults + 1:
             faults += 1
             source = f"disk-{faults}"
             due[source] = start + faults / PROBES_PER_S
-            _fault(producer, topic, source)
+            fault(producer, topic, source)
         producer.poll(0)
         time.sleep(_TICK_S)
     producer.flush()
     return due
 
 
-def _burst(producer: Producer, topic: str, count: int, heard: _Heard) -> float:
+def _burst(producer: Producer, topic: str, count: int, heard: Heard) -> float:
     """Send all at once, then a fault behind them on each partition: events a second until the last one is told of."""
     text = instants.show(time.time())
-    values = [_metric(number, text) for number in range(count)]
+    values = [metric(number, text) for number in range(count)]
     partitions = list(producer.list_topics(topic, timeout=_WITHIN_S).topics[topic].partitions)
     start = time.time()
     for number, value in enumerate(values):
@@ -133,12 +134,13 @@ def _burst(producer: Producer, topic: str, count: int, heard: _Heard) -> float:
             producer.poll(0)
     last = [f"last-{number}" for number in partitions]
     for number, source in zip(partitions, last, strict=True):
-        _fault(producer, topic, source, partition=number)
+        fault(producer, topic, source, partition=number)
     producer.flush()
     return count / (max(heard.wait(last)) - start)
 
 
-def _metric(number: int, text: str) -> bytes:
+def metric(number: int, text: str) -> bytes:
+    """An event of one of the hosts, at a time that is written out."""
     host = number % HOSTS
     return (
         b'{"id":"e%d","time":"%s","source":"host-%d","kind":"metric","name":"cpu_percent","value":%d.5,"unit":"percent",'
@@ -146,6 +148,7 @@ def _metric(number: int, text: str) -> bytes:
     )
 
 
-def _fault(producer: Producer, topic: str, source: str, partition: int = _ANY) -> None:
+def fault(producer: Producer, topic: str, source: str, partition: int = _ANY) -> None:
+    """Send the loss of data that the P0 rule tells of."""
     value = {"id": source, "time": instants.show(time.time()), "source": source, "kind": "fault", "what": "data_loss"}
     producer.produce(topic, msgspec.json.encode(value), partition=partition)

@@ -18,6 +18,7 @@ route: {{receiver: hook, group_by: [alertname, source, instance], group_wait: 30
 receivers: [{{name: hook, webhook_configs: [{{url: "http://127.0.0.1:{port}/"}}]}}]
 rules:
   - {{name: CpuHigh, expr: cpu_percent > 95, window: 5m, by: [instance], for: 5m, severity: P3}}
+  - {{name: Down, expr: instances_up_ratio < 1, window: 5m, by: [instance], for: 2m, severity: P3}}
   - {{name: Lost, expr: data_loss > 0, window: 15m, by: [source], severity: P0}}
 """
 

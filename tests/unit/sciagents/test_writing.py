@@ -22,7 +22,7 @@ class Emitter:
     def take(self):
         self.sent.append("taken")
 
-    def send(self, messages):
+    def send(self, messages, partitions=None):
         if self.fenced:
             raise FencedError("another one")
         self.sent.append([(message.topic, message.key, message.value) for message in messages])
