@@ -25,19 +25,28 @@ AT_LEAST = 0.5
 """Seconds of a case that a window is wide: what takes no time in virtual time takes some here."""
 
 
-def _takes_seconds(case):
-    """Whether a case is over soon, and needs nothing but pushes and silences of a program that has many such routes."""
-    sections = {"route", "receivers", "inhibit_rules", "global"}
-    known = {"id", "law", "config", "push", "silence", "hangs", "until", "want"}
-    last = max((want["window"][1] for wants in case["want"].values() for want in wants), default=99)
-    return (
-        case.keys() <= known and case["config"].keys() <= sections and last <= 16
-        and case["config"].get("global", {"resolve_timeout": "10s"}) == {"resolve_timeout": "10s"}
-        and ("global" in case["config"] or last <= 10)
-    )  # fmt: skip
+KNOWN = {"id", "law", "config", "push", "silence", "hangs", "until", "want"}
+SECTIONS = {"route", "receivers", "inhibit_rules", "global"}
+LONGEST_S, ALIVE_S = 16, 10
+"""Of a case nothing later is looked at, nor, where it does not refresh its alerts, what comes after their time."""
 
 
-CASES = {case["id"].replace(" ", "-"): case for case in DATA if _takes_seconds(case)}
+def _cut(case):
+    """What of a case is over soon, and needs nothing but pushes and silences of a program that has many such routes."""
+    timeout = case["config"].get("global")
+    if not (
+        case.keys() <= KNOWN and case["config"].keys() <= SECTIONS and timeout in (None, {"resolve_timeout": "10s"})
+    ):
+        return None
+    last = ALIVE_S if timeout is None else LONGEST_S
+    within = {who: [one for one in wants if one["window"][1] <= last] for who, wants in case["want"].items()}
+    asked = [one for one in case["push"] if one["at"] <= last]
+    if not any(within.values()):
+        return None
+    return case | {"want": within, "push": asked, "until": min(case["until"], last + 0.9)}
+
+
+CASES = {case["id"].replace(" ", "-"): cut for case in DATA if (cut := _cut(case)) is not None}
 
 
 def slowed(route, slower):
@@ -54,7 +63,7 @@ def config(url, slower):
     for name, case in CASES.items():
         route = slowed(case["config"]["route"], slower)
         route["receiver"] = f"{name}-{route['receiver']}"
-        children = [one | {"receiver": f"{name}-{one['receiver']}"} for one in route.get("routes", [])]
+        children = [slowed(one, slower) | {"receiver": f"{name}-{one['receiver']}"} for one in route.get("routes", [])]
         routes.append(route | {"matchers": [f'case="{name}"'], "routes": children})
         for receiver in case["config"]["receivers"]:
             hook = {"url": f"{url}/{name}-{receiver['name']}", "send_resolved": receiver.get("send_resolved", True)}
@@ -169,9 +178,7 @@ def shown(body, start, slower):
 def judge(found, name, receiver):
     """Look at what came until the case's end: afterwards alerts that nobody refreshes go their way."""
     case = CASES[name]
-    # whatever nobody refreshes is over 10 s after its report, here also where a case does not say so
-    until = case["until"] if "global" in case["config"] else min(case["until"], 10.9)
-    left = [one for one in found[f"{name}-{receiver}"] if one[0] < until]
+    left = [one for one in found[f"{name}-{receiver}"] if one[0] < case["until"]]
     got = [one[:4] for one in left]
     for want in case["want"].get(receiver, []):
         begins, ends = want["window"]
