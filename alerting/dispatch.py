@@ -23,9 +23,9 @@ class Dispatcher:
         self._lifecycle = lifecycle
         self._escalator = escalator
 
-    def flush(self, now: float) -> None:
-        """Tell the groups that are due what is new, and record why something is not told."""
-        for group in self._standing.groups.due(now):
+    def flush(self, now: float, most: float) -> None:
+        """Tell the groups that are due, so many `most`, what is new, and record why something is not told."""
+        for group in self._standing.groups.due(now, most):
             self._flush(group, now)
 
     def _flush(self, group: Group, now: float) -> None:

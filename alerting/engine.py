@@ -46,6 +46,8 @@ class Engine:
         self._evaluator = Evaluator(config.rules, self.signals, config.evaluation_interval)
         self.reading = False
         """Whether what rules read is still being read, after a start: until then they are not looked at."""
+        self.at_once = math.inf
+        """How many groups, or incidents, each stage of a tick takes; what is left over is due at once."""
         self._quiet = Quiet(self._standing)
         self._lifecycle = Lifecycle(self._standing, self._quiet)
         self._escalator = Escalator(self._standing, self._quiet)
@@ -143,13 +145,17 @@ class Engine:
         self.signals.add_results(answers, now)
 
     def on_alerts(self, alerts: Iterable[Alert], now: float) -> list[Effect]:
+        """Take alerts from outside, and do what is due."""
+        return [*self.take_alerts(alerts, now), *self.tick(now)]
+
+    def take_alerts(self, alerts: Iterable[Alert], now: float) -> list[Effect]:
         """Take alerts from outside: one without an end is over `resolve_timeout` after its last report."""
         expires_at = now + self.config.resolve_timeout
         self._standing.take(
             (replace(one, updated_at=now, expires_at=expires_at if one.ends_at is None else None) for one in alerts),
             now,
         )
-        return self.tick(now)
+        return self._standing.drain()
 
     def set_silence(self, silence: Silence, name: str, now: float) -> tuple[str, list[Effect]]:
         """Make a silence, or change the one that its id names; returns its name. Raises `SilenceError`."""
@@ -211,17 +217,20 @@ class Engine:
         return self._standing.drain()
 
     def tick(self, now: float) -> list[Effect]:
-        """Do what is due."""
+        """Do what is due, of what is much the first; then `due` says that the rest is."""
+        most = self.at_once
         if not self.reading and self._evaluator.due(now) <= now:
             self._standing.take(self._evaluator.look(now), now)
             self._escalator.look_at_rotations(now)
-        self._lifecycle.follow(now)
+        self._lifecycle.follow(now, most)
+        if self._standing.groups.has_changed:  # nobody is told of a group before its incident has heard of it
+            return self._standing.drain()
         self._lifecycle.calm(now)
         self._quiet.wake(now)
-        self._dispatcher.flush(now)
-        self._escalator.step(now)
-        self._reminders.send(now)
-        self._standing.effects += self._standing.teller.outbox.tick(now)
+        self._dispatcher.flush(now, most)
+        self._escalator.step(now, most)
+        self._reminders.send(now, most)
+        self._standing.effects += self._standing.teller.outbox.tick(now, most)
         if now >= self._clean_at:
             self._clean_at = now + _CLEAN_EVERY_S
             self._standing.clean(now)

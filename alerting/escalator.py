@@ -24,10 +24,10 @@ class Escalator:
         held = None if after is incident else self._quiet.held(incident, now)
         return (after, calls) if held is None else (held, [])
 
-    def step(self, now: float) -> None:
-        """Take the steps that are due."""
+    def step(self, now: float, most: float) -> None:
+        """Take the steps that are due, of so many incidents `most`."""
         standing = self._standing
-        for incident in standing.register.due(now):
+        for incident in standing.register.due(now, most):
             after, calls = self.advanced(incident, now)
             if after is not incident:
                 standing.teller.call(after, calls, now)

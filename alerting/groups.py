@@ -1,5 +1,6 @@
 """Groups: alerts that are told together, and the decision whether a group is told again."""
 
+import math
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -174,20 +175,25 @@ class Groups:
             self._ends.set((place, alert.fingerprint), alert.end)
             self._changed.setdefault(place, set()).add(alert.fingerprint)
 
-    def due(self, now: float) -> list[Group]:
-        """The groups whose flush is due, the earliest first; each is scheduled again, or dropped."""
-        return [self._groups[place] for place in self._flushes.take(now) if place in self._groups]
+    def due(self, now: float, most: float = math.inf) -> list[Group]:
+        """The groups whose flush is due, the earliest first, so many `most`; each is scheduled again, or dropped."""
+        return [self._groups[place] for place in self._flushes.take(now, most) if place in self._groups]
 
-    def changed(self, now: float) -> list[tuple[Group, list[Alert]]]:
-        """The groups with the alerts that came, changed or ended in them since the last call."""
+    def changed(self, now: float, most: float = math.inf) -> list[tuple[Group, list[Alert]]]:
+        """The groups, so many `most`, with the alerts that came, changed or ended in them since the last call."""
         for place, name in self._ends.take(now):
             self._changed.setdefault(place, set()).add(name)
-        found, self._changed = self._changed, {}
-        return [
-            (group, [group.alerts[name] for name in names if name in group.alerts])
-            for place, names in found.items()
-            if (group := self._groups.get(place)) is not None
-        ]
+        found = []
+        for place in list(self._changed)[: int(min(most, len(self._changed)))]:
+            names = self._changed.pop(place)
+            if (group := self._groups.get(place)) is not None:
+                found.append((group, [group.alerts[name] for name in names if name in group.alerts]))
+        return found
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether a call of `changed` has left some over, or more has come since."""
+        return bool(self._changed)
 
     def drop(self, group: Group) -> None:
         """Forget a group."""
@@ -195,7 +201,9 @@ class Groups:
         self._flushes.set(group.place, None)
 
     def next(self) -> float | None:
-        """When something is due: a flush, or the end of an alert that nobody refreshes."""
+        """When something is due: a flush, or the end of an alert that nobody refreshes; long ago, what has changed."""
+        if self._changed:
+            return -math.inf
         times = [at for at in (self._flushes.next(), self._ends.next()) if at is not None]
         return min(times, default=None)
 

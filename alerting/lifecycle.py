@@ -24,10 +24,10 @@ class Lifecycle:
         if incident.status != "resolved" and flapping.on(incident):
             self._flapping.add(incident.id)
 
-    def follow(self, now: float) -> None:
-        """Bring the incidents up to date with the alerts of their groups."""
+    def follow(self, now: float, most: float) -> None:
+        """Bring the incidents up to date with the alerts of their groups, of so many groups `most`."""
         standing = self._standing
-        for group, changed in standing.groups.changed(now):
+        for group, changed in standing.groups.changed(now, most):
             # what ends because its time has come, or nobody has repeated it, is told to the topic here
             silent = (one for one in changed if one.end is not None and 0.0 < one.updated_at < one.end <= now)
             standing.effects += [Publish("ops.alerts", group.key, one.state(now)) for one in silent]

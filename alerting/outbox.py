@@ -15,6 +15,7 @@ Slack gets a message a second in each of its channels (`pacing`): of one inciden
 A message's id is known once it was intended: putting it again does nothing.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -177,9 +178,11 @@ class Outbox:
                 effects += self._send(key, now)
         return effects
 
-    def tick(self, now: float) -> list[Effect]:
-        """Send what is due again."""
-        ready = [effect for slot in self._due.take(now) if slot in self._slots for effect in self._send(slot, now)]
+    def tick(self, now: float, most: float = math.inf) -> list[Effect]:
+        """Send what is due again, so many `most`."""
+        ready = [
+            effect for slot in self._due.take(now, most) if slot in self._slots for effect in self._send(slot, now)
+        ]
         paced = self._pace.take(self._urgency, Slack.every, now)
         return [*ready, *(effect for slot in paced for effect in self._send(slot, now, free=True))]
 

@@ -1,5 +1,6 @@
 """The register: every incident in its latest version, its chain, and which groups it stands for."""
 
+import math
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -78,9 +79,9 @@ class Register:
                 if state.status == "firing":
                     self._of_alert.setdefault(state.fingerprint, incident.id)
 
-    def due(self, now: float) -> list[Incident]:
-        """The open incidents whose next step is due; each is put back, whether it has changed or not."""
-        return [self._incidents[name] for name in self._steps.take(now) if name in self._incidents]
+    def due(self, now: float, most: float = math.inf) -> list[Incident]:
+        """The open incidents whose next step is due, so many `most`; each is put back, whether it changes or not."""
+        return [self._incidents[name] for name in self._steps.take(now, most) if name in self._incidents]
 
     def next(self) -> float | None:
         """When something is due: a step, an update, the end of a snooze."""

@@ -32,10 +32,10 @@ class Reminders:
         self._standing = standing
         self._quiet = quiet
 
-    def send(self, now: float) -> None:
-        """Send what is due; one that came due while nobody is to be told is not made up for."""
+    def send(self, now: float, most: float) -> None:
+        """Send what is due, so many `most`; one that came due while nobody is to be told is not made up for."""
         register = self._standing.register
-        for name in register.updates.take(now):
+        for name in register.updates.take(now, most):
             incident = register.get(name)
             every = None if incident is None else register.promise(incident).update_every
             if incident is None or not every or not overdue(incident, now):

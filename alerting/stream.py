@@ -51,6 +51,10 @@ _AUDIT_EVERY_S = 15.0
 _AT_ONCE = 20
 """Sendings to one channel of a receiver at a time: one that hangs keeps nobody else waiting."""
 _MAX_TEXT = 2_000
+_SLICE = 200
+"""So many groups or incidents are dealt with in one go, and so many outcomes: between them the loop is others'."""
+_TAKEN = 1_000
+"""So many alerts from outside are taken in one go."""
 
 _command_json, _command_msgpack = msgspec.json.Decoder(Command), msgspec.msgpack.Decoder(Command)
 
@@ -103,6 +107,7 @@ class Stream:
         `confirm` is waited for before anything is sent to people: it returns where nobody else does that.
         """
         self._engine = engine
+        engine.at_once = _SLICE
         self._send = send
         self._confirm = confirm
         self._topics = topics
@@ -115,6 +120,7 @@ class Stream:
         self._stopping = False
         self._rooms: defaultdict[tuple[str, str], asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
         self._sendings: set[asyncio.Task[None]] = set()
+        self._outcomes: list[tuple[str, Outcome]] = []
         self._timers: list[asyncio.Task[None]] = []
         self.fail: Callable[[BaseException], object] = lambda _: None
         """What is called when the stream cannot go on: the process has to end, the next one takes up."""
@@ -195,7 +201,11 @@ class Stream:
         """Take alerts from outside; returns when what they change is on the broker."""
         await self._begun.wait()
         async with self._turn:
-            await self._perform(self._engine.on_alerts(alerts, self._clock()))
+            now = self._clock()
+            for part in (alerts[start : start + _TAKEN] for start in range(0, len(alerts), _TAKEN)):
+                await self._perform(self._engine.take_alerts(part, now))
+                await asyncio.sleep(0)
+            await self._perform(self._engine.tick(now))
 
     async def set_silence(self, silence: Silence) -> str:
         """Make a silence, or change the one that its id names; returns its name. Raises `SilenceError`."""
@@ -374,8 +384,12 @@ class Stream:
             "notified", incident=message.incident.id, receiver=message.receiver, channel=message.channel,
             reason=message.reason, attempt=message.attempt, outcome=outcome.status, error=outcome.error,
         )  # fmt: skip
-        async with self._turn:
-            await self._perform(self._engine.on_delivery(message.id, outcome, self._clock()))
+        self._outcomes.append((message.id, outcome))
+        async with self._turn:  # whoever has it tells the engine what the others wait to tell, too
+            told, self._outcomes = self._outcomes[:_SLICE], self._outcomes[_SLICE:]
+            now = self._clock()
+            if told:
+                await self._perform([effect for one in told for effect in self._engine.on_delivery(*one, now)])
 
 
 def attach(app: "faust.App", batches: "faust.ChannelT[Any]", stream: Stream, commands: str) -> None:

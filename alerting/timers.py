@@ -1,6 +1,7 @@
 """Timers: what is due next among many, without looking at all of them."""
 
 import heapq
+import math
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -30,10 +31,10 @@ class Timers(Generic[K]):
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
-    def take(self, now: float) -> list[K]:
-        """What is due at `now`, the earliest first; its times are gone with that."""
+    def take(self, now: float, most: float = math.inf) -> list[K]:
+        """What is due at `now`, the earliest first, so many `most`; its times are gone with that."""
         taken: list[K] = []
-        while (at := self.next()) is not None and at <= now:
+        while len(taken) < most and (at := self.next()) is not None and at <= now:
             key = heapq.heappop(self._heap)[2]
             del self._times[key]
             taken.append(key)

@@ -28,6 +28,29 @@ def test_pagerduty_hears_of_the_acknowledgement_and_of_the_end(desk):
     ]  # fmt: skip
 
 
+def test_what_is_much_is_done_in_slices_and_comes_to_the_same(desk):
+    """Ten groups open, call and end at the same instants: nobody is told anything else, and what is left is due."""
+    stories = []
+    for at_once in (float("inf"), 3):
+        made = desk()
+        made.engine.at_once = at_once
+        begun = [make_alert(f"A{number}") for number in range(10)]
+        over = [type(one)(one.labels, one.starts_at, one.annotations, ends_at=NOW + 1000) for one in begun]
+        slices = []
+        for at, alerts in ((0, begun), (900, []), (1000, over)):
+            made.perform(made.engine.take_alerts(alerts, NOW + at), at)
+            slices.append(0)
+            while made.engine.due(NOW + at) <= NOW + at:
+                made.tick(at)
+                slices[-1] += 1
+        stories.append((sorted(made.told), slices))
+    (whole, once), (sliced, often) = stories
+    assert whole == sliced
+    assert len(whole) == 10 * 6
+    assert max(once) == 1
+    assert min(often) >= 4
+
+
 def make_alert_over(at):
     alert = make_alert()
     return type(alert)(alert.labels, alert.starts_at, alert.annotations, ends_at=NOW + at)

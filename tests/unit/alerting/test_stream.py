@@ -147,6 +147,27 @@ async def test_what_is_due_at_the_start_has_been_sent_when_the_rest_goes_on(read
     await stream.stop()
 
 
+async def test_while_much_is_told_the_loop_is_others_too(read, records, monkeypatch):
+    """A thousand groups at once: they are written in many goes, each outcome is on record, and a question gets in."""
+    monkeypatch.setattr("alerting.stream.notifiers", lambda _: {"webhook": Delivered()})
+    monkeypatch.setattr("alerting.stream._SLICE", 50)
+    apart = CONFIG.replace("group_wait: 0s", "group_by: [alertname], group_wait: 0s")
+    stream = Stream(Engine(read(apart)), records.send, TOPICS, clock=lambda: NOW)
+    stream.begin()
+    await stream.alert([make_alert(f"A{number}") for number in range(1000)])
+    timer = asyncio.create_task(stream.keep_time())
+    seen = []
+    async with asyncio.timeout(60):
+        while stream.told["webhook", "delivered"] < 1000:
+            seen.append(stream.told["webhook", "delivered"])
+            await asyncio.sleep(0)
+    timer.cancel()
+    await stream.stop()
+    assert len(set(seen)) >= 10
+    delivered = [value["id"] for _, value in records.written if value.get("status") == "delivered"]
+    assert len(delivered) == len(set(delivered)) == 1000
+
+
 async def test_timers_and_alerts_from_outside_do_not_wait_for_what_rules_read(stream, records, monkeypatch):
     """A long past is still being read: people are told, and no rule judges by half of what it reads."""
     monkeypatch.setattr("alerting.stream.notifiers", lambda _: {"webhook": Delivered()})

@@ -29,3 +29,12 @@ def test_keys_need_no_order_among_themselves():
     for key in ((1, "x"), "text", None):
         timers.set(key, 1.0)
     assert len(timers.take(1.0)) == 3
+
+
+def test_of_what_is_due_as_much_is_taken_as_is_asked_for():
+    timers = Timers()
+    for key in "abc":
+        timers.set(key, 1.0)
+    assert timers.take(1.0, 2) == ["a", "b"]
+    assert timers.next() == 1.0
+    assert timers.take(1.0, 2) == ["c"]
