@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from confluent_kafka import Message
@@ -49,7 +49,7 @@ class Job(msgspec.Struct):
     cache_key: bytes | None = None
     """Under which its answer is kept; None for one that is not."""
     quick: bool = False
-    """It went the short way, has no headers, and all of it is asked for."""
+    """It went the short way, and all of it is asked for."""
     record: Message | None = None
     """What it came as, where it may have to be passed on."""
 
@@ -90,6 +90,12 @@ def carried(headers: Headers) -> tuple[str, Headers]:
         elif low in _CARRIED or low.startswith(_CARRIED_PREFIXES):
             kept.append((name, value))
     return content_type, [("content-type", content_type), *kept]
+
+
+def origin_of(record: Message, partition: Partition, offset: int) -> Origin:
+    """Tell where a record of `compute.requests` lay."""
+    content_type, headers = carried(cast("Headers", found)) if (found := record.headers()) else PLAIN
+    return Origin(partition, offset, record.timestamp()[1], content_type, headers)
 
 
 def seed_of(request_id: str, seed: int | None) -> int:
@@ -140,7 +146,7 @@ def admit(
         origin, request, task, plan, seed,
         inputs_hash(request.agent, request.task, inputs, request.options, request.seed),
         default_timeout_s if request.timeout_s is None else request.timeout_s,
-        quick=quick is not None and not origin.headers and not origin.shard,
+        quick=quick is not None and not origin.shard,
     )  # fmt: skip
 
 

@@ -15,13 +15,12 @@ from confluent_kafka import Message
 
 from agents.outcome import Outcome, Problem
 from streams import letters, limits, telemetry
-from streams.admit import PLAIN, Defaults, Job, Origin, Partition, admit, carried, conducted
+from streams.admit import Defaults, Job, Origin, admit, conducted, origin_of
 from streams.artifacts import Shelf
 from streams.cache import kept
 from streams.cache.results import ResultCache
 from streams.cancels import Cancels
 from streams.codec import MSGPACK, Refusal, id_of
-from streams.emit import Headers
 from streams.flight import Record
 from streams.groups import compute_group
 from streams.handout import BATCH_LIMIT, RecordBatch
@@ -123,7 +122,7 @@ class Compute:
             records = self._delegate_suspects(records, replies)
         jobs, left = admit_together(records, now, self._cancels, self._timeout_s, self._defaults, self._limits)
         for record, partition, offset in left:
-            job = self._admit(record, _origin_of(record, partition, offset), now, replies)
+            job = self._admit(record, origin_of(record, partition, offset), now, replies)
             if job is not None:
                 jobs.append(job)
         jobs, again = self._unanswered(jobs, replies)
@@ -135,7 +134,7 @@ class Compute:
         others = []
         for record, partition, offset in records:
             if (partition[1], offset) in self._suspects:
-                self._delegate(record, _origin_of(record, partition, offset), "suspect", replies, attempt=2)
+                self._delegate(record, origin_of(record, partition, offset), "suspect", replies, attempt=2)
             else:
                 others.append((record, partition, offset))
         return others
@@ -266,8 +265,3 @@ class Compute:
 
 def _record(job: Job) -> Message:
     return cast("Message", job.record)
-
-
-def _origin_of(record: Message, partition: Partition, offset: int) -> Origin:
-    content_type, headers = carried(cast("Headers", found)) if (found := record.headers()) else PLAIN
-    return Origin(partition, offset, record.timestamp()[1], content_type, headers)

@@ -147,10 +147,12 @@ class Draft:
         if values is None or max(map(len, values)) > RESULT_LIMIT:
             return False
         topic = self._head.topics["compute.results"]
-        self._messages += [
-            Outgoing(topic, result.id.encode(), value, []) for result, value in zip(results, values, strict=True)
-        ]
-        self._offsets += [(job.origin.partition, job.origin.offset) for job, _ in computed]
+        for (job, _), value in zip(computed, values, strict=True):
+            origin = job.origin
+            self._messages.append(Outgoing(topic, job.request.id.encode(), value, origin.headers))
+            self._offsets.append((origin.partition, origin.offset))
+            if len(origin.headers) > 1:
+                self._tell_workflow(value, origin)
         self._counts[results[0].agent or "", results[0].task or "", "succeeded", ""] += len(results)
         return True
 

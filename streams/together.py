@@ -1,6 +1,6 @@
 """The short way of a whole batch: plain requests of small tasks, decoded together. Pure.
 
-Plain is a record without headers whose value is one line of JSON and sets neither options nor a time nor a seed.
+Plain is a value that is one line of JSON and sets neither options nor a time nor a seed.
 Whatever is not plain, or not right, is left: admitted by itself, it is told what is wrong with it.
 """
 
@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from agents import catalogue
-from streams.admit import PLAIN, Defaults, Job, Origin
+from streams.admit import Defaults, Job, Origin, origin_of
 from streams.cancels import Cancels
-from streams.codec import Received, inputs_hash, receive_together
+from streams.codec import JSON, Received, inputs_hash, receive_together
 from streams.flight import Record
 from streams.limits import Limits
 
@@ -21,30 +21,30 @@ def admit_together(
     records: Sequence[Record], now: float, cancels: Cancels, timeout_s: float, defaults: Defaults, limits: Limits
 ) -> tuple[list[Job], Sequence[Record]]:
     """Return the jobs of what goes the short way, and the records that are left."""
-    plain, left = list[Record](), list[Record]()
-    for one in records:
-        (left if one[0].headers() else plain).append(one)
-    requests = receive_together([record.value() for record, _, _ in plain])
+    placed = [(one, origin_of(*one)) for one in records]
+    plain = [pair for pair in placed if pair[1].content_type == JSON]
+    left = [one for one, origin in placed if origin.content_type != JSON]
+    requests = receive_together([record.value() for (record, _, _), _ in plain])
     if requests is None or (cancels and cancels.any_of(request.id for request in requests)):
         return [], records
-    since = min(record.timestamp()[1] for record, _, _ in plain) if limits.queue_s is not None else 0
+    since = min(origin.queued_at_ms for _, origin in plain) if limits.queue_s is not None else 0
     if limits.waited_too_long(since, now) is not None:
         return [], records
-    wanted = defaultdict[tuple[str, str], list[tuple[Record, Received]]](list)
-    for one, request in zip(plain, requests, strict=True):
+    wanted = defaultdict[tuple[str, str], list[tuple[Record, Origin, Received]]](list)
+    for (one, origin), request in zip(plain, requests, strict=True):
         if request.options or (request.timeout_s, request.expires_at, request.seed) != _UNSET:
             left.append(one)
         else:
-            wanted[request.agent, request.task].append((one, request))
+            wanted[request.agent, request.task].append((one, origin, request))
     jobs = list[Job]()
     for name, asked in wanted.items():
         task = catalogue.TASKS.get(name)
         quick = None if task is None or defaults.get(name) else task.quick
-        inputs = None if quick is None else quick.decode_together([request.inputs for _, request in asked])
+        inputs = None if quick is None else quick.decode_together([request.inputs for _, _, request in asked])
         if task is None or quick is None or inputs is None:
-            left += [one for one, _ in asked]
+            left += [one for one, _, _ in asked]
             continue
-        for (one, request), found in zip(asked, inputs, strict=True):
+        for (one, origin, request), found in zip(asked, inputs, strict=True):
             try:
                 plan = quick.plan(found)
             except Exception:  # whatever it is, it is one record's: alone, it is found and told again
@@ -52,8 +52,6 @@ def admit_together(
             if plan is None:
                 left.append(one)
                 continue
-            record, partition, offset = one
-            origin = Origin(partition, offset, record.timestamp()[1], *PLAIN)
             digest = inputs_hash(*name, found, request.options, None)
-            jobs.append(Job(origin, request, task, plan, None, digest, timeout_s, quick=True, record=record))
+            jobs.append(Job(origin, request, task, plan, None, digest, timeout_s, quick=True, record=one[0]))
     return jobs, left

@@ -121,8 +121,11 @@ def test_a_task_with_defaults_is_left():
     assert _together(_request("a"), defaults={("linalg", "solve"): {"method": "lu"}}) == {}
 
 
-def test_what_has_headers_is_left():
-    assert _together(_request("a"), headers=[("x-mine", b"1")]) == {}
+def test_headers_are_carried_on_and_msgpack_is_left():
+    headers = [("Content-Type", b"application/json"), ("x-mine", b"1")]
+    job = _together(_request("a"), headers=headers)["a"]
+    assert job.origin.headers == [("content-type", "application/json"), ("x-mine", b"1")]
+    assert _together(_request("a"), headers=[("content-type", b"application/msgpack")]) == {}
 
 
 def _outcome(outputs, **more):
