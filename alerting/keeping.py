@@ -65,6 +65,7 @@ class Keeper:
         self._base_at = 0.0
         self._last_failed: Failure | None = None
         signals.kept.note()
+        signals.sources.moved, signals.workers.moved = {}, {}
         self._written = [(0, 0.0)] * (1 + len(snapshot.BOUNDS))
 
     def take(self, positions: Positions, now: float) -> Taken | None:
@@ -88,7 +89,7 @@ class Keeper:
         kept.written()
         self._next_id = kept.next_id
         for heard, found in ((self._signals.sources, taken.sources), (self._signals.workers, taken.workers)):
-            found.update(heard.newest if whole else heard.moved)
+            found.update(heard.newest if whole else heard.moved or {})
             heard.moved = {}
         self._take_failures(taken)
         return taken

@@ -69,19 +69,27 @@ class Failure(NamedTuple):
 
 
 class Heard:
-    """Until when each source was heard, in event time; `moved` are those that were since somebody cleared it."""
+    """Until when each source was heard, in event time."""
 
     __slots__ = ("moved", "newest")
 
     def __init__(self) -> None:
         self.newest: dict[str, float] = {}
-        self.moved: dict[str, float] = {}
+        self.moved: dict[str, float] | None = None
+        """Those that were heard since somebody put an empty table here, if anybody has."""
+
+    def put(self, source: str, at: float) -> None:
+        """Take note of it."""
+        self.newest[source] = at
+        if self.moved is not None:
+            self.moved[source] = at
 
     def forget(self, before: float) -> None:
         """Forget sources that were silent since then."""
-        self.newest, self.moved = (
-            {source: at for source, at in table.items() if at > before} for table in (self.newest, self.moved)
-        )
+        if min(self.newest.values(), default=math.inf) <= before:
+            self.newest = {source: at for source, at in self.newest.items() if at > before}
+        if self.moved is not None and len(self.moved) > _MAX_SOURCES:  # of which no snapshot wants to know
+            self.moved = {source: at for source, at in self.moved.items() if at > before}
 
 
 class Signals:
@@ -315,9 +323,9 @@ class Signals:
             return None
         if newest is None:
             if len(heard.newest) < _MAX_SOURCES:
-                heard.newest[source] = heard.moved[source] = min(instant, now)
+                heard.put(source, min(instant, now))
         elif instant > newest:
-            heard.newest[source] = heard.moved[source] = max(newest, min(instant, now))
+            heard.put(source, max(newest, min(instant, now)))
         return instant
 
 
