@@ -15,6 +15,7 @@ import pytest
 import stamina
 from containers import engine
 from containers.container import free_port
+from docker.models.containers import Container
 from images import build
 
 import sciagents
@@ -59,11 +60,14 @@ class Compose:
             containers = client.containers.list(all=True, filters=ours)
             return [*containers, *client.networks.list(filters=ours), *client.volumes.list(filters=ours)]
 
-    def health(self, service: str) -> list[str]:
-        """Return what the health check says of each container of a service."""
+    def containers(self, service: str) -> list[Container]:
+        """Return the containers of a service, whether they run or not."""
         labels = [f"com.docker.compose.project={self.project}", f"com.docker.compose.service={service}"]
-        with contextlib.closing(docker.from_env()) as client:
-            return [found.health for found in client.containers.list(filters={"label": labels})]
+        return list(docker.from_env().containers.list(all=True, filters={"label": labels}))
+
+    def health(self, service: str) -> list[str]:
+        """Return what the health check says of each container of a service that runs."""
+        return [found.health for found in self.containers(service) if found.status == "running"]
 
 
 def _command() -> list[str]:
@@ -151,8 +155,34 @@ def test_an_event_of_lost_data_becomes_an_incident(compose: Compose) -> None:
 
 def test_every_process_becomes_healthy_and_workers_can_be_added(compose: Compose) -> None:
     compose("up", "--detach", "--no-build", "--no-recreate", "--scale", "sci-agents=2")
-    for service, count in {"kafka": 1, "redis": 1, "postgres": 1, "sci-agents": 2, "alerting": 1, "api": 1}.items():
+    for service, count in {"kafka": 1, "redis": 1, "postgres": 1, "sci-agents": 2, "alerting": 2, "api": 1}.items():
         _until_healthy(compose, service, count)
+
+
+def test_of_two_alerting_processes_one_writes_and_the_other_takes_its_place(compose: Compose) -> None:
+    """The one that is elected is killed: what happens afterwards is told all the same."""
+    _until_healthy(compose, "api", 1)
+    _until_healthy(compose, "alerting", 2)
+    writers = _elected(compose)
+    assert len(writers) == 1
+    writers[0].kill()
+    event = {"id": uuid.uuid4().hex, "source": "node-2", "kind": "fault", "what": "data_corruption"}
+    event["time"] = datetime.now(UTC).isoformat()
+    with httpx.Client(base_url=compose.http, timeout=_TIMEOUT_S, headers=_BEARER) as client:
+        assert client.post("/v1/events", json=event).status_code == 202
+        for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=_TIMEOUT_S, wait_max=1.0):
+            with attempt:
+                told = [str(one.logs()).count("alerting_elected") for one in compose.containers("alerting")]
+                assert sorted(told) == [1, 1]
+                incidents = client.get("/v1/incidents").json()["incidents"]
+                alerts = [alert["labels"]["alertname"] for incident in incidents for alert in incident["alerts"]]
+                assert "DataCorrupted" in alerts
+    writers[0].start()
+    _until_healthy(compose, "alerting", 2)
+
+
+def _elected(compose: Compose) -> list[Container]:
+    return [one for one in compose.containers("alerting") if b"alerting_elected" in one.logs()]
 
 
 def test_the_lines_of_the_runbook_work_on_redis(compose: Compose) -> None:

@@ -70,8 +70,9 @@ def run(
         story.start()
 
         def begin() -> tuple[Replica, float]:
+            since = time.time()
             started[:] = [Replica(folder, kafka, prefix, config, "only", listen)]
-            return started[0], time.time()
+            return started[0], since
 
         for number in range(kills):
             replica, since = begin()
