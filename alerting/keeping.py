@@ -61,6 +61,7 @@ class Keeper:
         self._run = run
         self._before = {} if before is None else before.runs
         self._next_id = 0
+        self._named: set[Place] = set()
         self._count = 0
         self._base_at = 0.0
         self._last_failed: Failure | None = None
@@ -88,6 +89,7 @@ class Keeper:
             self._name(taken, None, kept.answered)
         kept.written()
         self._next_id = kept.next_id
+        self._named = set(kept.families)
         for heard, found in ((self._signals.sources, taken.sources), (self._signals.workers, taken.workers)):
             found.update(heard.newest if whole else heard.moved or {})
             heard.moved = {}
@@ -121,7 +123,7 @@ class Keeper:
 
     def _take_family(self, taken: Taken, place: Place, family: Family, partition: int) -> None:
         pieces = family.taken()
-        if pieces or taken.whole:
+        if pieces or taken.whole or place not in self._named:
             self._name(taken, (*place, family.signal), family)
         taken.samples += [(partition, place, rows) for rows in pieces]
 
@@ -130,7 +132,7 @@ class Keeper:
         ids, labels = np.array(labelled.ids, np.int64), labelled.index.labels
         if taken.whole:
             taken.labels.append((family, ids.tolist(), list(labels)))
-        elif len(new := np.flatnonzero(ids >= self._next_id)):
+        elif len(new := np.flatnonzero(ids >= self._next_id)) or (family and family[:2] not in self._named):
             taken.labels.append((family, ids[new].tolist(), [labels[at] for at in new]))
 
     def _take_failures(self, taken: Taken) -> None:

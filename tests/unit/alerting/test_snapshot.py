@@ -5,7 +5,7 @@ import math
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from unit.alerting.making import NOW
 from unit.alerting.test_signals import event, metric, result
@@ -104,9 +104,9 @@ def readings(signals, now):
 
 
 def firing(engine, now):
-    """What fires, judged from the same instant on."""
+    """What fires, judged from the same instant on: as far back as each rule looks."""
     for name in SIGNALS:
-        engine.signals.tell(name, NOW)
+        engine.signals.tell(name, NOW - 100_000)
     engine.tick(now)
     return {(alert.labels, alert.starts_at) for alert in engine.store if alert.ends_at is None}
 
@@ -149,7 +149,16 @@ STEP = st.tuples(
 )
 
 
+FORGOTTEN = [
+    (1.0, [], "snapshot"),
+    (1.0, [("fault", 0.0, 0, 1)], "nothing"),
+    (700.0, [], "nothing"),
+    (700.0, [], "restart"),
+]
+
+
 @settings(max_examples=150)
+@example(FORGOTTEN, 2, 1)  # the name of a fault outlives its samples
 @given(st.lists(STEP, min_size=1, max_size=12), st.integers(1, 3), st.integers(1, 4))
 def test_after_restarts_signals_and_alerts_are_those_of_an_engine_that_heard_everything(steps, whole_every, a_piece):
     """Over gaps, late events, several restarts, and snapshots of which half was written."""
@@ -178,7 +187,8 @@ def test_after_restarts_signals_and_alerts_are_those_of_an_engine_that_heard_eve
         for one in (program.engine, whole):
             one.signals.forget(now)
         assert readings(program.engine.signals, now) == pytest.approx(readings(whole.signals, now))
-        assert program.engine.signals.failures({}, now - 180.0) == whole.signals.failures({}, now - 180.0)
+        failed = [one.signals.failures({}, now - 180.0, limit=1000) for one in (program.engine, whole)]
+        assert list(dict.fromkeys(failed[0])) == list(dict.fromkeys(failed[1]))  # one that comes twice may be kept once
         assert firing(program.engine, now) == firing(whole, now)
 
 
