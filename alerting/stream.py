@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -29,9 +29,8 @@ from alerting.effects import Effect, Publish
 from alerting.engine import Engine
 from alerting.events import decode as decode_event
 from alerting.messages import Message
-from alerting.notify import Notifier, notifiers
 from alerting.notify.connections import trusted
-from alerting.notify.http import Clients
+from alerting.notify.sendings import Sendings
 from alerting.outbox import Outcome
 from alerting.text import one_line
 from alerting.troubles import RELOAD_FAILED
@@ -46,10 +45,7 @@ _SMALL = 64 * 1024
 """Bytes of a command; one that is larger is none."""
 _LONGEST_SLEEP_S = 1.0
 """A sleep goes by a clock that nobody sets, and that stands while the machine is asleep: the wall's may be ahead."""
-_FINISH_S = 1.5
 _AUDIT_EVERY_S = 15.0
-_AT_ONCE = 20
-"""Sendings to one channel of a receiver at a time: one that hangs keeps nobody else waiting."""
 _MAX_TEXT = 2_000
 _SLICE = 200
 """So many groups or incidents are dealt with in one go, and so many outcomes: between them the loop is others'."""
@@ -109,7 +105,6 @@ class Stream:
         self._engine = engine
         engine.at_once = _SLICE
         self._send = send
-        self._confirm = confirm
         self._topics = topics
         self._clock = clock
         self._turn = asyncio.Lock()  # what the engine wants is done before it is asked again
@@ -117,22 +112,16 @@ class Stream:
         self._live = asyncio.Event()
         self._changed = asyncio.Event()
         self._wakes_at = 0.0
-        self._stopping = False
-        self._rooms: defaultdict[tuple[str, str], asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
-        self._sendings: set[asyncio.Task[None]] = set()
+        self._sendings = Sendings(self._settled, lambda failure: self.fail(failure), confirm)  # noqa: PLW0108 - set later
         self._outcomes: list[tuple[str, Outcome]] = []
         self._timers: list[asyncio.Task[None]] = []
         self.fail: Callable[[BaseException], object] = lambda _: None
         """What is called when the stream cannot go on: the process has to end, the next one takes up."""
-        self._clients: Clients | None = None
         self._published = {one.id: one for one in engine.register if one.status != "resolved"}
-        self._notifiers: Mapping[str, Notifier] = {}
         self.positions: dict[tuple[str, int], int] = {}
         """By topic and partition, how far records have been taken."""
         self.ignored: Counter[str] = Counter()
         """Records that could not be read, by topic."""
-        self.told: Counter[tuple[str, str]] = Counter()
-        """Sendings, by kind of channel and outcome."""
 
     async def observe(self, batches: Any) -> None:
         """Take batches from the channel."""
@@ -173,6 +162,11 @@ class Stream:
         return self._engine
 
     @property
+    def told(self) -> Counter[tuple[str, str]]:
+        """Sendings that came to an end, by kind of channel and outcome."""
+        return self._sendings.told
+
+    @property
     def live(self) -> bool:
         """Whether everything that was there at the start has been read."""
         return self._live.is_set()
@@ -190,8 +184,7 @@ class Stream:
         """Do what is due, and wait for so long at most until it has been sent."""
         async with self._turn:
             await self._perform(self._engine.tick(self._clock()))
-        if self._sendings:
-            await asyncio.wait(self._sendings, timeout=within_s)
+        await self._sendings.wait(within_s)
 
     async def until_live(self) -> None:
         """Wait until everything that was there at the start has been read."""
@@ -281,15 +274,9 @@ class Stream:
 
     async def stop(self) -> None:
         """Let what is being sent finish, for a moment; the rest is sent again by the next process."""
-        self._stopping = True
         for timer in self._timers:
             timer.cancel()
-        if self._sendings:
-            await asyncio.wait(self._sendings, timeout=_FINISH_S)
-        for sending in list(self._sendings):
-            sending.cancel()
-        if self._clients is not None:
-            await self._clients.aclose()
+        await self._sendings.aclose()
 
     async def or_fail(self, work: Awaitable[None]) -> None:
         """Do work that the stream cannot be without: whoever started it would only start it again, or not notice."""
@@ -349,10 +336,8 @@ class Stream:
             records.append(Outgoing(self._topics[effect.topic], effect.key.encode(), value))
         if records:
             await self._send(records)
-        for message in messages if not self._stopping else ():  # the intents are recorded: the next process sends them
-            sending = asyncio.create_task(self._notify(message))
-            self._sendings.add(sending)
-            sending.add_done_callback(self._finished)
+        for message in messages:
+            self._sendings.send(message)
         self._changed.set()
 
     def _keep(self, incident: Incident) -> None:
@@ -361,30 +346,8 @@ class Stream:
         else:
             self._published[incident.id] = incident
 
-    def _finished(self, sending: asyncio.Task[None]) -> None:
-        self._sendings.discard(sending)
-        if not sending.cancelled() and (failure := sending.exception()) is not None:
-            self.fail(failure)
-
-    async def _notify(self, message: Message) -> None:
-        if self._clients is None:
-            self._clients = Clients()
-            self._notifiers = notifiers(self._clients)
-        async with self._rooms[message.receiver, message.channel]:
-            if self._confirm is not None:
-                await self._confirm()
-            try:
-                outcome = await self._notifiers[message.integration.kind].send(message)
-            except Exception as error:  # a notifier never raises; if one does, nobody may be forgotten
-                _log.exception("notifier_failed", channel=message.channel)
-                outcome = Outcome("retry", f"internal: {type(error).__name__}")
-        self.told[message.integration.kind, outcome.status] += 1
-        log = _log.info if outcome.status == "delivered" else _log.warning
-        log(
-            "notified", incident=message.incident.id, receiver=message.receiver, channel=message.channel,
-            reason=message.reason, attempt=message.attempt, outcome=outcome.status, error=outcome.error,
-        )  # fmt: skip
-        self._outcomes.append((message.id, outcome))
+    async def _settled(self, message: str, outcome: Outcome) -> None:
+        self._outcomes.append((message, outcome))
         async with self._turn:  # whoever has it tells the engine what the others wait to tell, too
             told, self._outcomes = self._outcomes[:_SLICE], self._outcomes[_SLICE:]
             now = self._clock()

@@ -9,7 +9,6 @@ from unit.alerting.making import NOW, make_alert
 from alerting import instants
 from alerting.documents import ConfigError
 from alerting.engine import Engine
-from alerting.notify.http import Clients
 from alerting.stream import Batch, CaughtUp, Stream
 from streams.contracts import Command, Incident, Notification, OpsEvent
 
@@ -92,7 +91,7 @@ async def test_nothing_is_sent_before_its_intent_is_on_the_broker(stream, record
             at_sending.append([(topic, value.get("status")) for topic, value in records.written])
             raise RuntimeError("a notifier that breaks its word")
 
-    monkeypatch.setattr("alerting.stream.notifiers", lambda _: {"webhook": Notifier()})
+    monkeypatch.setattr("alerting.notify.sendings.notifiers", lambda _: {"webhook": Notifier()})
     await stream.observe(channel(Batch([cpu(99.0)]), CaughtUp()))
     timer = asyncio.create_task(stream.keep_time())
     await records.until("failed")
@@ -134,7 +133,7 @@ async def test_time_begins_once_the_past_is_read(stream, records):
 
 async def test_what_is_due_at_the_start_has_been_sent_when_the_rest_goes_on(read, records, monkeypatch):
     """No timer has woken yet."""
-    monkeypatch.setattr("alerting.stream.notifiers", lambda _: {"webhook": Delivered()})
+    monkeypatch.setattr("alerting.notify.sendings.notifiers", lambda _: {"webhook": Delivered()})
     now = [NOW]
     waiting = CONFIG.replace("group_wait: 0s", "group_wait: 5s")
     stream = Stream(Engine(read(waiting)), records.send, TOPICS, clock=lambda: now[0])
@@ -149,7 +148,7 @@ async def test_what_is_due_at_the_start_has_been_sent_when_the_rest_goes_on(read
 
 async def test_while_much_is_told_the_loop_is_others_too(read, records, monkeypatch):
     """A thousand groups at once: they are written in many goes, each outcome is on record, and a question gets in."""
-    monkeypatch.setattr("alerting.stream.notifiers", lambda _: {"webhook": Delivered()})
+    monkeypatch.setattr("alerting.notify.sendings.notifiers", lambda _: {"webhook": Delivered()})
     monkeypatch.setattr("alerting.stream._SLICE", 50)
     apart = CONFIG.replace("group_wait: 0s", "group_by: [alertname], group_wait: 0s")
     stream = Stream(Engine(read(apart)), records.send, TOPICS, clock=lambda: NOW)
@@ -170,7 +169,7 @@ async def test_while_much_is_told_the_loop_is_others_too(read, records, monkeypa
 
 async def test_timers_and_alerts_from_outside_do_not_wait_for_what_rules_read(stream, records, monkeypatch):
     """A long past is still being read: people are told, and no rule judges by half of what it reads."""
-    monkeypatch.setattr("alerting.stream.notifiers", lambda _: {"webhook": Delivered()})
+    monkeypatch.setattr("alerting.notify.sendings.notifiers", lambda _: {"webhook": Delivered()})
     stream.begin()
     timer = asyncio.create_task(stream.keep_time())
     await stream.observe(channel(Batch([cpu(99.0)])))
@@ -246,7 +245,7 @@ async def test_a_broker_that_refuses_for_good_ends_the_process(read):
 
 
 async def test_values_on_the_topics_are_the_contracts(stream, records, monkeypatch):
-    monkeypatch.setattr("alerting.stream.notifiers", lambda _: {"webhook": Delivered()})
+    monkeypatch.setattr("alerting.notify.sendings.notifiers", lambda _: {"webhook": Delivered()})
     await stream.observe(channel(Batch([cpu(99.0)]), CaughtUp()))
     timer = asyncio.create_task(stream.keep_time())
     await records.until("delivered")
@@ -256,7 +255,6 @@ async def test_values_on_the_topics_are_the_contracts(stream, records, monkeypat
     for topic, value in records.written:
         if topic in kinds:
             assert msgspec.convert(value, kinds[topic])
-    assert isinstance(stream._clients, Clients)
 
 
 async def test_a_channel_that_hangs_keeps_no_other_waiting(read, records, monkeypatch):
@@ -272,7 +270,7 @@ async def test_a_channel_that_hangs_keeps_no_other_waiting(read, records, monkey
                 await asyncio.Event().wait()
             return await super().send(message)
 
-    monkeypatch.setattr("alerting.stream.notifiers", lambda _: {"webhook": Hangs()})
+    monkeypatch.setattr("alerting.notify.sendings.notifiers", lambda _: {"webhook": Hangs()})
     stream = Stream(Engine(read(text)), records.send, TOPICS, clock=lambda: NOW)
     await stream.observe(channel(CaughtUp()))
     await stream.alert([make_alert(n=str(number)) for number in range(200)])
