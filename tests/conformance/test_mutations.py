@@ -81,7 +81,7 @@ def _free(lines, number):
     indent = len(line) - len(line.lstrip())
     for above in reversed(lines[:number]):
         if above.strip() and not above.lstrip().startswith("#") and len(above) - len(above.lstrip()) < indent:
-            return above.strip().rstrip(":").lstrip("- ") in _FREE
+            return above.partition(" #")[0].strip().rstrip(":").lstrip("- ") in _FREE
     return False
 
 

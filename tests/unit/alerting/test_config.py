@@ -1,5 +1,6 @@
 """The configuration: what it means, what is refused and where, and where secrets come from."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -31,12 +32,18 @@ def test_the_default_file_loads_with_nothing_set_up_and_says_what_is_off():
 
 
 def test_every_key_of_the_default_file_is_commented():
-    """Each key of a section above the rules has a comment on its line or on the one above its block."""
-    text = DEFAULT.read_text()
-    section = text.partition("global:")[2].partition("\n\n")[0]
-    lines = [line for line in section.splitlines() if line.strip() and not line.strip().startswith("#")]
-    assert lines
-    assert all(" # " in line for line in lines)
+    """On its line or above it, at one of the places where it stands."""
+    commented, above = {}, False
+    for line in DEFAULT.read_text().splitlines():
+        code, _, comment = line.partition(" #")
+        if line.lstrip().startswith("#"):
+            above = True
+            continue
+        for key in re.findall(r"(?:^[ -]*|[{,] *)([A-Za-z0-9_]+):(?= |$)", code):
+            commented[key] = commented.get(key, False) or bool(comment) or above
+        above = False
+    assert len(commented) > 50
+    assert [key for key, said in commented.items() if not said] == []
 
 
 @pytest.mark.parametrize(
