@@ -3,7 +3,8 @@
 | signal | from | value |
 |---|---|---|
 | `cpu_percent`, `memory_percent`, `disk_percent`, any metric by its name | metric events | mean over the window |
-| `queue_lag` | metric events | sum over the series of each one's latest value in the window |
+| `queue_lag` | metric events (of `sci-agents collect`: records, by `topic`) | sum of the series, each one's latest |
+| `dlq_rate` | metric events (of `sci-agents collect`) | letters a second, mean over the window |
 | `data_loss`, `data_corruption`, any fault by its name | fault events | how many in the window; 0 without any |
 | `log_errors` | log events of level error or critical | how many in the window; 0 without any |
 | `test_pass_rate` | test runs | passed / (passed + failed) over the window; skipped tests do not count |

@@ -1,10 +1,10 @@
-"""Node metrics: how this machine does, every few seconds, as ops events."""
+"""How this machine does, and what waits in Kafka (`backlog`), every few seconds, as ops events."""
 
 import signal
 import socket
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ import msgspec
 import psutil
 import structlog
 
+from sciagents.backlog import Backlog
 from streams import declare, instants, logs
 from streams.contracts import OpsEvent
 from streams.emit import Emitter, Outgoing
@@ -26,9 +27,10 @@ _FIRST_S = 0.2
 
 
 class CollectSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How the collecting process is set up; `directory` lies on the disk that is watched."""
+    """How the collecting process is set up; the disk of `directory` is watched, `group_id` is that of the workers."""
 
     kafka: str
+    group_id: str = "sci-agents"
     every_s: float = 5.0
     source: str = ""
     embedded: bool = False
@@ -76,18 +78,25 @@ def run(settings: CollectSettings) -> None:
     topic = names(settings.prefix)["ops.events"]
     emitter = Emitter(settings.kafka)
     _log.info("collect_ready", source=source, every_s=settings.every_s)
+    backlog = Backlog(settings.kafka, settings.prefix, settings.group_id)
     interval: float | None = _FIRST_S
     while True:
-        found = events(read(settings.directory, interval), source, time.time(), settings.every_s)
-        messages = [
-            Outgoing(topic, event.source.encode(), msgspec.json.encode(event), [("content-type", "application/json")])
-            for event in found
-        ]
-        emitter.send(messages, _told)
+        _publish(emitter, topic, events(read(settings.directory, interval), source, time.time(), settings.every_s))
+        _publish(emitter, topic, backlog.events(time.time()))
         interval = None
         if signal.sigtimedwait(_STOP, settings.every_s) is not None:
             break
+    backlog.close()
     emitter.close(2.0)
+
+
+def _publish(emitter: Emitter, topic: str, found: Iterable[OpsEvent]) -> None:
+    messages = [
+        Outgoing(topic, event.source.encode(), msgspec.json.encode(event), [("content-type", "application/json")])
+        for event in found
+    ]
+    if messages:
+        emitter.send(messages, _told)
 
 
 def _told(failure: Exception | None) -> None:

@@ -63,6 +63,14 @@ TOPICS: tuple[TopicSpec, ...] = (
 )
 
 
+_GROUPS = {"compute.requests": "", "compute.heavy": "-heavy", "compute.workflows": "-workflows"}
+
+
+def groups(prefix: str, group_id: str) -> dict[str, str]:
+    """Map the own name of each topic that workers share among them to the group that reads it."""
+    return {topic: f"{prefix}{group_id}{suffix}" for topic, suffix in _GROUPS.items()}
+
+
 def names(prefix: str = "") -> dict[str, str]:
     """Map each topic's own name to its name on the broker."""
     return {spec.name: prefix + spec.name for spec in TOPICS}

@@ -42,7 +42,7 @@ from streams.ownership import OwnerWatch
 from streams.pending import MAX_BATCH
 from streams.recall import Recall, obey
 from streams.replies import Desk
-from streams.topics import names
+from streams.topics import groups, names
 from streams.vitals import Vitals
 
 _log = structlog.get_logger(__name__)
@@ -121,15 +121,18 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     emitter = Emitter(settings.kafka)
     batches = own_channel(app, 1)
     topics = names(settings.prefix)
-    group_id = settings.prefix + settings.group_id
+    group = groups(settings.prefix, settings.group_id)
     membership = choose(
-        Membership(settings.group_protocol, settings.instance_id), settings.kafka, group_id, embedded=settings.embedded
+        Membership(settings.group_protocol, settings.instance_id),
+        settings.kafka,
+        group["compute.requests"],
+        embedded=settings.embedded,
     )
     traces = spans.from_environment("sci-agents-worker", telemetry.SPANS_DROPPED.inc)
     on_loss = faults.loss_teller(emitter, topics["ops.events"], name)
     results = KafkaResults(settings.kafka, topics["compute.results"], embedded=settings.embedded)
     intake = Intake(
-        batches, settings.kafka, [topics["compute.requests"]], group_id, membership=membership,
+        batches, settings.kafka, [topics["compute.requests"]], group["compute.requests"], membership=membership,
         answered=Answered(results), outbox=emitter, on_loss=on_loss, max_delay_ms=settings.max_delay_ms,
         embedded=settings.embedded,
     )  # fmt: skip
@@ -146,7 +149,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
     )  # fmt: skip
     heavy_batches = own_channel(app, 1)
     heavy_intake = Intake(
-        heavy_batches, settings.kafka, [topics[forward.TOPIC]], f"{group_id}-heavy", membership=membership,
+        heavy_batches, settings.kafka, [topics[forward.TOPIC]], group[forward.TOPIC], membership=membership,
         in_flight_limit=_READ_AHEAD, bytes_limit=_READ_AHEAD_BYTES, batch_limit=_HEAVY_BATCH,
         answered=Answered(results), outbox=emitter, on_loss=on_loss,
         release=lambda partitions: heavy.release(partitions), embedded=settings.embedded,  # noqa: PLW0108 - made below
@@ -165,7 +168,7 @@ def make_app(  # noqa: PLR0915 - a list of what there is
         max_workers=settings.max_workers, shelf=shelf, cache=cache, bootstrap=settings.kafka,
     )  # fmt: skip
     conductor = Conductor(
-        desk, cancels, settings.kafka, f"{group_id}-workflows", membership=membership, embedded=settings.embedded,
+        desk, cancels, settings.kafka, group[journal.TOPIC], membership=membership, embedded=settings.embedded,
         defaults=settings.defaults, limits=settings.limits, on_loss=on_loss,
     )  # fmt: skip
     recall = Recall(cancels, settings.kafka, topics["compute.control"], embedded=settings.embedded)
@@ -174,9 +177,9 @@ def make_app(  # noqa: PLR0915 - a list of what there is
         lambda: heavy.busy_until,
     )  # fmt: skip
     owners = OwnerWatch(settings.kafka, {
-        (group_id, topics["compute.requests"]): (intake.seat, intake.as_reader),
-        (f"{group_id}-heavy", topics[forward.TOPIC]): (heavy_intake.seat, heavy_intake.as_reader),
-        (f"{group_id}-workflows", topics[journal.TOPIC]): (conductor.seat, conductor.as_reader),
+        (group["compute.requests"], topics["compute.requests"]): (intake.seat, intake.as_reader),
+        (group[forward.TOPIC], topics[forward.TOPIC]): (heavy_intake.seat, heavy_intake.as_reader),
+        (group[journal.TOPIC], topics[journal.TOPIC]): (conductor.seat, conductor.as_reader),
     })  # fmt: skip
 
     async def compute_batches(stream: Any) -> None:

@@ -172,6 +172,7 @@ def collect(
     kafka: Kafka = "127.0.0.1:9092",
     prefix: Prefix = "",
     embedded: Embedded = False,
+    group: Annotated[str, typer.Option(help="Consumer group of the workers.")] = "sci-agents",
     every: Annotated[str, typer.Option(help="How often, such as 5s or 1m.")] = "5s",
     source: Annotated[str, typer.Option(help="Name of this machine in the events; default its host name.")] = "",
     log_level: LogLevel = "INFO",
@@ -179,7 +180,7 @@ def collect(
     log_format: LogFormat = "auto",
     directory: Directory = "var",
 ) -> None:
-    """Publish this machine's metrics until it is stopped."""
+    """Publish this machine's metrics, and what waits in Kafka, until it is stopped."""
     from alerting import durations  # noqa: PLC0415 - as above
     from sciagents import collect as process  # noqa: PLC0415
 
@@ -192,8 +193,8 @@ def collect(
     embedded = _is_embedded(kafka, embedded)
     process.run(
         process.CollectSettings(
-            kafka=kafka, embedded=embedded, prefix=prefix, every_s=every_s, source=source, log_level=log_level,
-            log_file=log_file, log_format=log_format, directory=directory,
+            kafka=kafka, embedded=embedded, prefix=prefix, group_id=group, every_s=every_s, source=source,
+            log_level=log_level, log_file=log_file, log_format=log_format, directory=directory,
         )
     )  # fmt: skip
 

@@ -149,12 +149,13 @@ def test_silences_rules_and_alertmanagers_api_are_at_the_same_address(running):
         assert found["receivers"] == [{"name": "team"}]
 
 
-def test_node_metrics_are_collected(running):
+def test_how_the_machine_does_and_what_waits_is_collected(running):
     """`collect` is one of the processes: its events are on ops.events."""
-    seen = threading.Event()
+    wanted, seen = {b"cpu_percent", b"queue_lag", b"dlq_rate"}, threading.Event()
 
     def look(records):
-        if any(b"cpu_percent" in record.value() for record in records):
+        wanted.difference_update([name for name in wanted for record in records if name in record.value()])
+        if not wanted:
             seen.set()
 
     with Tail(running.kafka, ["ops.events"], look, start="beginning"):
