@@ -1,10 +1,30 @@
 """What waits in Kafka, asked of a broker on which some of it was read."""
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+import time
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from sciagents.backlog import Backlog
 from streams import declare
 from streams.topics import groups
+
+BEGINNING = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR,
+}  # fmt: skip
+
+
+def commit(reader, place, within_s=30.0):
+    """Commit a position; a coordinator that is only beginning is asked again."""
+    until = time.monotonic() + within_s
+    while True:
+        try:
+            reader.commit(offsets=[place], asynchronous=False)
+        except KafkaException as error:
+            if error.args[0].code() not in BEGINNING or time.monotonic() > until:
+                raise
+            reader.poll(0.1)
+        else:
+            return
 
 
 def test_what_is_behind_and_what_came_is_told(broker, topic_prefix):
@@ -17,9 +37,7 @@ def test_what_is_behind_and_what_came_is_told(broker, topic_prefix):
     assert producer.flush(30) == 0
     group = groups(topic_prefix, "g")["compute.requests"]
     reader = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": group, "enable.auto.commit": False})
-    place = TopicPartition(f"{topic_prefix}compute.requests", 0, 4)
-    reader.committed([place], timeout=30)  # a coordinator that is still loading is waited for here
-    reader.commit(offsets=[place], asynchronous=False)
+    commit(reader, TopicPartition(f"{topic_prefix}compute.requests", 0, 4))
     reader.close()
     backlog = Backlog(broker.bootstrap, topic_prefix, "g")
     before = backlog.events(100.0)
