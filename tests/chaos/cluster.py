@@ -136,11 +136,16 @@ class Cluster:
             deleted.result(_START_TIMEOUT_S)
 
     def wait_whole(self) -> None:
-        """Wait until every broker is there and every replica in sync; raises `TimeoutError`."""
+        """Wait until every broker is there and every replica in sync; raises `TimeoutError`.
+
+        One that ends meanwhile is started again, as whoever runs it would: a full disk may end it after there is room.
+        """
         admin = AdminClient({"bootstrap.servers": self.bootstrap, "reconnect.backoff.max.ms": 500, "log_level": 0})
         wait_until(lambda: self._whole(admin), _START_TIMEOUT_S, "the brokers are in sync")
 
     def _whole(self, admin: AdminClient) -> bool:
+        for number in range(self.brokers):
+            self.start(number)
         try:
             found = admin.list_topics(timeout=5.0)
         except KafkaException:
