@@ -191,7 +191,7 @@ def told(tmp_path_factory):
             bots = {case for case in loud if case.startswith("bot")}  # which change the first message as well
             ends.until(lambda: all(len(ends.taken(case)) >= (3 if case in bots else 2) for case in loud))
             ends.until(lambda: len(ends.taken("all")) >= 4)
-            ends.until(lambda: tried["mail-554"] >= 3)
+            ends.until(lambda: tried["mail-554"] >= 2)
             log = (folder / "log").read_text()
     return ends, log, dict(tried)
 
@@ -241,7 +241,7 @@ def test_a_mail_that_failed_comes_again_under_the_same_id(told, fault):
 def test_a_mail_that_is_refused_for_good_makes_way_for_the_next_step(told):
     ends, _, tried = told
     assert ends.got["mail-554"] == []
-    assert tried["mail-554"] == 3, "once for its route, once for its step, once for the end"
+    assert 2 <= tried["mail-554"] <= 3, "for its route, for its step unless that was refused by then, for the end"
     body = ends.got["next"][0].body
     assert body["commonAnnotations"]["escalation_step"] == "2"
     assert body["commonAnnotations"]["escalation_reason"] == "the step before reached nobody"
