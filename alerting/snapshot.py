@@ -114,7 +114,7 @@ class Head(Body, frozen=True, tag="head"):
     """All pieces up to here are one snapshot.
 
     `runs` are the processes that wrote it: how many pieces in each partition, and when the last one. `base_at` is when
-    what is written whole was; `beats_until` up to when (event time) beats are in it, and in no piece before.
+    what is written whole was.
     """
 
     version: int

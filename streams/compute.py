@@ -120,9 +120,10 @@ class Compute:
             self._note.write([(partition[1], offset) for _, partition, offset in records])
         if self._suspects:
             records = self._delegate_suspects(records, replies)
-        jobs, left = admit_together(records, now, self._cancels, self._timeout_s, self._defaults, self._limits)
-        for record, partition, offset in left:
-            job = self._admit(record, origin_of(record, partition, offset), now, replies)
+        placed = [(one[0], origin_of(*one)) for one in records]
+        jobs, left = admit_together(placed, now, self._cancels, self._timeout_s, self._defaults, self._limits)
+        for record, origin in left:
+            job = self._admit(record, origin, now, replies)
             if job is not None:
                 jobs.append(job)
         jobs, again = self._unanswered(jobs, replies)

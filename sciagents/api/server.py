@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-import structlog
 import uvicorn
 from litestar import Litestar
 from litestar.datastructures import State
@@ -29,8 +28,6 @@ from sciagents.api.service import ApiSettings, Service
 from sciagents.api.tokens import Tokens, listen, read_tokens
 from streams import logs
 from streams.topics import MESSAGE_LIMIT
-
-_log = structlog.get_logger(__name__)
 
 _GRACE_S = 1
 

@@ -143,10 +143,8 @@ def test_workers_share_a_cache_and_the_api_keeps_a_history(compose: Compose) -> 
 
 def test_an_event_of_lost_data_becomes_an_incident(compose: Compose) -> None:
     _until_healthy(compose, "api", 1)
-    event = {"id": uuid.uuid4().hex, "source": "node-1", "kind": "fault", "what": "data_loss"}
-    event["time"] = datetime.now(UTC).isoformat()
     with httpx.Client(base_url=compose.http, timeout=_TIMEOUT_S, headers=_BEARER) as client:
-        assert client.post("/v1/events", json=event).status_code == 202
+        _publish_fault(client, "node-1", "data_loss")
         for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=_TIMEOUT_S, wait_max=1.0):
             with attempt:
                 incidents = client.get("/v1/incidents").json()["incidents"]
@@ -166,10 +164,8 @@ def test_of_two_alerting_processes_one_writes_and_the_other_takes_its_place(comp
     writers = _elected(compose)
     assert len(writers) == 1
     writers[0].kill()
-    event = {"id": uuid.uuid4().hex, "source": "node-2", "kind": "fault", "what": "data_corruption"}
-    event["time"] = datetime.now(UTC).isoformat()
     with httpx.Client(base_url=compose.http, timeout=_TIMEOUT_S, headers=_BEARER) as client:
-        assert client.post("/v1/events", json=event).status_code == 202
+        _publish_fault(client, "node-2", "data_corruption")
         for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=_TIMEOUT_S, wait_max=1.0):
             with attempt:
                 told = [str(one.logs()).count("alerting_elected") for one in compose.containers("alerting")]
@@ -179,6 +175,12 @@ def test_of_two_alerting_processes_one_writes_and_the_other_takes_its_place(comp
                 assert "DataCorrupted" in alerts
     writers[0].start()
     _until_healthy(compose, "alerting", 2)
+
+
+def _publish_fault(client: httpx.Client, source: str, what: str) -> None:
+    event = {"id": uuid.uuid4().hex, "source": source, "kind": "fault", "what": what}
+    event["time"] = datetime.now(UTC).isoformat()
+    assert client.post("/v1/events", json=event).status_code == 202
 
 
 def _elected(compose: Compose) -> list[Container]:

@@ -9,7 +9,7 @@ import pytest
 
 from agents import catalogue
 from agents.outcome import Diagnostics, Outcome, Problem
-from streams.admit import PLAIN, Origin, admit
+from streams.admit import PLAIN, Origin, admit, origin_of
 from streams.answer import computed
 from streams.cancels import Cancels
 from streams.codec import DEPTH_LIMIT, encode_result, encode_together
@@ -46,9 +46,10 @@ def _request(name, **more):
 
 
 def _together(*values, cancels=None, defaults=None, limits=USUAL, headers=None):
-    records = [(Record(value, headers), PLACE, offset) for offset, value in enumerate(values)]
+    records = [(one, origin_of(one, PLACE, at)) for at, one in enumerate(Record(value, headers) for value in values)]
     jobs, left = admit_together(records, NOW, cancels or Cancels(), 30.0, defaults or {}, limits)
-    assert sorted([job.origin.offset for job in jobs] + [one[2] for one in left]) == list(range(len(values)))
+    places = [job.origin.offset for job in jobs] + [origin.offset for _, origin in left]
+    assert sorted(places) == list(range(len(values)))
     return {job.request.id: job for job in jobs}
 
 
