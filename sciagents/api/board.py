@@ -1,7 +1,10 @@
 """The incidents, each in its latest version; bounded: the resolved ones go first."""
 
+import asyncio
+import contextlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from streams.contracts import Incident
 
@@ -12,6 +15,7 @@ class Board:
     def __init__(self, limit: int = 10_000) -> None:
         self._limit = limit
         self._incidents: dict[str, Incident] = {}
+        self._awaited: dict[str, list[Callable[[], object]]] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -24,6 +28,9 @@ class Board:
                 known = self._incidents.get(incident.id)
                 if known is None or incident.version >= known.version:
                     self._incidents[incident.id] = incident
+                for wake in self._awaited.pop(incident.id, ()):
+                    with contextlib.suppress(RuntimeError):  # the loop that waited has ended
+                        wake()
             over = len(self._incidents) - self._limit
             if over > 0:
                 order = sorted(self._incidents.values(), key=lambda one: (one.status != "resolved", one.started_at))
@@ -32,6 +39,28 @@ class Board:
 
     def get(self, incident_id: str) -> Incident | None:
         """An incident by its id."""
+        return self._incidents.get(incident_id)
+
+    async def appears(self, incident_id: str, within_s: float) -> Incident | None:
+        """An incident by its id, also one on its way here: whoever was told of it may ask before it has arrived."""
+        came = asyncio.Event()
+        wake = partial(asyncio.get_running_loop().call_soon_threadsafe, came.set)
+        with self._lock:
+            if (found := self._incidents.get(incident_id)) is not None:
+                return found
+            self._awaited.setdefault(incident_id, []).append(wake)
+        try:
+            async with asyncio.timeout(within_s):
+                await came.wait()
+        except TimeoutError:
+            pass
+        finally:
+            with self._lock:
+                waiting = self._awaited.get(incident_id, [])
+                if wake in waiting:
+                    waiting.remove(wake)
+                if not waiting:
+                    self._awaited.pop(incident_id, None)
         return self._incidents.get(incident_id)
 
     def unresolved(self) -> "list[Incident]":

@@ -1,6 +1,7 @@
 """Follows the topics of results, progress and incidents, and starts again when that fails."""
 
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Literal, TypeVar, cast
 
@@ -11,6 +12,7 @@ from confluent_kafka import Message
 from sciagents import reach
 from sciagents.api.board import Board
 from sciagents.api.history import Entry, History
+from sciagents.reading import Start
 from sciagents.tail import Tail
 from streams import declare
 from streams.admit import carried
@@ -89,23 +91,17 @@ class Feed:
     def _follow(self) -> None:
         embedded = self._embedded or reach.is_embedded(reach.metadata(self._bootstrap))
         declare.ensure(self._bootstrap, self._prefix, embedded=embedded)
-        kept = {
-            self._topics["compute.results"]: self._results,
-            self._topics["ops.incidents"]: self._incidents,
-        }
-
-        def hand_out(records: list[Message]) -> None:
-            for topic, take in kept.items():
-                if fitting := [record for record in records if record.topic() == topic]:
-                    take(fitting)
-
+        followed: list[tuple[str, Callable[[list[Message]], None], Start]] = [
+            # progress first and from now on: an old one must not follow a result that is not kept any more
+            ("compute.progress", self._progress, "end"),
+            ("compute.results", self._results, "beginning"),
+            # apart from results: a flood of them holds no incident up
+            ("ops.incidents", self._incidents, "beginning"),
+        ]
         with ExitStack() as stack:
             tails = [
-                # progress first and from now on: an old one must not follow a result that is not kept any more
-                stack.enter_context(
-                    Tail(self._bootstrap, [self._topics["compute.progress"]], self._progress, start="end")
-                ),
-                stack.enter_context(Tail(self._bootstrap, list(kept), hand_out, start="beginning")),
+                stack.enter_context(Tail(self._bootstrap, [self._topics[topic]], take, start=start))
+                for topic, take, start in followed
             ]
             self.state, self.failure = "catching_up", ""
             while not self._stopping.wait(_LOOK_EVERY_S):

@@ -23,15 +23,21 @@ from streams.contracts import Action, Command, Incident, IncidentStatus, Phase, 
 
 @dataclass
 class Casebook:
-    """Where incidents are looked up, `board` giving them as they stand, the way of commands, who writes of them."""
+    """Where incidents are looked up, `board` giving them as they stand, the way of commands, who writes of them.
+
+    A board that follows the topic has an incident a moment after its people were told: `patience_s` is how long to wait
+    for one that is asked for.
+    """
 
     board: Callable[[], Board]
     gateway: Gateway
     scribe: Scribe
+    patience_s: float = 0.0
 
-    def get(self, incident_id: str) -> Incident | None:
+    async def find(self, incident_id: str) -> Incident | None:
         """An incident by its id."""
-        return self.board().get(incident_id)
+        board = self.board()
+        return board.get(incident_id) or await board.appears(incident_id, self.patience_s)
 
     def list(self, status: IncidentStatus | None, severity: Severity | None, limit: int) -> list[Incident]:
         """At most `limit` incidents, the newest first."""
@@ -77,7 +83,7 @@ async def list_incidents(
 @get("/v1/incidents/{incident_id:str}", guards=[requires("read")], summary="Get an incident", tags=["incidents"])
 async def show_incident(incident_id: str, casebook: Casebook) -> Incident:
     """Give one incident in its latest version."""
-    return _incident(casebook, incident_id)
+    return await _incident(casebook, incident_id)
 
 
 @get(
@@ -88,7 +94,7 @@ async def show_postmortem(
     incident_id: str, request: Request[Any, Any, Any], casebook: Casebook
 ) -> Response[str] | Response[Postmortem]:
     """Fill the template in with what is known, as Markdown; with `Accept: application/json` with its figures."""
-    written = await casebook.scribe.write(_incident(casebook, incident_id))
+    written = await casebook.scribe.write(await _incident(casebook, incident_id))
     if request.headers.get("accept", "").startswith("application/json"):
         return Response(written, media_type=MediaType.JSON)
     headers = {"X-Content-Type-Options": "nosniff"}
@@ -104,7 +110,7 @@ async def command_incident(incident_id: str, request: Request[Any, Any, Any], ca
 
     `until`, or `for` in its place (`1h`), says how long a snooze or a silence lasts.
     """
-    incident = _incident(casebook, incident_id)
+    incident = await _incident(casebook, incident_id)
     new: NewCommand = decode(_command, await request.body())
     for field in ("at", "until"):
         check_instant(getattr(new, field), field)
@@ -130,8 +136,8 @@ def _until(new: NewCommand, at: str) -> str | None:
         ) from None
 
 
-def _incident(casebook: Casebook, incident_id: str) -> Incident:
-    found = casebook.get(incident_id)
+async def _incident(casebook: Casebook, incident_id: str) -> Incident:
+    found = await casebook.find(incident_id)
     if found is None:
         raise HttpProblem(404, "not_found", f"there is no incident {incident_id[:128]!r}", field="id")
     return found

@@ -33,7 +33,7 @@ async def slack_actions(request: Request[Any, Any, Any], desk: Desk, casebook: C
     except ValueError as error:
         raise HttpProblem(400, "invalid_message", str(error)[:300]) from None
     for command in commands:
-        if casebook.get(command.incident) is None:
+        if await casebook.find(command.incident) is None:
             raise HttpProblem(404, "not_found", f"there is no incident {command.incident!r}", field="value")
         await casebook.send(command)
 

@@ -353,6 +353,17 @@ def test_incidents_show_their_latest_version_and_take_commands(api):
     assert (wrong.status_code, wrong.json()["field"]) == (400, "action")
 
 
+def test_a_command_finds_an_incident_that_was_opened_a_moment_ago(api):
+    """A message may reach people before the topic's record reaches the API."""
+    incident = Incident(
+        id=f"INC-{uuid.uuid4().hex}", group_key="g", title="Error Rate High", severity="P2", status="triggered",
+        phase="INVESTIGATING", started_at="2026-11-24T10:00:00Z",
+    )  # fmt: skip
+    produce(api, "ops.incidents", incident.id, msgspec.json.encode(incident))
+    found = api.client.post(f"/v1/incidents/{incident.id}/commands", json={"action": "acknowledge", "by": "ada"})
+    assert found.status_code == 202
+
+
 def test_the_catalogue_and_the_description_are_served(api):
     """Every route is in the OpenAPI document, with the body of a request; the page of it loads nothing."""
     assert ("linalg", "solve") in [(one["agent"], one["task"]) for one in api.client.get("/v1/agents").json()]

@@ -1,5 +1,7 @@
 """Incidents, each in its latest version."""
 
+import asyncio
+
 from sciagents.api.board import Board
 from streams.contracts import Incident
 
@@ -33,3 +35,23 @@ def test_beyond_the_limit_the_resolved_go_first():
     board = Board(limit=2)
     board.take([incident(1), incident(2, status="resolved"), incident(3, status="resolved")])
     assert [one.id for one in board.list()] == ["INC-3", "INC-1"]
+
+
+async def test_one_on_its_way_is_waited_for():
+    """Whoever was told of an incident may act on it before the board has it."""
+    board = Board()
+    asked = [asyncio.create_task(board.appears("INC-1", 60.0)) for _ in range(2)]
+    await asyncio.sleep(0)  # both ask
+    await asyncio.to_thread(board.take, [incident(2)])
+    assert not any(task.done() for task in asked)
+    await asyncio.to_thread(board.take, [incident(1)])
+    assert [(await task).id for task in asked] == ["INC-1", "INC-1"]
+    assert (await board.appears("INC-1", 0.0)).id == "INC-1"
+
+
+async def test_one_that_is_not_there_is_not_waited_for_for_ever():
+    """And nothing is left behind of the question."""
+    board = Board()
+    assert await board.appears("INC-1", 0.0) is None
+    board.take([incident(1)])
+    assert (await board.appears("INC-1", 0.0)).id == "INC-1"
