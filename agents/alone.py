@@ -82,6 +82,8 @@ def run(plan: Alone, watch: Watch, kept: Mapping[str, bytes]) -> Outcome:
         return _failed(plan, problem)
     except MemoryError:
         return _failed(plan, Problem("budget_exceeded", "not enough memory", field="inputs", hint="a smaller problem"))
+    except OverflowError:  # what NumPy gives as inf, Python's own floats raise
+        return _failed(plan, Problem("non_finite", "a number overflows", field="inputs", hint="scale the problem"))
     return outcome if outcome.problem is not None else _judged(plan, outcome)
 
 

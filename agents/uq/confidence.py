@@ -122,6 +122,7 @@ def _corrected(
     below = (np.sum(found < estimate) + 0.5 * np.sum(found == estimate)) / found.size
     left = statistic.without_each(data)
     away = left.mean() - left
+    away /= np.abs(away).max() or 1.0  # the acceleration knows no scale: nothing under- or overflows on the way
     squares = float((away * away).sum())
     if not 0.0 < below < 1.0 or not squares > 0.0:
         return levels, False

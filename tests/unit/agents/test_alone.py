@@ -31,6 +31,12 @@ def test_a_problem_is_the_outcome():
     assert alone.compute([alone.Alone("k", fail, 1.0)], no_watch)[0].problem.code == "singular"
 
 
+def test_a_float_that_overflows_is_no_answer():
+    """Python raises where NumPy gives inf."""
+    plan = alone.Alone("k", lambda _watch, _kept: Outcome({"a": 1e155**2.5}, "k", True), 1.0)
+    assert alone.compute([plan], no_watch)[0].problem.code == "non_finite"
+
+
 @pytest.mark.parametrize("code", ["timed_out", "cancelled"])
 def test_what_the_watch_raises_goes_through(code):
     def stop(fraction, stage):

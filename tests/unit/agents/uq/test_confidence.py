@@ -104,3 +104,16 @@ def test_what_is_wrong_is_refused_with_its_place(change, code, field, rule):
     with pytest.raises(Problem) as caught:
         confidence.TASK.prepare({"data": [1.0, 2.0, 4.0], **change}, {}, 0)
     assert (caught.value.code, caught.value.field) == (code, field), rule
+
+
+@pytest.mark.parametrize("scale", [1e-160, 1e120])
+def test_the_interval_scales_with_the_data(scale):
+    """Also where the squares of what is corrected for would under- or overflow."""
+    plain, scaled = solve(method="bca"), solve(DATA * scale, method="bca")
+    assert scaled.warnings == plain.warnings == []
+    assert np.array(scaled.outputs["interval"]) / scale == pytest.approx(plain.outputs["interval"], rel=1e-12)
+
+
+def test_what_overflows_is_not_finite():
+    """An answer that says so, and no crash."""
+    assert solve([1e155, *DATA.tolist()], statistic="std").problem.code == "non_finite"
