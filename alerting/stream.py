@@ -217,6 +217,7 @@ class Stream:
 
         Who wanted it, and what has changed, is recorded among the commands.
         """
+        await self._begun.wait()
         async with self._turn:
             try:
                 config = load()

@@ -14,7 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from alerting.config import Config
 from alerting.documents import ConfigError
 from alerting.engine import Engine
 from alerting.stream import Stream
-from sciagents import addresses, past, replicas, shipped
+from sciagents import addresses, ending, past, replicas, shipped
 from sciagents.ahead import Ahead
 from sciagents.api.desk import Desk
 from sciagents.api.tokens import Tokens, listen, read_tokens
@@ -97,6 +97,7 @@ def run(settings: AlertingSettings, ahead: Ahead | None = None) -> None:
         UsageError: the address to listen on cannot be had, or is not of this machine alone and there are no tokens.
 
     """
+    signal.signal(signal.SIGHUP, lambda *_: None)  # until the stream runs: the configuration is being read, or will be
     load = partial(configuration.load, settings.config, os.environ)
     config = load()
     log_file = Path(settings.log_file) if settings.log_file else None
@@ -150,8 +151,13 @@ def _tell(
 
         return None if listener is None else Door(desk, settings.kafka, settings.prefix, tokens, listener)
 
+    async def reload() -> None:
+        with suppress(ConfigError):  # logged, and an incident
+            await alerting.reload(desk.load, "SIGHUP")
+
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(reload()))
     try:
         opened = _started(loop, alerting, before, door)
     except asyncio.CancelledError:  # it is to stop, before all is open
@@ -160,7 +166,7 @@ def _tell(
         return
     from sciagents import opening  # noqa: PLC0415 - imported by now
 
-    opening.run(settings, alerting, desk.load, writer, opened, loop)
+    opening.run(settings, alerting, writer, opened, loop)
 
 
 def _started(
@@ -189,13 +195,10 @@ def _started(
         beginning.cancel()
 
     alerting.fail = fail
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, beginning.cancel)
     try:
-        return loop.run_until_complete(beginning)
+        with ending.heard(loop, beginning.cancel):
+            return loop.run_until_complete(beginning)
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
         if failures:
             raise failures[0]
 

@@ -4,13 +4,11 @@ Imported by then only: Litestar and Faust take as long to import as all that is 
 """
 
 import asyncio
-import signal as signals
 import socket
 import threading
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,8 +17,6 @@ import structlog
 from confluent_kafka import Message
 
 from alerting import stream
-from alerting.config import Config
-from alerting.documents import ConfigError
 from alerting.stream import Batch, CaughtUp, Stream
 from sciagents.alerting import AlertingSettings
 from sciagents.api import alerting as api
@@ -62,17 +58,15 @@ class Door:
 
 
 def run(
-    settings: AlertingSettings, alerting: Stream, load: Callable[[], Config], writer: Writer, door: Door | None,
-    loop: asyncio.AbstractEventLoop,
-) -> None:  # fmt: skip
+    settings: AlertingSettings, alerting: Stream, writer: Writer, door: Door | None, loop: asyncio.AbstractEventLoop
+) -> None:
     """Hear of events, results and commands until SIGTERM or SIGINT; in `loop` the timers run already."""
-    process.run(make_app(settings, alerting, load, writer, door, loop), settings.log_level, loop)
+    process.run(make_app(settings, alerting, writer, door, loop), settings.log_level, loop)
 
 
 def make_app(
-    settings: AlertingSettings, alerting: Stream, load: Callable[[], Config], writer: Writer, door: Door | None,
-    loop: asyncio.AbstractEventLoop,
-) -> faust.App:  # fmt: skip
+    settings: AlertingSettings, alerting: Stream, writer: Writer, door: Door | None, loop: asyncio.AbstractEventLoop
+) -> faust.App:
     """Wire the Faust app."""
     Path(settings.directory).mkdir(parents=True, exist_ok=True)
     topics = names(settings.prefix)
@@ -96,12 +90,7 @@ def make_app(
     keeping: list[asyncio.Task[None]] = []
     stream.attach(app, batches, alerting, topics["ops.commands"])
 
-    async def reload() -> None:
-        with suppress(ConfigError):  # logged, and an incident
-            await alerting.reload(load, "SIGHUP")
-
     async def start(_app: object) -> None:
-        loop.add_signal_handler(signals.SIGHUP, lambda: loop.create_task(reload()))
         before: Mapping[tuple[str, int], int] = {}
         if isinstance(writer, FencedWriter):
             before = await snapshots.restore()

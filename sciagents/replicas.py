@@ -7,7 +7,6 @@ elected, or shut out, ends at once: started again, it stands by.
 
 import asyncio
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from confluent_kafka import Message
 
 from alerting import instants
 from alerting.stream import Outgoing
-from sciagents import addresses
+from sciagents import addresses, ending
 from sciagents.api.tokens import Tokens
 from sciagents.tail import Tail
 from sciagents.writing import FencedWriter
@@ -87,17 +86,10 @@ class Replica:
     async def _elected(self, listener: socket.socket | None, tokens: Tokens) -> bool:
         """Wait; False when the process is to stop."""
         stopping = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the configuration is read when its time has come
-        try:
+        with ending.heard(asyncio.get_running_loop(), stopping.set):
             await self._until(lambda: self._candidate.joined.is_set() or stopping.is_set())
             if not (self._candidate.elected.is_set() or stopping.is_set()):
                 await self._stand_by(listener, tokens, stopping)
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                loop.remove_signal_handler(number)
         return not stopping.is_set()
 
     async def _stand_by(self, listener: socket.socket | None, tokens: Tokens, stopping: asyncio.Event) -> None:

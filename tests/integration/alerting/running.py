@@ -40,8 +40,11 @@ class Process:
 
 
 @contextlib.contextmanager
-def alerting(folder, text, *arguments, flag="--config", environment=()) -> Iterator[Process]:
-    """Run `sci-agents alerting --embedded` with a configuration until the end of the block."""
+def alerting(folder, text, *arguments, flag="--config", environment=(), meanwhile=None) -> Iterator[Process]:
+    """Run `sci-agents alerting --embedded` with a configuration until the end of the block.
+
+    `meanwhile` is called with the child once it has its address, long before it is ready.
+    """
     file = folder / "alerting.yml"
     file.write_text(text)
     command = [sys.executable, "-m", "sciagents", "alerting", "--embedded", flag, str(file)]
@@ -50,7 +53,10 @@ def alerting(folder, text, *arguments, flag="--config", environment=()) -> Itera
         own = {"OPENBLAS_NUM_THREADS": "1", **dict(environment)}
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **own})
     try:
-        said = [child.stdout.readline().strip() for _ in range(2)]
+        said = [child.stdout.readline().strip()]
+        if meanwhile is not None:
+            meanwhile(child)
+        said.append(child.stdout.readline().strip())
         assert said[1:] == ["ready"], (said, (folder / "log").read_text()[-2000:])
         yield Process(said[0].removeprefix("http "), file, child)
     finally:

@@ -68,6 +68,17 @@ def test_a_reload_takes_the_file_as_it_is_and_a_bad_one_is_an_incident(hooks, tm
     assert sum(told("First")(path, body) for _, path, body in hooks.all()) == 1
 
 
+def test_a_reload_that_comes_while_it_starts_does_not_end_it(hooks, tmp_path):
+    """SIGHUP ends a process that has no use for it."""
+
+    def hang_up(child):
+        child.send_signal(signal.SIGHUP)
+
+    with alerting(tmp_path, CONFIG.format(url=hooks.url, receiver="one"), meanwhile=hang_up) as process:
+        push(process, "First")
+        hooks.first(told("First"))
+
+
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_a_restart_knows_who_was_told_and_what_is_silenced(hooks, tmp_path, end):
     """Also after SIGKILL, with no broker but its own: nothing is told twice, and the end of what was told is told."""

@@ -212,8 +212,12 @@ async def test_commands_are_done_and_nonsense_passed_over(stream, records):
 
 
 async def test_a_reload_is_recorded_with_who_wanted_it_and_what_has_changed(stream, records, read):
-    """Among the commands; read again, the record does nothing."""
-    await stream.reload(lambda: read(CONFIG.replace("> 80", "> 70")), "ada")
+    """Among the commands, and after those that came before; read again, the record does nothing."""
+    early = asyncio.create_task(stream.reload(lambda: read(CONFIG.replace("> 80", "> 70")), "ada"))
+    await asyncio.sleep(0)
+    assert not records.written
+    stream.begin()
+    await early
 
     def broken():
         raise ConfigError("alerting.yaml", 3, "rules", "no such thing")
