@@ -17,6 +17,7 @@ from agents.outcome import Problem
 SIZE_LIMIT = 10_000_000
 """Most elements in one array."""
 _KINDS = "fiu"
+_DTYPE_LIMIT = 32
 _NUMBER_TYPES = {int, float}
 _DEPTH = 8
 _LISTS: dict[int, Any] = {1: list[float], 2: list[list[float]], 3: list[list[list[float]]]}
@@ -29,7 +30,10 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 def gate(value: Any, field: str, *, ndim: int | tuple[int, ...]) -> Array:
     """Read nested lists or `{dtype, shape, base64|data}` as a fresh float64 array; raises `Problem`."""
     wanted = (ndim,) if isinstance(ndim, int) else ndim
-    array = _from_object(value, field) if isinstance(value, Mapping) else _plain(value, wanted)
+    if isinstance(value, Mapping):
+        array: Array | None = from_object(value, field).astype(np.float64, order="C")
+    else:
+        array = _plain(value, wanted)
     if array is None:
         array = _from_lists(value, field)
     if array.ndim not in wanted:
@@ -168,15 +172,16 @@ def _name(value: Any) -> str:
     return "null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
 
 
-def _from_object(value: Mapping[str, Any], field: str) -> Array:
+def from_object(value: Mapping[str, Any], field: str, *, kinds: str = _KINDS) -> np.ndarray[Any, np.dtype[Any]]:
+    """Read `{dtype, shape, base64|data}` as an array of its own dtype, of one of `kinds`; raises `Problem`."""
     unknown = set(value) - {"dtype", "shape", "base64", "data"}
     if unknown or not {"dtype", "shape"} <= set(value) or len(value) != 3:
         raise Problem("invalid_input", "not an array object", field=field, hint="keys: dtype, shape, base64 (or data)")
     try:
-        dtype = np.dtype(str(value["dtype"]))
-    except (TypeError, ValueError):
+        dtype = np.dtype(str(value["dtype"])[:_DTYPE_LIMIT])
+    except (TypeError, ValueError, SyntaxError):  # NumPy reads a list of types as Python
         dtype = np.dtype(object)
-    if dtype.kind not in _KINDS:
+    if dtype.kind not in kinds:
         raise Problem("invalid_input", "unknown dtype", field=f"{field}.dtype", hint="such as <f8, <f4, <i8, <u1")
     shape = value["shape"]
     if not isinstance(shape, list) or not all(type(n) is int and 0 <= n <= SIZE_LIMIT for n in shape) or len(shape) > 8:
@@ -196,4 +201,4 @@ def _from_object(value: Mapping[str, Any], field: str) -> Array:
             "invalid_input", f"the bytes do not fill shape {shape} of {dtype.str}", field=f"{field}.shape",
             hint=f"{size * dtype.itemsize} bytes expected",
         )  # fmt: skip
-    return np.frombuffer(raw, dtype=dtype).reshape(shape).astype(np.float64, order="C")
+    return np.frombuffer(raw, dtype=dtype).reshape(shape)

@@ -204,9 +204,12 @@ class Compute:
             replies.turn_away(refusal, origin, letters.of(record, origin))
         except Exception as error:
             _log.exception("admission_failed", partition=origin.partition, offset=origin.offset)
-            replies.dead(
-                letters.of(record, origin), origin, Problem("internal", f"admission failed: {type(error).__name__}")
+            text = f"admission failed: {type(error).__name__}"
+            problem, name = (
+                Problem("internal", text, hint="report this request"),
+                id_of(record.value(), origin.content_type),
             )
+            replies.turn_away(Refusal(problem, name), origin, letters.of(record, origin))
         else:
             if isinstance(admitted, Job):
                 admitted.record = record

@@ -9,7 +9,7 @@ and done by `streams.errands`; here the journal is read, as a member of a group 
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import structlog
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, Message, TopicPartition
@@ -135,7 +135,7 @@ class Conductor:
         for number, name in touched:
             ledger = self._ledgers.get(number)
             if ledger is not None and (running := ledger.running.get(name)) is not None:
-                running.advance(time.time())
+                _alone(running, running.advance)
 
     def go_on(self, consumer: Consumer, now: float) -> None:
         """Hear what was confirmed; look at cancellations and the time."""
@@ -267,7 +267,7 @@ class Conductor:
             text = "this worker conducts as much as it has memory for"
             running.stop(Problem("unavailable", text, field="inputs", hint="send it again in a while"))
         else:
-            running.advance(time.time())
+            _alone(running, running.advance)
         return True
 
     def _conducted(self, job: Job, entry: Entry, known: Sequence[Entry]) -> Conducted:
@@ -285,6 +285,16 @@ class Conductor:
         for ledger in self._ledgers.values():
             for name, running in list(ledger.running.items()):
                 if self._cancels and name in self._cancels:
-                    running.cancel(now)
+                    _alone(running, running.cancel)
                 elif now >= running.due_at:
-                    running.advance(now)
+                    _alone(running, running.advance)
+
+
+def _alone(running: Conducted, decide: Callable[[float], None]) -> None:
+    """Let what goes wrong with one request end that one: the journal would bring it to every worker in turn."""
+    try:
+        decide(time.time())
+    except Exception as error:
+        _log.exception("conducting_failed", id=running.entry.name)
+        text = f"{type(error).__name__} while it was conducted"
+        running.stop(Problem("internal", text, hint="report this request"))

@@ -1,6 +1,5 @@
 """References: `{"$from": "step.outputs.path"}` and `{"$item": "path"}` in a step's inputs, found once, filled often."""
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -152,7 +151,7 @@ def _along(value: Any, parts: tuple[Part, ...], reference: Reference) -> Any:
         if isinstance(value, np.ndarray):
             value = value.tolist()
         elif not isinstance(part, str) or part == EVERY:
-            value = _unpacked(value)
+            value = _unpacked(value, reference.field)
         if part == EVERY:
             if not isinstance(value, list):
                 raise _nowhere(reference, f"[*] of {_kind(value)}", "a list")
@@ -176,19 +175,16 @@ def _along(value: Any, parts: tuple[Part, ...], reference: Reference) -> Any:
     return value
 
 
-def _unpacked(value: Any) -> Any:
-    """An array object as nested lists."""
+def _unpacked(value: Any, field: str) -> Any:
+    """An array object as nested lists; raises `Problem` for one that is none, as an item may have it."""
     if not isinstance(value, Mapping) or "dtype" not in value or "shape" not in value:
         return value
-    raw = value.get("data")
-    if raw is None:
-        raw = base64.b64decode(value["base64"])
-    return np.frombuffer(raw, dtype=np.dtype(str(value["dtype"]))).reshape(value["shape"]).tolist()
+    return arrays.from_object(value, field, kinds="fiub").tolist()
 
 
 def elements(value: Any, field: str, limit: int) -> list[Any]:
     """Read what `foreach` runs over: a list, or an array along its first axis; raises `Problem`."""
-    found = value.tolist() if isinstance(value, np.ndarray) else _unpacked(value)
+    found = value.tolist() if isinstance(value, np.ndarray) else _unpacked(value, field)
     if not isinstance(found, list):
         raise Problem("invalid_input", f"foreach over {_kind(found)}", field=field, hint="a list or an array")
     if len(found) > limit:

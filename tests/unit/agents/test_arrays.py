@@ -36,6 +36,7 @@ def test_array_objects_become_native_contiguous_float64(dtype):
         ([[1, float("inf")]], "invalid_input", "inputs.a[0][1]", "an infinite number"),
         (packed([[np.nan]]), "invalid_input", "inputs.a[0][0]", "not a number in bytes"),
         ({**packed([[1.0]]), "dtype": "|O"}, "invalid_input", "inputs.a.dtype", "Python objects"),
+        ({**packed([[1.0]]), "dtype": "f4,("}, "invalid_input", "inputs.a.dtype", "what NumPy reads as Python"),
         (packed([[1.0]], shape=[2, 2]), "invalid_input", "inputs.a.shape", "too few bytes"),
         (packed([[1.0]], shape=[-1, 1]), "invalid_input", "inputs.a.shape", "a negative size"),
         (packed([[1.0]], shape=[10**6, 10**6]), "budget_exceeded", "inputs.a.shape", "too large"),

@@ -332,3 +332,17 @@ def test_of_one_batch_high_priority_is_computed_first(monkeypatch):
     one.take(_solve("low", priority="low"), _solve("normal"), _solve("high", priority="high"))
     order = [message.key.decode() for message in one.emitter.sent]
     assert order == ["high", "normal", "low"]
+
+
+def test_a_request_whose_admission_fails_is_answered_by_its_id(monkeypatch):
+    """A mistake of ours is no reason to leave a client without a result."""
+
+    def fail(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(stage, "admit", fail)
+    one = Stage()
+    one.take(b'{"id": "r", "agent": "linalg", "task": "solve", "inputs": {"a": []}}', b"hello")
+    answer = one.results(1)["r"]
+    assert (answer["status"], answer["error"]["code"]) == ("failed", "internal")
+    assert [message.value for message in one.emitter.sent if message.topic == "compute.dlq"] == [b"hello"]

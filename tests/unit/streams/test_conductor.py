@@ -110,3 +110,19 @@ def test_what_came_before_it_was_known_where_to_begin_is_not_noted(conductor, em
     """It is read again from there."""
     conductor.take([Record(5, b"w", json.dumps(WORKFLOW).encode(), b"start")])
     assert emitter.sent == []
+
+
+def test_what_goes_wrong_with_one_request_ends_that_one_alone(conductor, emitter, monkeypatch):
+    """The journal would bring it to every worker in turn, and each would end."""
+
+    def fail(*_):
+        raise ZeroDivisionError
+
+    ledger = conductor._ledgers[0] = Ledger(0, None)
+    with monkeypatch.context() as broken:
+        broken.setattr("agents.workflow.machine.advance", fail)
+        conductor.take([Record(5, b"w", json.dumps(WORKFLOW).encode(), b"start")])
+    answer = json.loads(emitter.sent[-1].value)
+    assert (emitter.sent[-1].key, answer["status"], answer["error"]["code"]) == (b"w", "failed", "internal")
+    assert "ZeroDivisionError" in answer["error"]["message"]
+    assert not ledger.running

@@ -93,6 +93,24 @@ def test_every_element_is_taken_of_many():
     assert run(each, whole).outputs["steps"]["whole"]["outputs"]["x"].tolist() == [4.0, 2.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"dtype": "junk", "shape": [1], "base64": "AAAA"},
+        {"dtype": "f4,(", "shape": [1], "base64": "AAAA"},
+        {"dtype": "O", "shape": [1], "base64": "AAAAAAAAAAA="},
+        {"dtype": "<f8", "shape": [-5], "base64": "AAAAAAAAAAA="},
+        {"dtype": "<f8", "shape": [1], "base64": "!!!"},
+        {"dtype": "<f8", "shape": [1]},
+    ],
+)
+def test_an_item_that_looks_like_an_array_and_is_none_fails_its_step(item):
+    """What a client wrote is never read as an array unless it is one."""
+    outcome = run(step(foreach=[item], inputs={"a": [[1]], "b": [{"$item": "[0]"}]}))
+    assert outcome.problem.code == "invalid_input"
+    assert outcome.problem.field.startswith("inputs.steps[0].inputs.b[0]")
+
+
 def test_a_failure_tells_what_was_done():
     outcome = run(step(), step("bad", inputs={"a": [[0]], "b": [1]}, depends_on=["a"]), step("c", depends_on=["bad"]))
     assert (outcome.problem.code, outcome.problem.field) == ("singular", "inputs.steps[1].inputs.a")
