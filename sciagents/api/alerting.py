@@ -12,7 +12,7 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
 from sciagents.api import events, incidents, lifecycle, page, problems, rules, silences, slack, v2
-from sciagents.api.board import Board
+from sciagents.api.board import Live
 from sciagents.api.desk import Desk
 from sciagents.api.gateway import Gateway
 from sciagents.api.incidents import Casebook
@@ -29,20 +29,16 @@ _MAX_CONNECTIONS = 1_000
 def make_app(desk: Desk, gateway: Gateway, tokens: Tokens) -> Litestar:
     """Wire the application around a running stream."""
     scribe = Scribe(gateway.bootstrap, gateway.prefix, desk.earlier)
+    found = Casebook(Live(desk.engine.register), gateway, scribe)
 
     async def at_desk() -> Desk:
         return desk
-
-    def board() -> Board:
-        made = Board()
-        made.take(desk.engine.register)
-        return made
 
     async def through() -> Gateway:
         return gateway
 
     async def casebook() -> Casebook:
-        return Casebook(board, gateway, scribe)
+        return found
 
     return Litestar(
         route_handlers=[

@@ -2,7 +2,6 @@
 
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ from litestar import MediaType, Request, Response, get, post
 
 from alerting import durations
 from sciagents.api.access import requires
-from sciagents.api.board import Board
+from sciagents.api.board import Found
 from sciagents.api.bodies import Limit, check_instant, decode
 from sciagents.api.gateway import Gateway
 from sciagents.api.problems import HttpProblem
@@ -23,25 +22,24 @@ from streams.contracts import Action, Command, Incident, IncidentStatus, Phase, 
 
 @dataclass
 class Casebook:
-    """Where incidents are looked up, `board` giving them as they stand, the way of commands, who writes of them.
+    """Where incidents are looked up, the way of commands, and who writes of incidents.
 
     A board that follows the topic has an incident a moment after its people were told: `patience_s` is how long to wait
     for one that is asked for.
     """
 
-    board: Callable[[], Board]
+    board: Found
     gateway: Gateway
     scribe: Scribe
     patience_s: float = 0.0
 
     async def find(self, incident_id: str) -> Incident | None:
         """An incident by its id."""
-        board = self.board()
-        return board.get(incident_id) or await board.appears(incident_id, self.patience_s)
+        return await self.board.appears(incident_id, self.patience_s)
 
     def list(self, status: IncidentStatus | None, severity: Severity | None, limit: int) -> list[Incident]:
         """At most `limit` incidents, the newest first."""
-        return self.board().list(status, severity, limit)
+        return self.board.list(status, severity, limit)
 
     async def send(self, command: Command) -> None:
         """Send a command; returns when the broker has it."""

@@ -84,7 +84,7 @@ def render(found: Iterable[Incident], lately: Iterable[Incident], links: dict[st
 @get("/", media_type=MediaType.HTML, guards=[requires("read")], include_in_schema=False)
 async def page(request: Request[Any, Any, Any], casebook: Casebook) -> Response[str]:
     """The incidents for people."""
-    board = casebook.board()
+    board = casebook.board
     served = {route.path for route in request.app.routes}
     links = {path: name for path, name in _LINKS.items() if f"/{path}" in served}
     text = render(board.unresolved(), board.list(status="resolved", limit=_LATELY), links, time.time())

@@ -90,7 +90,7 @@ def make_app(settings: ApiSettings, tokens: Tokens) -> Litestar:
         return found
 
     async def casebook(state: State) -> Casebook:
-        return Casebook(lambda: state.service.board, state.service.gateway, state.scribe, _INCIDENT_ARRIVES_WITHIN_S)
+        return Casebook(state.service.board, state.service.gateway, state.scribe, _INCIDENT_ARRIVES_WITHIN_S)
 
     measured = PrometheusConfig(app_name="api", prefix="sci_agents_http", group_path=True, exclude_unhandled_paths=True)
     return Litestar(

@@ -2,7 +2,9 @@
 
 import asyncio
 
-from sciagents.api.board import Board
+from alerting import config, documents
+from alerting.register import Register
+from sciagents.api.board import Board, Live
 from streams.contracts import Incident
 
 
@@ -55,3 +57,17 @@ async def test_one_that_is_not_there_is_not_waited_for_for_ever():
     assert await board.appears("INC-1", 0.0) is None
     board.take([incident(1)])
     assert (await board.appears("INC-1", 0.0)).id == "INC-1"
+
+
+async def test_the_engine_s_own_are_seen_as_they_stand():
+    """Without a copy that would be of before; in the same order, with the same filters."""
+    register = Register(config.read(documents.parse("route: {receiver: a}\nreceivers: [{name: a}]\n", "a.yaml"), {}))
+    live = Live(register)
+    for one in (incident(1), incident(3, severity="P1"), incident(2), incident(2, version=2, status="resolved")):
+        register.put(one)
+    assert await live.appears("INC-2", 0.0) is register.get("INC-2")
+    assert await live.appears("INC-4", 60.0) is None
+    assert [one.id for one in live.unresolved()] == ["INC-1", "INC-3"]
+    assert [one.id for one in live.list()] == ["INC-3", "INC-2", "INC-1"]
+    assert [one.id for one in live.list(status="triggered", limit=1)] == ["INC-3"]
+    assert [one.id for one in live.list(severity="P1")] == ["INC-3"]
