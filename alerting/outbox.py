@@ -119,6 +119,8 @@ class Outbox:
 
     def __init__(self) -> None:
         self._slots: dict[Slot, _Slot] = {}
+        self._calls: dict[str, set[Slot]] = {}
+        """The slots of each incident's calls."""
         self._slot_of: dict[str, Slot] = {}
         self._due: Timers[Slot] = Timers()
         self._pace: Pace[Slot] = Pace()
@@ -193,8 +195,8 @@ class Outbox:
     def under_way(self, incident: str, step: int) -> bool:
         """Whether a call of an incident's step may still be heard."""
         return any(
-            message is not None and message.incident.id == incident and message.step == step
-            for slot in self._slots.values()
+            message is not None and message.step == step
+            for slot in map(self._slots.__getitem__, self._calls.get(incident, ()))
             for message in (slot.sending, slot.waiting, *slot.first)
         )
 
@@ -205,7 +207,7 @@ class Outbox:
 
     def _queue(self, message: Message, now: float) -> list[Effect]:
         """Queue a message whose intent is recorded, and send it when nothing is ahead of it."""
-        slot = self._slots.setdefault(_slot(message), _Slot())
+        slot = self._open(_slot(message))
         tried = slot.waiting is not None and slot.waiting.attempt > 1
         follows = tried and _ends(slot.waiting, message)
         old = [slot.end] if follows else [slot.waiting, slot.end]
@@ -220,7 +222,7 @@ class Outbox:
 
     def _again(self, message: Message, due_at: float, now: float) -> None:
         """Queue a message of an earlier process: it goes first unless it was to be sent later than now."""
-        slot = self._slots.setdefault(_slot(message), _Slot())
+        slot = self._open(_slot(message))
         if _ends(slot.waiting, message):
             slot.end = message
         elif due_at <= now:
@@ -255,7 +257,7 @@ class Outbox:
         if slot.sending is not None or message is None:
             self._due.set(key, None)
             if slot.sending is None:
-                del self._slots[key]
+                self._close(key)
             return []
         if not slot.first and slot.due_at > now:
             self._due.set(key, slot.due_at)
@@ -273,6 +275,21 @@ class Outbox:
         slot.sending = replace(message, thread=self._threads.get(_place(message)))
         self._slot_of[slot.sending.id] = key
         return [Notify(slot.sending)]
+
+    def _open(self, key: Slot) -> _Slot:
+        if key not in self._slots:
+            self._slots[key] = _Slot()
+            if key[3]:
+                self._calls.setdefault(key[0], set()).add(key)
+        return self._slots[key]
+
+    def _close(self, key: Slot) -> None:
+        del self._slots[key]
+        if key[3]:
+            calls = self._calls[key[0]]
+            calls.discard(key)
+            if not calls:
+                del self._calls[key[0]]
 
     def _is_held(self, key: Slot) -> bool:
         """Whether a call of the same receiver is to be heard first: nobody is to hear the end before the beginning."""

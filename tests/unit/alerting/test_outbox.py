@@ -195,6 +195,26 @@ def test_a_call_is_heard_before_what_its_target_hears_beside_it(message):
     assert shown(outbox.on_delivery("call", DELIVERED, NOW + 1)) == [("delivered", 2, 1), "end"]
 
 
+def test_a_call_is_under_way_until_it_is_delivered_or_given_up(message):
+    """Being sent, waiting for its next attempt, or left by an earlier process; of its own incident and step alone."""
+    call = message(CHANNEL, id="call", target="team", step=1)
+    other = message(CHANNEL, id="other", target="team", step=1, incident=make_incident(make_alert(), number=2))
+
+    def known(outbox):
+        return [outbox.under_way(one.incident.id, step) for one in (call, other) for step in (1, 2)]
+
+    outbox = Outbox()
+    outbox.put(call, NOW)
+    assert known(outbox) == [True, False, False, False]
+    outbox.put(other, NOW)
+    outbox.on_delivery("call", LATER, NOW)
+    outbox.on_delivery("other", NEVER, NOW)
+    assert known(outbox) == known(restored(call)) == [True, False, False, False]
+    outbox.tick(NOW + 1)
+    outbox.on_delivery("call", DELIVERED, NOW + 1)
+    assert known(outbox) == [False] * 4
+
+
 def test_the_end_waits_for_a_call_that_is_to_be_tried_again(message):
     """A call that is refused for good holds nothing up."""
     outbox = restored(message(CHANNEL, id="call", target="team", step=1))
