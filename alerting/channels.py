@@ -22,7 +22,7 @@ from alerting.channel_sections import (
     WebhookSection,
 )
 from alerting.documents import Document, Place
-from alerting.http_config import HEADER, HttpConfigs
+from alerting.http_config import HEADER, URL, HttpConfigs
 from alerting.receivers import (
     PLAIN,
     Email,
@@ -138,11 +138,17 @@ class Channels:
         if token is not None:
             if section.channel is None:
                 raise self._document.error(path, "a bot needs a channel", 'channel: "#alerts"')
-            url = Secret(section.app_url or self._global.slack_app_url)
+            at: Place = (*path, "app_url") if section.app_url else ("global", "slack_app_url")
+            url = self._url(Secret(section.app_url or self._global.slack_app_url), at)
             http = replace(http, authorization=Secret(f"Bearer {token.reveal()}"), oauth2=None)
+        where: Place = (*path, "api_url") if url else ("global", "slack_api_url")
         url = url or self._common("slack_api_url")
         if url is None:
             return f"no URL; {ENVIRONMENT}SLACK_API_URL, global.slack_api_url or api_url gives one"
+        for index, action in enumerate(section.actions):
+            if not action.url and not action.name:
+                raise self._document.error((*path, "actions", index), "no url and no name", "such as url: https://…")
+        self._url(url, where)
         return Slack(
             api_url=url, channel=section.channel, username=section.username, icon_emoji=section.icon_emoji,
             http=http, send_resolved=section.send_resolved, timeout=section.timeout or _TIMEOUT_S,
@@ -160,6 +166,7 @@ class Channels:
             return "no URL; url or url_file gives one"
         if "{{" in url.reveal():
             raise self._document.error((*path, "url"), "a template stands in it", "give each URL a receiver of its own")
+        self._url(url, (*path, "url"))
         key = self._secrets.asked(section.hmac_key, section.hmac_key_file, path, "hmac_key")
         return Webhook(
             url=url, key=key, max_alerts=section.max_alerts, timeout=section.timeout or _TIMEOUT_S,
@@ -177,6 +184,7 @@ class Channels:
         if key is None:
             return f"no routing key; {ENVIRONMENT}PAGERDUTY_ROUTING_KEY or routing_key gives one"
         url = section.url or (GENERIC_URL if generic else self._global.pagerduty_url)
+        self._url(Secret(url), (*path, "url") if section.url or generic else ("global", "pagerduty_url"))
         return PagerDuty(
             routing_key=key, url=url, generic=generic is not None, send_resolved=section.send_resolved,
             timeout=section.timeout or _TIMEOUT_S, http=self._http(section.http_config, path),
@@ -234,6 +242,12 @@ class Channels:
             return self._reached.http(section, (*path, "http_config"))
         common = self._global.http_config
         return PLAIN if common is None else self._reached.http(common, ("global", "http_config"))
+
+    def _url(self, url: Secret, path: Place) -> Secret:
+        """Look whether it is one; it may be a secret, so it is not shown."""
+        if URL.match(url.reveal()) is None:
+            raise self._document.error(path, "is no URL", "such as https://example.com/alerts")
+        return url
 
     def _common(self, key: str) -> Secret | None:
         """A secret of `global`."""

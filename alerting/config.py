@@ -14,6 +14,7 @@ from alerting import documents, intervals, matchers, redaction
 from alerting.channels import Channels, overridden
 from alerting.documents import Document, Place, suggest
 from alerting.escalation import Chain, Step
+from alerting.fitting import fitted
 from alerting.incidents import PROMISES, Promise
 from alerting.inhibition import InhibitRule
 from alerting.intervals import Interval
@@ -24,6 +25,7 @@ from alerting.rotations import Override, Rotation
 from alerting.routing import ALL, Route, RouteSpec, resolve
 from alerting.rules import Rule
 from alerting.sections import (
+    ALERTMANAGERS,
     ChainSection,
     ConfigSection,
     InhibitSection,
@@ -35,7 +37,7 @@ from alerting.sections import (
     StepSection,
     accepted,
 )
-from alerting.values import Scalar, Selector, hook
+from alerting.values import Selector, hook
 from streams.contracts import Severity
 
 _HEARTBEATS_S = 86_400.0
@@ -99,7 +101,7 @@ def load_rules(path: Path | str, environment: Mapping[str, str] | None = None) -
     document = documents.load(path)
     if isinstance(document.value, dict) and "rules" in document.value and "route" not in document.value:
         nobody = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
-        document = Document(document.file, nobody | document.value, document.lines)
+        document = replace(document, value=nobody | document.value)
         return replace(read(document, environment or {}), rules_alone=True)
     return read(document, environment or {})
 
@@ -112,7 +114,7 @@ def load_changed(path: Path | str, in_force: Config, environment: Mapping[str, s
 
 def read(document: Document, environment: Mapping[str, str]) -> Config:
     """Make a configuration of a document; raises `ConfigError`."""
-    kept, notices = accepted(document)
+    kept, notices = accepted(fitted(document, ConfigSection, ALERTMANAGERS))
     section = documents.convert(kept, ConfigSection, hook)
     return _Reader(document, section, environment, notices).config()
 
@@ -159,14 +161,14 @@ class _Reader:
         )
 
     def _matchers(
-        self, path: Place, prefix: str, equal: Mapping[str, Scalar], regexes: Mapping[str, Scalar],
+        self, path: Place, prefix: str, equal: Mapping[str, str], regexes: Mapping[str, str],
         texts: Sequence[Selector],
     ) -> tuple[Matcher, ...]:  # fmt: skip
         """Put the three ways to write matchers together; those of the old ways are sorted, as Alertmanager does."""
-        made = [matchers.matcher(name, "=", _text(value)) for name, value in equal.items()]
+        made = [matchers.matcher(name, "=", value) for name, value in equal.items()]
         for name, value in regexes.items():
             try:
-                made.append(matchers.matcher(name, "=~", _text(value)))
+                made.append(matchers.matcher(name, "=~", value))
             except ValueError as error:
                 raise self._document.error((*path, f"{prefix}match_re", name), str(error)) from None
         made += [one for text in texts for one in text.matchers]
@@ -201,7 +203,7 @@ class _Reader:
             found = {}
             for key in ("weekdays", "days_of_month", "months", "years"):
                 read = getattr(intervals, key)
-                found[key] = tuple(read(str(one)) for one in getattr(section, key))
+                found[key] = tuple(read(one) for one in getattr(section, key))
             key = "location"
             return Interval(times=times, **found, zone=intervals.zone(section.location))
         except ValueError as error:
@@ -322,11 +324,6 @@ class _Reader:
                 raise self._document.error(("rules", index, "window"), "must be more than nothing", "such as 5m")
             seen.add(one.name)
             yield _rule(one)
-
-
-def _text(value: Scalar) -> str:
-    """What is written without quotes, as a text."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _rule(section: RuleSection) -> Rule:

@@ -61,6 +61,8 @@ class Document:
     file: str
     value: Any
     lines: dict[Place, int] = field(default_factory=dict, repr=False)
+    texts: dict[Place, str] = field(default_factory=dict, repr=False)
+    """How numbers and truth values are written."""
 
     def line(self, path: Place) -> int:
         """Line (from 1) of a key or an item; of what is around it where it is missing."""
@@ -113,7 +115,8 @@ def parse(text: str, name: str = "<text>") -> Document:
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ConfigError(name, mark.line + 1 if mark else 1, "", f"is no YAML: {problem}") from error
     reader = _Reader(name)
-    return Document(name, {} if root is None else reader.read(root, ()), reader.lines)
+    value = {} if root is None else reader.read(root, ())
+    return Document(name, value, reader.lines, reader.texts)
 
 
 def _check_depth(text: str, name: str) -> None:
@@ -135,6 +138,7 @@ class _Reader:
         self._left = NODES_LIMIT
         self._make = yaml.constructor.SafeConstructor()
         self.lines: dict[Place, int] = {}
+        self.texts: dict[Place, str] = {}
 
     def read(self, node: yaml.Node, path: Place, depth: int = 0) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
@@ -148,9 +152,12 @@ class _Reader:
         if node.tag not in _SCALARS:
             raise self._error(node, path, f"the tag {node.tag!r} is not allowed")
         try:
-            return _SCALARS[node.tag](self._make, node)
+            value = _SCALARS[node.tag](self._make, node)
         except ValueError as error:
             raise self._error(node, path, f"{node.value!r} cannot be read: {error}") from error
+        if not isinstance(value, str):
+            self.texts[path] = node.value
+        return value
 
     def _mapping(self, node: yaml.MappingNode, path: Place, depth: int) -> dict[str, Any]:
         own: dict[str, yaml.Node] = {}
@@ -209,42 +216,42 @@ def _locate(
         message, where = where, ""
     for step in _STEP.finditer(where):
         if step["any"]:  # msgspec does not say which key of a mapping it was
-            inner = _inner(kind, "")
+            within = inner(kind, "")
             for key, item in value.items():
                 try:
-                    msgspec.convert(item, inner, dec_hook=hook)
+                    msgspec.convert(item, within, dec_hook=hook)
                 except msgspec.ValidationError as found:
-                    return _locate(document, inner, item, (*path, key), found, hook)
+                    return _locate(document, within, item, (*path, key), found, hook)
             break
         at: str | int = step["name"] if step["index"] is None else int(step["index"])
-        kind, value, path = _inner(kind, at), value[at], (*path, at)
+        kind, value, path = inner(kind, at), value[at], (*path, at)
     if of_key is not None:  # msgspec does not say which key of a mapping it was
-        keys = typing.get_args(_plain(kind))[0]
+        keys = typing.get_args(plain(kind))[0]
         for key in value:
             try:
                 msgspec.convert(key, keys)
             except msgspec.ValidationError:
                 return document.error((*path, key), "unknown key", suggest(key, map(str, typing.get_args(keys))))
     if message.startswith("Invalid enum value"):
-        return document.error(path, message, suggest(str(value), map(str, typing.get_args(_plain(kind)))))
+        return document.error(path, message, suggest(str(value), map(str, typing.get_args(plain(kind)))))
     unknown = _UNKNOWN.fullmatch(message)
     if unknown is None:
         return document.error(path, message)
-    valid = [known.encode_name for known in msgspec.structs.fields(_plain(kind))]
+    valid = [known.encode_name for known in msgspec.structs.fields(plain(kind))]
     return document.error((*path, unknown["name"]), "unknown key", suggest(unknown["name"], valid))
 
 
-def _plain(kind: Any) -> Any:
-    """Without `None` and without annotations."""
+def plain(kind: Any) -> Any:
+    """Return a type without `None` and without annotations."""
     if typing.get_origin(kind) in {typing.Union, types.UnionType}:
-        return next(_plain(one) for one in typing.get_args(kind) if one is not types.NoneType)
-    return _plain(typing.get_args(kind)[0]) if typing.get_origin(kind) is typing.Annotated else kind
+        return next(plain(one) for one in typing.get_args(kind) if one is not types.NoneType)
+    return plain(typing.get_args(kind)[0]) if typing.get_origin(kind) is typing.Annotated else kind
 
 
-def _inner(kind: Any, step: str | int) -> Any:
-    """The type of a field, an item, or a mapping's values."""
-    plain = _plain(kind)
-    if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
-        return next(known.type for known in msgspec.structs.fields(plain) if known.encode_name == step)
-    inner = [one for one in typing.get_args(plain) if one is not Ellipsis]
-    return inner[-1] if inner else Any
+def inner(kind: Any, step: str | int) -> Any:
+    """Return the type of a field, an item, or a mapping's values."""
+    bare = plain(kind)
+    if isinstance(bare, type) and issubclass(bare, msgspec.Struct):
+        return next(known.type for known in msgspec.structs.fields(bare) if known.encode_name == step)
+    found = [one for one in typing.get_args(bare) if one is not Ellipsis]
+    return found[-1] if found else Any

@@ -12,7 +12,7 @@ from alerting.secret_files import SecretFiles
 
 HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _PROXY = re.compile(r"(?:https?|socks5h?)://[^/\s]+/?$")
-_URL = re.compile(r"https?://[^/\s]+\S*$")
+URL = re.compile(r"https?://[^/\s]+\S*$")
 _FIXED = frozenset({
     "accept-encoding", "authorization", "connection", "content-encoding", "content-length", "content-type", "host",
     "keep-alive", "proxy-authenticate", "proxy-authorization", "transfer-encoding", "www-authenticate",
@@ -142,7 +142,7 @@ class HttpConfigs:
         """Where to ask for tokens, and as whom."""
         if section is None:
             return None
-        if _URL.match(section.token_url) is None:
+        if URL.match(section.token_url) is None:
             hint = "such as https://login.example.com/oauth2/token"
             raise self._document.error((*where, "token_url"), "is no URL", hint)
         secret = self._secrets.asked(section.client_secret, section.client_secret_file, where, "client_secret")

@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from alerting.alerts import Labels
 from alerting.receivers import Integration
 from streams.contracts import AlertState, Incident
+
+RESOLVED_BY_HAND = "resolved_by_hand"
+"""Reason of a message that tells that somebody has resolved the incident."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +42,23 @@ class Message:
     external_url: str = ""
 
     @property
+    def payload_alerts(self) -> tuple[AlertState, ...]:
+        """The alerts as a payload has them: it has no other word for an end by hand than that all are over by it.
+
+        What still fires then is not told again, nor its end: whoever heard that it fires would never hear of one.
+        """
+        if self.reason != RESOLVED_BY_HAND:
+            return self.alerts
+        return tuple(
+            msgspec.structs.replace(one, status="resolved", ends_at=self.incident.resolved_at)
+            if one.status == "firing" else one
+            for one in self.alerts
+        )  # fmt: skip
+
+    @property
     def status(self) -> Literal["firing", "resolved"]:
-        """As Alertmanager says it: resolved when no alert of the message fires."""
-        return "firing" if any(alert.status == "firing" for alert in self.alerts) else "resolved"
+        """As Alertmanager says it: resolved when no alert of the payload fires."""
+        return "firing" if any(alert.status == "firing" for alert in self.payload_alerts) else "resolved"
 
     @property
     def dedup_key(self) -> str:

@@ -24,7 +24,7 @@ from typing import Literal
 from alerting import instants
 from alerting.effects import Effect, Notify, Publish
 from alerting.groups import Group
-from alerting.messages import Message
+from alerting.messages import RESOLVED_BY_HAND, Message
 from alerting.muting import Mute
 from alerting.pacing import Pace
 from alerting.receivers import Secret, Slack
@@ -39,7 +39,7 @@ LONGEST_WAIT_S = 3600.0
 GIVE_UP_S = 86_400.0
 SUPERSEDED = "superseded by"
 """What is said of a message whose place a newer one of its incident has taken."""
-_ENDS = frozenset({"all_resolved", "resolved", "resolved_by_hand"})
+_ENDS = frozenset({"all_resolved", "resolved", RESOLVED_BY_HAND})
 _LAST_SAYS_ALL = frozenset({"slack", "pagerduty"})
 """Channels with one place for an incident: what is told there last stands there, whatever came before."""
 _MAX_KNOWN = 50_000

@@ -4,6 +4,7 @@ Those of channels are in `channel_sections`. What Alertmanager has besides is ei
 (`accepted`), or refused by name: never ignored in silence.
 """
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -12,7 +13,7 @@ from alerting.channel_sections import HttpSection, PersonSection, ReceiverSectio
 from alerting.documents import Document, Place, spell
 from alerting.receivers import OWN_HEADERS
 from alerting.text import Template
-from alerting.values import After, Day, Formula, Instant, Scalar, Seconds, Section, Selector, Turn
+from alerting.values import After, Day, Formula, Instant, Seconds, Section, Selector, Turn
 from streams.contracts import Severity
 
 
@@ -56,8 +57,8 @@ class RouteSection(Section):
     group_interval: Seconds | None = None
     repeat_interval: Seconds | None = None
     matchers: list[Selector] = []
-    match: dict[str, Scalar] = {}
-    match_re: dict[str, Scalar] = {}
+    match: dict[str, str] = {}
+    match_re: dict[str, str] = {}
     goes_on: bool = msgspec.field(default=False, name="continue")
     mute_time_intervals: list[str] = []
     active_time_intervals: list[str] = []
@@ -67,11 +68,11 @@ class RouteSection(Section):
 class InhibitSection(Section):
     """One of `inhibit_rules`."""
 
-    source_match: dict[str, Scalar] = {}
-    source_match_re: dict[str, Scalar] = {}
+    source_match: dict[str, str] = {}
+    source_match_re: dict[str, str] = {}
     source_matchers: list[Selector] = []
-    target_match: dict[str, Scalar] = {}
-    target_match_re: dict[str, Scalar] = {}
+    target_match: dict[str, str] = {}
+    target_match_re: dict[str, str] = {}
     target_matchers: list[Selector] = []
     equal: list[str] = []
 
@@ -88,9 +89,9 @@ class IntervalSection(Section):
 
     times: list[TimesSection] = []
     weekdays: list[str] = []
-    days_of_month: list[str | int] = []
-    months: list[str | int] = []
-    years: list[str | int] = []
+    days_of_month: list[str] = []
+    months: list[str] = []
+    years: list[str] = []
     location: str = "UTC"
 
 
@@ -185,6 +186,11 @@ class ConfigSection(Section, kw_only=True):
     rules: list[RuleSection] = []
 
 
+ALERTMANAGERS = frozenset({
+    "global", "inhibit_rules", "mute_time_intervals", "people", "receivers", "route", "templates", "time_intervals",
+})  # fmt: skip
+"""Sections that are as in an alertmanager.yml, and read as leniently."""
+
 _LATER = frozenset({
     "silences", "discord_configs", "incidentio_configs", "jira_configs", "mattermost_configs", "msteams_configs",
     "msteamsv2_configs", "opsgenie_configs", "pushover_configs", "rocketchat_configs", "sns_configs",
@@ -214,7 +220,7 @@ def accepted(document: Document) -> tuple[Document, list[str]]:
     """
     notices: list[str] = []
     value = _kept(document, document.value, (), notices)
-    return Document(document.file, value, document.lines), notices
+    return replace(document, value=value), notices
 
 
 def _kept(document: Document, value: Any, path: Place, notices: list[str]) -> Any:

@@ -16,7 +16,7 @@ from alerting.effects import Effect
 from alerting.escalation import Call
 from alerting.failing import Failing
 from alerting.groups import Group, Groups, Told
-from alerting.messages import Message, instant_of, message_id, step_of
+from alerting.messages import RESOLVED_BY_HAND, Message, instant_of, message_id, step_of
 from alerting.outbox import GIVE_UP_S, Outbox, Outcome
 from alerting.receivers import Integration, Receiver, Slack
 from alerting.recovery import Channel, as_of
@@ -192,7 +192,7 @@ class Teller:
         if incident.status == "acknowledged":  # only PagerDuty has a word for it
             reason, heard = "acknowledged", {one for one in routed | called if one[1].startswith("pagerduty")}
         elif incidents.by_hand(incident):
-            reason, heard = "resolved_by_hand", routed | called
+            reason, heard = RESOLVED_BY_HAND, routed | called
         else:
             reason, heard = "resolved", called - routed
         at = incidents.status_since(incident)

@@ -28,9 +28,10 @@ from alerting.config import Config
 from alerting.documents import Document, Place
 from alerting.evaluator import Evaluator
 from alerting.expressions import Compare
+from alerting.fitting import fitted
 from alerting.reader import COUNTS
 from alerting.signals import Signals
-from alerting.values import Scalar, Seconds, hook
+from alerting.values import Seconds, hook
 from streams.contracts import OpsEvent
 
 SAMPLES_LIMIT = 100_000
@@ -59,7 +60,7 @@ class SeriesSection(Section, kw_only=True):
 class ExpectedSection(Section):
     """One of `exp_alerts`."""
 
-    exp_labels: dict[str, Scalar] = {}
+    exp_labels: dict[str, str] = {}
     exp_annotations: dict[str, str] = {}
 
 
@@ -113,7 +114,7 @@ class Trials:
 
 def load(path: str) -> Trials:
     """Read a file of tests; raises `ConfigError`."""
-    document = documents.load(path)
+    document = fitted(documents.load(path), TrialsSection)
     return Trials(document, documents.convert(document, TrialsSection, hook))
 
 
@@ -212,7 +213,7 @@ def _looked(test: str, check: CheckSection, active: Iterable[Alert]) -> Outcome:
     """Compare what fires with what is expected; annotations only where some are expected."""
     got = {_labels(alert): alert for alert in active if dict(alert.labels).get("alertname") == check.alertname}
     wanted = {
-        label_set({name: _text(value) for name, value in one.exp_labels.items() if name != "alertname"}): one
+        label_set({name: value for name, value in one.exp_labels.items() if name != "alertname"}): one
         for one in check.exp_alerts
     }
     wrong = [f"{_spelt(labels)} does not fire" for labels in wanted.keys() - got.keys()]
@@ -231,7 +232,3 @@ def _labels(alert: Alert) -> Labels:
 
 def _spelt(labels: Labels) -> str:
     return "{" + ", ".join(f'{name}="{value}"' for name, value in labels) + "}"
-
-
-def _text(value: Scalar) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -94,7 +94,3 @@ _SUCH_AS = {
 
 class Section(msgspec.Struct, forbid_unknown_fields=True):
     """A mapping whose keys are known."""
-
-
-Scalar = str | int | float | bool
-"""What is a text, and may be written without quotes."""

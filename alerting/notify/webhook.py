@@ -39,8 +39,9 @@ def signature(key: Secret, body: bytes) -> str:
 
 def payload(message: Message, max_alerts: int = 0) -> dict[str, Any]:
     """Write a message as Alertmanager does; at most `max_alerts` alerts, 0 for all."""
-    alerts = message.alerts[:max_alerts] if max_alerts else message.alerts
-    annotations = _common([state.annotations for state in message.alerts])
+    states = message.payload_alerts
+    alerts = states[:max_alerts] if max_alerts else states
+    annotations = _common([state.annotations for state in states])
     if message.target is not None:
         annotations |= {"escalation_target": message.target, "incident_id": message.incident.id}
         annotations["escalation_reason"] = message.reason
@@ -49,11 +50,11 @@ def payload(message: Message, max_alerts: int = 0) -> dict[str, Any]:
     return {
         "version": "4",
         "groupKey": message.group_key or message.incident.group_key,
-        "truncatedAlerts": len(message.alerts) - len(alerts),
+        "truncatedAlerts": len(states) - len(alerts),
         "status": message.status,
         "receiver": message.receiver,
         "groupLabels": dict(message.group_labels),
-        "commonLabels": _common([state.labels for state in message.alerts]),
+        "commonLabels": _common([state.labels for state in states]),
         "commonAnnotations": annotations,
         "externalURL": message.external_url,
         "alerts": [_alert(state) for state in alerts],

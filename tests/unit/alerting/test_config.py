@@ -125,7 +125,8 @@ def test_defaults_are_alertmanagers(read):
         ),
         pytest.param(
             BASE.replace("{receiver: team}", "{receiver: team, group_wait: 5}"),
-            "alerting.yaml:3: route.group_wait: expected a text, got 5", id="a number for a duration",
+            "alerting.yaml:3: route.group_wait: '5' is no duration: write it like 90s, 0.5s, 1h30m, 1d or 1w",
+            id="a number for a duration",
         ),
         pytest.param(
             BASE.replace("{receiver: team}", "{receiver: team, group_interval: 0s}"),
@@ -492,3 +493,32 @@ def test_events_of_the_contract_are_known_to_the_default_rules():
     computed = {"error_rate", "execution_time_mean", "test_pass_rate", "workflow_success_rate", "instances_up_ratio"}
     assert names == metrics | computed | {"data_loss", "data_corruption"}
     assert OpsEvent.__struct_fields__
+
+
+@pytest.mark.parametrize(
+    ("key", "channel"),
+    [
+        ("receivers[0].webhook_configs[0].url", "webhook_configs: [{url: tickets.example.com/alerts}]"),
+        ("receivers[0].slack_configs[0].api_url", "slack_configs: [{api_url: 'ftp://hooks.example.com/x'}]"),
+        ("receivers[0].pagerduty_configs[0].url", "pagerduty_configs: [{routing_key: k, url: '/v2/enqueue'}]"),
+        (
+            "receivers[0].slack_configs[0].app_url",
+            "slack_configs: [{channel: c, app_token: t, app_url: chat.postMessage}]",
+        ),
+    ],
+)
+def test_what_is_no_url_is_refused_and_not_shown(tmp_path, key, channel):
+    """It may be a secret."""
+    file = tmp_path / "alerting.yaml"
+    file.write_text(f"route: {{receiver: r}}\nreceivers:\n- {{name: r, {channel}}}\n")
+    with pytest.raises(ConfigError) as refused:
+        config.load(file)
+    assert str(refused.value) == f"{file}:3: {key}: is no URL (such as https://example.com/alerts)"
+
+
+def test_a_slack_action_that_does_nothing_is_refused(tmp_path):
+    file = tmp_path / "alerting.yaml"
+    slack = "{api_url: 'http://h/x', actions: [{type: button, text: Ok}]}"
+    file.write_text(f"route: {{receiver: r}}\nreceivers:\n- {{name: r, slack_configs: [{slack}]}}\n")
+    with pytest.raises(ConfigError, match=r"actions\[0\]: no url and no name"):
+        config.load(file)

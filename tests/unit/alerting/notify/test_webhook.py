@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from dataclasses import replace
 
+from msgspec import structs
 from unit.alerting.making import NOW, make_alert, make_incident
 
 from alerting.notify.webhook import WebhookNotifier, payload
@@ -101,3 +102,15 @@ def test_a_key_that_is_not_there_turns_the_webhook_off(read):
     assert found.receivers["r"].channels == ()
     assert found.notices == ("webhook of r is off: no hmac_key in /nowhere/key",)
     assert "hmac" not in found.original
+
+
+def test_an_incident_that_was_resolved_by_hand_is_over_in_the_payload(message):
+    """What still fires is not told again, nor its end: who heard that it fires hears here that it is over."""
+    resolved_at = "2025-10-01T14:40:00.000Z"
+    incident = structs.replace(make_incident(), status="resolved", resolved_at=resolved_at)
+    fires, over = make_alert(agent="ode"), make_alert(agent="pde")
+    states = (fires.state(NOW), replace(over, ends_at=NOW + 60).state(NOW + 60))
+    made = payload(message(WEBHOOK, incident=incident, alerts=states, reason="resolved_by_hand"))
+    assert made["status"] == "resolved"
+    ends = [(alert["status"], alert["endsAt"]) for alert in made["alerts"]]
+    assert ends == [("resolved", resolved_at), ("resolved", "2025-10-01T14:31:00.000Z")]
