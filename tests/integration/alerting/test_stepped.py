@@ -31,7 +31,7 @@ KNOWN = {"id", "law", "config", "push", "events", "killed", "until", "want"}
 
 
 def _needs_steps(case):
-    """What goes by seconds that pass, and by no date of its own; a kill between a message and its record is not here."""
+    """What takes rules or minutes, goes by no date of its own, and is not killed beside a message."""
     return (
         case.keys() <= KNOWN
         and ("rules" in case["config"] or ("killed" not in case and case["until"] > LONG_S))
