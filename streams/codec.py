@@ -39,7 +39,21 @@ _canonical = msgspec.json.Encoder(order="deterministic", enc_hook=repr)
 
 _FORCED = {"list": 1 << 62, "base64": -1}
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_EXPECTED = {
+    "id": 'a text of 1 to 128 printable characters, such as "run-42"',
+    "priority": "high, normal or low",
+    "timeout_s": f"a number of seconds above 0, at most {TIMEOUT_LIMIT_S:g}",
+    "expires_at": "RFC 3339 with its offset, such as 2026-12-01T00:00:00Z",
+    "seed": "an integer from 0 to 2**63 - 1",
+    "cache": "true or false",
+    "labels": "an object of texts",
+    "options": "an object; see GET /v1/agents for the task's options",
+}
+"""What a field of a request takes."""
+
+_ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_STRING = re.compile(rb'"[^"]*"?')
+"""Of JSON without escapes; one without its end goes on to the last character: it is not looked for from each quote."""
 _NONFINITE = re.compile(rb"\b(NaN|Infinity)\b")
 
 
@@ -231,25 +245,20 @@ def _nonfinite(value: float) -> str:
 def _check_values(request: Received) -> None:
     """The limits that the types cannot say."""
     if not readable_id(request.id):
-        raise Problem(
-            "invalid_message", "id must have 1 to 128 printable characters", field="id", hint='such as "run-42"'
-        )
+        raise Problem("invalid_message", "id must have 1 to 128 printable characters", field="id", hint=_EXPECTED["id"])
     timeout = request.timeout_s
     if timeout is not None and not 0 < timeout <= TIMEOUT_LIMIT_S:
-        raise Problem(
-            "invalid_message", f"timeout_s is {timeout:g}", field="timeout_s",
-            hint=f"a number of seconds above 0, at most {TIMEOUT_LIMIT_S:g}",
-        )  # fmt: skip
+        raise Problem("invalid_message", f"timeout_s is {timeout:g}", field="timeout_s", hint=_EXPECTED["timeout_s"])
     if request.expires_at is not None:
         try:
             instants.from_text(request.expires_at)
         except ValueError:
             raise Problem(
                 "invalid_message", f"{request.expires_at[:80]!r} is no instant", field="expires_at",
-                hint="RFC 3339 with its offset, such as 2026-12-01T00:00:00Z",
+                hint=_EXPECTED["expires_at"],
             ) from None  # fmt: skip
     if request.seed is not None and not 0 <= request.seed < 1 << 63:
-        raise Problem("invalid_message", "seed is out of range", field="seed", hint="an integer from 0 to 2**63 - 1")
+        raise Problem("invalid_message", "seed is out of range", field="seed", hint=_EXPECTED["seed"])
 
 
 def readable_id(value: object) -> bool:
@@ -259,15 +268,30 @@ def readable_id(value: object) -> bool:
 
 def _check_depth(value: bytes) -> None:
     """Refuse JSON nested deeper than the limit, without recursion; brackets inside strings do not count."""
-    if b"\\" in value:
-        value = _STRING.sub(b'""', value)
-    text = np.frombuffer(value, dtype=np.uint8)
+    depth = int(_depths(value).max(initial=0))
+    if depth > DEPTH_LIMIT:
+        raise _too_deep(depth)
+
+
+def _depths(value: bytes) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Say of each character of JSON how deep it is after it."""
+    text = np.frombuffer(_unescaped(value), dtype=np.uint8)
     outside = np.cumsum(text == 0x22) % 2 == 0
     opens = ((text == 0x5B) | (text == 0x7B)) & outside
     closes = ((text == 0x5D) | (text == 0x7D)) & outside
-    depth = int(np.cumsum(opens.astype(np.int32) - closes.astype(np.int32)).max(initial=0))
-    if depth > DEPTH_LIMIT:
-        raise _too_deep(depth)
+    return np.cumsum(opens.astype(np.int32) - closes.astype(np.int32), dtype=np.int32)
+
+
+def _unescaped(value: bytes) -> bytes:
+    """Put two blanks for each escape, so that a quote is the beginning or the end of a string."""
+    return _ESCAPE.sub(b"  ", value) if b"\\" in value else value
+
+
+def _shallow(value: bytes) -> bytes:
+    """Empty what an object's members hold, as far as they are objects and lists themselves."""
+    after = _depths(value)
+    before = np.concatenate(([0], after[:-1]))
+    return bytes(np.frombuffer(value, dtype=np.uint8)[np.minimum(before, after) <= 1])
 
 
 def _check_object_depth(value: object) -> None:
@@ -311,7 +335,8 @@ def _explain(error: msgspec.ValidationError) -> Problem:
         return Problem(
             "invalid_message", f"{name[1]!r} is missing", field=name[1], hint="required: id, agent, task, inputs"
         )
-    return Problem("invalid_message", message, field=field, hint="see GET /v1/agents for the shape of a request")
+    hint = _EXPECTED.get(re.split(r"[.\[]", field or "")[0], "see GET /v1/agents for the shape of a request")
+    return Problem("invalid_message", message, field=field, hint=hint)
 
 
 def id_of(value: bytes | None, content_type: str = JSON) -> str | None:
@@ -328,7 +353,7 @@ def id_of(value: bytes | None, content_type: str = JSON) -> str | None:
 def _not_decodable(error: Exception, value: bytes, packed: bool) -> Problem:
     if isinstance(error, RecursionError):
         return _too_deep(DEPTH_LIMIT + 1)
-    if not packed and _NONFINITE.search(_STRING.sub(b'""', value)):
+    if not packed and _NONFINITE.search(_STRING.sub(b'""', _unescaped(value))):
         return Problem(
             "invalid_message", "NaN and Infinity are not JSON", field="inputs",
             hint='write them as strings, "NaN" or "Infinity", where a task takes them',
@@ -343,7 +368,7 @@ def _refusal(problem: Problem, value: bytes | None, packed: bool) -> Refusal:
     try:
         found = msgspec.structs.asdict((_pack_envelope if packed else _json_envelope).decode(value or b""))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        if value and not packed and len(value) <= MESSAGE_LIMIT and _NONFINITE.search(value):
+        if value and not packed and len(value) <= MESSAGE_LIMIT:
             found = _lenient(value)
     request_id = found.get("id")
     return Refusal(
@@ -354,9 +379,9 @@ def _refusal(problem: Problem, value: bytes | None, packed: bool) -> Refusal:
 
 
 def _lenient(value: bytes) -> Mapping[str, Any]:
-    """The standard library reads bare NaN, as other languages' clients write it: enough to find the id."""
+    """Read what other languages' clients write (bare NaN, half a surrogate pair) and what is too deep: for the id."""
     try:
-        found = json.loads(value)
+        found = json.loads(_shallow(value))
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

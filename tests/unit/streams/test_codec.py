@@ -60,6 +60,10 @@ def test_msgpack_is_a_request_too():
         pytest.param(_nested(200), "invalid_message", "r-1", "inputs", id="200 levels"),
         pytest.param(b"[" * 1_000_000, "invalid_message", None, "inputs", id="a million brackets"),
         pytest.param(_value(inputs={"a": "x" * (9 << 20)}), "too_large", "r-1", None, id="9 MiB"),
+        pytest.param(_nested(100_000), "invalid_message", "r-1", "inputs", id="levels without end"),
+        pytest.param(_value(labels={"a": "\ud800"}), "invalid_message", "r-1", None, id="half a surrogate pair"),
+        pytest.param(b'"\\' * 1_000_000, "invalid_message", None, None, id="a string that never ends"),
+        pytest.param(b'"\\' * 1_000_000 + b"[" * 100, "invalid_message", None, None, id="and brackets in it"),
     ],
 )
 def test_refused(value, code, request_id, field):
@@ -70,6 +74,10 @@ def test_refused(value, code, request_id, field):
 
 def test_the_nearest_key_is_named():
     assert "priority" in _refusal(_value(priorty="high")).problem.hint
+
+
+def test_the_valid_priorities_are_named():
+    assert _refusal(_value(priority="urgent")).problem.hint == "high, normal or low"
 
 
 def test_brackets_inside_strings_are_not_depth():
