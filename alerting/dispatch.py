@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from alerting import flapping, incidents, instants, snoozing
 from alerting.alerts import Alert
 from alerting.escalator import Escalator
@@ -112,7 +114,9 @@ class Dispatcher:
             incident = incidents.opened(register.next_id(now), group.key, firing, now, follows)
         register.attach(group, incident)
         standing.teller.forget(incident.id)
-        return standing.save(incidents.linked(register.started(incident, now), self._failures(firing)))
+        begun = register.started(incident, now)
+        linked = incidents.linked(begun, self._failures(firing))
+        return standing.save(replace(linked, version=begun.version))  # one record, one version
 
     def _failures(self, firing: Iterable[Alert]) -> list[dict[str, str | None]]:
         """The requests that failed under these alerts."""

@@ -4,7 +4,7 @@ import pytest
 from unit.alerting.desks import CONFIG, Desk
 from unit.alerting.making import NOW, make_alert
 
-from alerting import instants
+from alerting import answers, instants
 from alerting.effects import Publish
 from alerting.engine import Engine
 from alerting.outbox import Outcome
@@ -49,6 +49,21 @@ def test_what_is_much_is_done_in_slices_and_comes_to_the_same(desk):
     assert len(whole) == 10 * 6
     assert max(once) == 1
     assert min(often) >= 4
+
+
+def test_an_incident_with_failed_requests_has_each_version_on_record(desk):
+    """Also the first: opened with the requests that failed, it is one version."""
+    rule = "{name: Errors, expr: error_rate > 0.1, min_count: 1, window: 1m, by: [agent], for: 0s, severity: P1}"
+    made = desk(f"{CONFIG}\nrules: [{rule}]")
+    for at in (0, 5):
+        failed = answers.Answer(
+            id=f"r-{at}", status="failed", completed_at=instants.show(NOW + at), agent="ode",
+            error=answers.Reason("singular"), provenance=answers.Origin(worker="w", run_s=0.1),
+        )  # fmt: skip
+        made.engine.on_results([failed], NOW + at)
+        made.tick(at)
+    assert made.last().requests
+    assert [one.version for one in made.incidents] == list(range(1, len(made.incidents) + 1))
 
 
 def make_alert_over(at):
