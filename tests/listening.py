@@ -29,8 +29,9 @@ Answer = tuple[int, Mapping[str, str], bytes] | Broken
 
 @contextlib.contextmanager
 def listening(
-    answer: Callable[[str, Mapping[str, str], bytes], Answer], context: ssl.SSLContext | None = None
-) -> Iterator[str]:
+    answer: Callable[[str, Mapping[str, str], bytes], Answer], context: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
+) -> Iterator[str]:  # fmt: skip
     """Answer each POST by `answer(path, headers, body)`, headers by small letters; gives the server's URL."""
     done = threading.Event()
 
@@ -66,14 +67,14 @@ def listening(
     class Server(ThreadingHTTPServer):
         request_queue_size = 128  # with the library's 5 a burst on a busy machine is turned away
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server((host, 0), Handler)
     server.daemon_threads = True
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield f"{'http' if context is None else 'https'}://127.0.0.1:{server.server_port}"
+        yield f"{'http' if context is None else 'https'}://{host}:{server.server_port}"
     finally:
         done.set()
         server.shutdown()

@@ -40,7 +40,7 @@ class MailServer:
 @contextlib.contextmanager
 def mailing(
     *, tls: ssl.SSLContext | None = None, implicit: bool = False, password: str | None = None,
-    taken: Callable[[Mail], object] = lambda _: None,
+    taken: Callable[[Mail], object] = lambda _: None, host: str = "127.0.0.1",
 ) -> Iterator[MailServer]:  # fmt: skip
     """Take mails until the end of the block; with `tls` there is STARTTLS, or TLS at once, with a password AUTH."""
     state = MailServer()
@@ -102,7 +102,7 @@ def mailing(
     thread.start()
 
     async def serve():
-        return await loop.create_server(make, "127.0.0.1", 0, ssl=tls if implicit else None)
+        return await loop.create_server(make, host, 0, ssl=tls if implicit else None)
 
     async def end():
         server.close()

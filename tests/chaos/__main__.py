@@ -9,13 +9,13 @@ import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import structlog
 
 from chaos.cluster import Cluster
-from chaos.faults import OF_API, OF_BROKERS, OF_STORES, OF_WORKERS
+from chaos.faults import OF_ALERTING, OF_API, OF_BROKERS, OF_STORES, OF_WORKERS
 from chaos.rounds import Round, Scale, run
 from chaos.stores import Stores
 
@@ -30,8 +30,8 @@ def main() -> int:
     notes = asked.logs / "suite.log"  # what the clients in this process say of the trouble that is made
     logging.basicConfig(filename=notes)
     structlog.configure(logger_factory=structlog.WriteLoggerFactory(notes.open("a")))
-    kinds = [kind for kind in (*OF_WORKERS, *OF_BROKERS, *OF_STORES, *OF_API) if asked.only in kind]
-    scale = Scale(asked.requests // asked.rounds, asked.seconds, asked.workers, asked.settle)
+    kinds = [kind for kind in (*OF_WORKERS, *OF_BROKERS, *OF_STORES, *OF_API, *OF_ALERTING) if asked.only in kind]
+    scale = Scale(asked.requests // asked.rounds, asked.seconds, asked.workers, asked.settle, asked.within)
     rounds = []
     with Cluster() as cluster, Stores(cluster) as stores:
         for number in range(asked.rounds):
@@ -49,6 +49,8 @@ def _print_round(number: int, of: int, done: Round) -> None:
         f"({report.repeats} repeats), {report.dead} dead letters, {done.restarts} restarts, "
         f"{len(report.violations)} violations; settled {_seconds(done.settled)}, "
         f"took {done.took_s:.0f} s\n"
+        f"    {done.told.incidents} incidents, {done.told.tellings} tellings ({done.told.repeats} repeats), "
+        f"{done.terms} writers, longest {max(done.told.late, default=0.0):.1f} s late\n"
         f"    {'; '.join(map(str, done.faults))}",
         flush=True,
     )
@@ -77,6 +79,11 @@ def _print_summary(rounds: list[Round]) -> None:
         ("faults", sum(faults.values())),
         *((f"  {kind}", count) for kind, count in faults.most_common()),
         ("workers that ended by themselves", sum(one.restarts for one in rounds)),
+        ("incidents", sum(one.told.incidents for one in rounds)),
+        ("  tellings", sum(one.told.tellings for one in rounds)),
+        ("  repeats under the same key", sum(one.told.repeats for one in rounds)),
+        ("  alerting processes that wrote", sum(one.terms for one in rounds)),
+        *((f"  late, {name} s", round(value, 1)) for name, value in _late(rounds)),
         ("settled after, median s", round(settled[len(settled) // 2], 1)),
         ("settled after, longest s", round(settled[-1], 1)),
         ("violations", sum(broken.values())),
@@ -85,6 +92,13 @@ def _print_summary(rounds: list[Round]) -> None:
     print()
     for name, value in rows:
         print(f"{name:40} {value:>10}")
+
+
+def _late(rounds: list[Round]) -> Iterator[tuple[str, float]]:
+    """How long a writer knew what was due before it was told."""
+    late = sorted(seconds for one in rounds for seconds in one.told.late)
+    if late:
+        yield from (("median", late[len(late) // 2]), ("p99", late[int(len(late) * 0.99)]), ("longest", late[-1]))
 
 
 def _arguments() -> Namespace:
@@ -100,6 +114,7 @@ def _arguments() -> Namespace:
     option("seconds", 20.0, "how long the load of a round takes")
     option("settle", 180.0, "seconds that a round may take to answer everything after its last fault")
     option("workers", 3, "how many worker processes")
+    option("within", 5.0, "seconds in which an alerting process has to tell what is due")
     option("only", "", "only faults whose name has this in it")
     option("logs", Path("var/chaos"), "where the logs of a round that broke a promise are kept")
     return parser.parse_args()

@@ -13,7 +13,7 @@ from images import build
 
 from chaos.cluster import Cluster
 from chaos.load import Item
-from chaos.workers import process
+from chaos.processes import process
 
 _TOKEN = "chaos-suite-token"
 _PATIENCE_S = 15.0
@@ -63,6 +63,7 @@ class Api:
 
     def write_logs(self, folder: Path) -> None:
         """Keep what it wrote."""
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "api.log").write_bytes(self._container.logs())
 
     def send(self, item: Item) -> None:

@@ -124,6 +124,12 @@ class Cluster:
         self.start(number)  # a broker whose disk is full ends
 
     @property
+    def gateway(self) -> str:
+        """The address by which containers on the network reach this machine."""
+        self.network.reload()
+        return str(self.network.attrs["IPAM"]["Config"][0]["Gateway"])
+
+    @property
     def brokers(self) -> int:
         """How many there are."""
         return len(self._ports)

@@ -9,10 +9,13 @@ OF_WORKERS = (
     "worker's supervisor frozen", "worker cut off", "clock stepped",
 )  # fmt: skip
 OF_API = ("api killed",)
+OF_ALERTING = ("alerting killed", "alerting terminated", "alerting frozen", "alerting cut off")
 OF_STORES = ("redis killed", "redis frozen", "postgres killed")
 OF_BROKERS = ("broker stopped", "broker killed", "broker's disk full")
 _STEPS_S = (-600.0, -30.0, -2.0, 2.0, 30.0, 600.0)
-_A_ROUND = 8
+_A_ROUND = 10
+LONGEST = 0.4
+"""How long a fault lasts at most, as a share of its round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,9 @@ class Fault:
         """What suffers it: of the brokers, any."""
         if self.kind in OF_BROKERS:
             return "brokers", 0
-        return ("worker", self.target) if self.kind in OF_WORKERS else (self.kind.partition(" ")[0], 0)
+        if self.kind in OF_WORKERS:
+            return "worker", self.target
+        return ("alerting", self.target) if self.kind in OF_ALERTING else (self.kind.partition(" ")[0], 0)
 
     def __str__(self) -> str:
         step = f" by {self.step_s:+g} s" if self.step_s else ""
@@ -46,7 +51,7 @@ class Fault:
 
 
 def plan(seed: int, kinds: Sequence[str], there: Mapping[str, int], duration_s: float) -> list[Fault]:
-    """Draw the faults of a round in the order of their times; `there` says how many workers and brokers there are.
+    """Draw the faults of a round in the order of their times; `there` says how many there are to choose from.
 
     One thing suffers one fault at a time, several suffer at once. Of the brokers one is hurt at a time, the next once
     it had time to catch up: with two of three away nothing can be written, which is no fault of what is tested.
@@ -57,9 +62,12 @@ def plan(seed: int, kinds: Sequence[str], there: Mapping[str, int], duration_s: 
     now = 0.0
     while (now := now + chance.expovariate(_A_ROUND / duration_s)) < duration_s * 0.8:
         kind = chance.choice(kinds)
-        lasts = chance.uniform(0.1, 0.4) * duration_s
+        lasts = chance.uniform(0.1, LONGEST) * duration_s
         of_broker = kind in OF_BROKERS
-        target = chance.randrange(there["brokers"] if of_broker else there["workers"] if kind in OF_WORKERS else 1)
+        among = (
+            "brokers" if of_broker else "workers" if kind in OF_WORKERS else "alerting" if kind in OF_ALERTING else ""
+        )
+        target = chance.randrange(there.get(among, 1))
         step = chance.choice(_STEPS_S) if kind == "clock stepped" else 0.0
         fault = Fault(now, kind, target, lasts, step)
         if now >= free_at.get(fault.victim, 0.0):

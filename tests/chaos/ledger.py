@@ -1,6 +1,7 @@
 """What was sent and confirmed, what lies in the topics of a round, and how far behind its groups are."""
 
 import threading
+from collections.abc import Mapping
 from typing import Any, cast
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, Message, Producer, TopicPartition
@@ -15,6 +16,7 @@ _TIMEOUT_S = 30.0
 _READ = ("compute.requests", "compute.results", "compute.dlq")
 _GROUP = "sci-agents"
 _EPHEMERAL = "sci-agents-worker-"  # these read a broadcast for the life of one process, and commit nothing that counts
+_ELECTION = "sci-agents-alerting"  # who is elected reads nothing of what decides it
 _PARTITIONS = {spec.name: spec.partitions for spec in TOPICS}
 
 
@@ -90,13 +92,17 @@ class Reader:
         self.read(timeout_s)
         return all(one.value in self.dead if one.id is None else one.id in self.answered for one in sent)
 
-    def lag(self) -> Lag:
-        """How far each of the round's groups is behind, in each partition of what it reads."""
+    def lag(self, ends: Mapping[tuple[str, int], int]) -> Lag:
+        """How far each of the round's groups is behind, in each partition of what it reads.
+
+        `ends` are those of topics that are written in transactions, after the last record: Kafka counts the mark after
+        it too, which no reader gets.
+        """
         offsets: dict[tuple[str, str], dict[int, int]] = {(self._prefix + _GROUP, self._prefix + _READ[0]): {}}
         for found in self._admin.list_consumer_groups(request_timeout=_TIMEOUT_S).result().valid:
             name = found.group_id
             if not name.startswith(self._prefix) or name.startswith(
-                (self._prefix + _EPHEMERAL, f"{self._prefix}chaos")
+                (self._prefix + _EPHEMERAL, self._prefix + _ELECTION, f"{self._prefix}chaos")
             ):
                 continue
             for place in self._committed(name):
@@ -105,7 +111,8 @@ class Reader:
         for (group, topic), committed in offsets.items():
             short = topic.removeprefix(self._prefix)
             for (_, number), end in self._ends([(topic, number) for number in range(_PARTITIONS[short])]).items():
-                lag[group.removeprefix(self._prefix), short, number] = end - max(0, committed.get(number, 0))
+                last = ends.get((short, number), end)
+                lag[group.removeprefix(self._prefix), short, number] = max(0, last - max(0, committed.get(number, 0)))
         return lag
 
     def close(self) -> None:

@@ -4,33 +4,49 @@ import contextlib
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
+from integration.alerting.receiving import Inbox, inbox
+from kills import story as stories
+from kills import verifier as telling
+
+from chaos.alerting import CALLED, REPLICAS, Alerting
 from chaos.api import Api
 from chaos.cluster import Cluster, wait_until
-from chaos.faults import OF_BROKERS, Fault, plan
+from chaos.faults import LONGEST, OF_BROKERS, Fault, plan
 from chaos.ledger import Reader, Sender
 from chaos.load import Item, draw, probe
 from chaos.stores import WORKERS_SEE, Stores
+from chaos.terms import Harm, breaks, lives
+from chaos.trouble import LOST, PRESSURE, Trouble
 from chaos.verifier import Report, Violation, verify
+from chaos.witness import Witness
 from chaos.workers import Workers
 from streams import declare
+from streams.emit import Emitter
 
 _BEGIN_S = 120.0
+_ALERT_EVERY_S = 1.5
+_LASTING = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How large a round is: requests, seconds of load, worker processes, and how long it may take to settle."""
+    """How large a round is: requests, seconds of load, worker processes, and how long it may take to settle.
+
+    `within_s` is how long an alerting process may know what is due before it is told.
+    """
 
     requests: int = 4000
     duration_s: float = 20.0
     workers: int = 3
     settle_s: float = 180.0
+    within_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +55,25 @@ class Round:
 
     `settled` is how many seconds after all was made good everything was confirmed, answered, recorded, told over HTTP
     and committed;
-    `restarts` is how often a worker ended by itself.
+    `restarts` is how often a worker ended by itself, `terms` how many alerting processes wrote one after the other,
+    `told` what became of incidents.
     """
 
     seed: int
     faults: Sequence[Fault]
     report: Report
     restarts: int
+    terms: int
+    told: telling.Report
     settled: Mapping[str, float]
     took_s: float
+
+
+class Writes(Protocol):
+    """What ran in containers."""
+
+    def write_logs(self, folder: Path) -> None:
+        """Keep what it wrote."""
 
 
 class _Clock:
@@ -65,7 +91,7 @@ class _Clock:
 class Hurt:
     """Does a fault and makes it good; what suffers one suffers no other meanwhile."""
 
-    def __init__(self, cluster: Cluster, workers: Workers, stores: Stores, api: Api) -> None:
+    def __init__(self, cluster: Cluster, workers: Workers, stores: Stores, api: Api, alerting: Alerting) -> None:
         one, its = workers, cluster
         self._deeds: dict[str, tuple[Callable[[int], None], Callable[[int], None]]] = {
             "worker killed": (one.kill, one.start),
@@ -81,11 +107,16 @@ class Hurt:
             "redis killed": (stores.kill_redis, stores.start_redis),
             "redis frozen": (stores.freeze_redis, stores.thaw_redis),
             "api killed": (api.kill, api.start),
+            "alerting killed": (alerting.kill, alerting.start),
+            "alerting terminated": (alerting.terminate, alerting.start),
+            "alerting frozen": (alerting.freeze, alerting.thaw),
+            "alerting cut off": (alerting.cut, alerting.connect),
             "postgres killed": (stores.kill_postgres, stores.start_postgres),
         }
         self._workers = workers
         self._cluster = cluster
         self._busy: defaultdict[object, threading.Lock] = defaultdict(threading.Lock)
+        self.done: list[Harm] = []
 
     def __call__(self, fault: Fault, clock: _Clock) -> None:
         """Wait for its time, do it, wait, make it good."""
@@ -95,17 +126,20 @@ class Hurt:
                 self._workers.step_clock(fault.target, fault.step_s)
                 return  # a clock stays where it was set
             do, undo = self._deeds[fault.kind]
+            began = time.time()
             do(fault.target)
             clock.wait(fault.until_s)
             undo(fault.target)
             if fault.kind in OF_BROKERS:
                 self._cluster.wait_whole()
+            self.done.append(Harm(fault, began, time.time()))
 
 
 def run(seed: int, cluster: Cluster, stores: Stores, kinds: Sequence[str], scale: Scale, logs: Path) -> Round:
     """Run one round; what the processes wrote is kept in `logs` when a promise was broken or a worker ended."""
     began = time.monotonic()
-    faults = plan(seed, kinds, {"workers": scale.workers, "brokers": cluster.brokers}, scale.duration_s)
+    there = {"workers": scale.workers, "brokers": cluster.brokers, "alerting": REPLICAS}
+    faults = plan(seed, kinds, there, scale.duration_s)
     prefix = f"chaos{seed}."
     cluster.wait_whole()
     declare.ensure(cluster.bootstrap, prefix)
@@ -113,40 +147,100 @@ def run(seed: int, cluster: Cluster, stores: Stores, kinds: Sequence[str], scale
         leave.callback(cluster.forget, prefix)
         workers = leave.enter_context(Workers(cluster, prefix, scale.workers, WORKERS_SEE))
         api = leave.enter_context(Api(cluster, prefix))
+        people = leave.enter_context(inbox(cluster.gateway))
+        alerting = leave.enter_context(Alerting(cluster, prefix, people, LONGEST * scale.duration_s))
+        witness = leave.enter_context(Witness(cluster.bootstrap, prefix))
+        story = leave.enter_context(_telling(cluster.bootstrap, prefix, seed, witness))
         reader = Reader(cluster.bootstrap, prefix)
         leave.callback(reader.close)
         leave.enter_context(stores.recording(prefix))
         sender = Sender(cluster.bootstrap, prefix, api)
-        _begin(probe(seed), sender, reader, workers, logs / f"seed-{seed}")
-        _suffer(
-            draw(seed, scale.requests, datetime.now(UTC)),
-            sender,
-            faults,
-            Hurt(cluster, workers, stores, api),
-            scale.duration_s,
-        )
-        settled, trouble = _settle(sender, reader, api, lambda: stores.recorded(seed), scale.settle_s)
+        hurt = Hurt(cluster, workers, stores, api, alerting)
+        written = (workers, cluster, api, alerting)
+        try:
+            _begin(probe(seed), sender, reader, witness)
+        except TimeoutError:
+            _write_logs(written, logs / f"seed-{seed}")
+            raise
+        story.start()
+        _suffer(draw(seed, scale.requests, datetime.now(UTC)), sender, faults, hurt, scale.duration_s)
+        settled, trouble = _settle(
+            {
+                "opened": lambda: _all_open(story, witness),
+                "confirmed": lambda: sender.flush(0.5) == 0,
+                "answered": lambda: reader.has(sender.confirmed, 0.5),
+                "recorded": lambda: reader.answered <= stores.recorded(seed),
+                "told": lambda: api.tells(0.5),
+                "over": lambda: story.all_over() and witness.quiet(),
+                # last: the history says where it is when it is there
+                "committed": lambda: not any(reader.lag(witness.ends()).values()),
+            },
+            reader, scale.settle_s,
+        )  # fmt: skip
+        story.stop()
         reader.read_to_end()
-        report = verify(sender.confirmed, reader.records, reader.lag(), stores.recorded(seed), api.results())
+        report = verify(
+            sender.confirmed, reader.records, reader.lag(witness.ends()), stores.recorded(seed), api.results()
+        )
+        told, terms = _judged(story, people, witness, hurt.done, scale.within_s)
         restarts = workers.restarts
-        if trouble:
-            report = replace(report, violations=(Violation("it settles", f"seed {seed}", trouble), *report.violations))
+        late = () if trouble is None else (Violation("it settles", f"seed {seed}", trouble),)
+        report = replace(report, violations=(*late, *report.violations, *told.violations))
         if report.violations or restarts:
-            workers.write_logs(logs / f"seed-{seed}")
-            cluster.write_logs(logs / f"seed-{seed}")
-            api.write_logs(logs / f"seed-{seed}")
-    return Round(seed, faults, report, restarts, settled, time.monotonic() - began)
+            _write_logs(written, logs / f"seed-{seed}")
+    return Round(seed, faults, report, restarts, terms, told, settled, time.monotonic() - began)
 
 
-def _begin(item: Item, sender: Sender, reader: Reader, workers: Workers, logs: Path) -> None:
-    """Wait for a first answer, so that there is something to hurt; raises `TimeoutError`."""
+@contextlib.contextmanager
+def _telling(kafka: str, prefix: str, seed: int, witness: Witness) -> Iterator[stories.Story]:
+    """The story of a round, not begun; it ends with the block, whatever becomes of it."""
+    with contextlib.ExitStack() as leave:
+        trouble = Trouble(kafka, prefix)
+        leave.callback(trouble.close)
+        emitter = Emitter(kafka)
+        leave.callback(emitter.close)
+        story = stories.Story(
+            trouble, emitter, f"{prefix}ops.commands", seed, _ALERT_EVERY_S, incidents=witness.names,
+            kinds=(PRESSURE, PRESSURE, LOST), lasting=_LASTING,
+        )  # fmt: skip
+        leave.callback(story.stop)
+        yield story
+
+
+def _all_open(story: stories.Story, witness: Witness) -> bool:
+    """Whether what goes on until it is one is an incident; it may end then."""
+    if not witness.has(one.name for one in story.lasting_ones()):
+        return False
+    story.end_of_beginnings()
+    return True
+
+
+def _judged(
+    story: stories.Story, people: Inbox, witness: Witness, harms: Sequence[Harm], within_s: float
+) -> tuple[telling.Report, int]:
+    """Hold what people were told against what is on record; with how many processes wrote."""
+    seen = witness.read()
+    names, terms = seen.names(), seen.terms()
+    versions = seen.versions()
+    report = telling.verify(
+        stories.cases(story.alerts, versions), stories.tellings(people.all(), names),
+        lives(terms, harms, time.time()), breaks=breaks(terms, harms), team=stories.TEAM, chain=CALLED,
+        log=stories.logged(seen.notifications(), versions, names), within_s=within_s,
+    )  # fmt: skip
+    return report, len(terms)
+
+
+def _write_logs(written: Sequence[Writes], folder: Path) -> None:
+    for one in written:
+        one.write_logs(folder)
+
+
+def _begin(item: Item, sender: Sender, reader: Reader, witness: Witness) -> None:
+    """Wait for a first answer and a first writer, so that there is something to hurt; raises `TimeoutError`."""
     sender.send(item)
     sender.flush(_BEGIN_S)
-    try:
-        wait_until(lambda: reader.has(sender.confirmed, 0.1), _BEGIN_S, "a worker answers")
-    except TimeoutError:
-        workers.write_logs(logs)
-        raise
+    wait_until(lambda: reader.has(sender.confirmed, 0.1), _BEGIN_S, "a worker answers")
+    wait_until(lambda: witness.elected, _BEGIN_S, "an alerting process is elected")
 
 
 def _suffer(items: Sequence[Item], sender: Sender, faults: Sequence[Fault], hurt: Hurt, duration_s: float) -> None:
@@ -162,22 +256,15 @@ def _suffer(items: Sequence[Item], sender: Sender, faults: Sequence[Fault], hurt
 
 
 def _settle(
-    sender: Sender, reader: Reader, api: Api, recorded: Callable[[], set[str]], timeout_s: float
+    steps: Mapping[str, Callable[[], bool]], reader: Reader, timeout_s: float
 ) -> tuple[dict[str, float], str | None]:
-    """Wait until all is confirmed, answered, … and told over HTTP: after how long each; and in words what was not."""
+    """Wait until one thing after the other holds: after how long each; and in words what did not."""
     began = time.monotonic()
-    steps: dict[str, Callable[[], bool]] = {
-        "confirmed": lambda: sender.flush(0.5) == 0,
-        "answered": lambda: reader.has(sender.confirmed, 0.5),
-        "recorded": lambda: reader.answered <= recorded(),
-        "told": lambda: api.tells(0.5),
-        "committed": lambda: not any(reader.lag().values()),  # last: the history says where it is when it is there
-    }
     settled: dict[str, float] = {}
     for name, holds in steps.items():
         while not holds():
             if time.monotonic() > began + timeout_s:
-                return settled, f"not everything {name} {timeout_s:g} s after the last fault"
+                return settled, f"not everything is {name} {timeout_s:g} s after the last fault"
             reader.read(0.5)
         settled[name] = time.monotonic() - began
     return settled, None

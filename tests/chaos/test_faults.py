@@ -4,10 +4,10 @@ from itertools import combinations
 
 import pytest
 
-from chaos.faults import OF_API, OF_BROKERS, OF_STORES, OF_WORKERS, plan
+from chaos.faults import OF_ALERTING, OF_API, OF_BROKERS, OF_STORES, OF_WORKERS, plan
 
-KINDS = (*OF_WORKERS, *OF_BROKERS, *OF_STORES, *OF_API)
-THERE = {"workers": 3, "brokers": 3}
+KINDS = (*OF_WORKERS, *OF_BROKERS, *OF_STORES, *OF_API, *OF_ALERTING)
+THERE = {"workers": 3, "brokers": 3, "alerting": 2}
 
 
 def _plans():
@@ -30,7 +30,7 @@ def test_every_kind_comes_and_each_ends_within_its_round():
         assert 0 <= fault.target < 3
 
 
-@pytest.mark.parametrize("of", ["brokers", "worker", "redis"])
+@pytest.mark.parametrize("of", ["brokers", "worker", "redis", "alerting"])
 def test_one_victim_suffers_one_fault_at_a_time(of):
     """Of three brokers one is away at a time; with two away nothing can be written."""
     for faults in _plans():

@@ -13,8 +13,9 @@ import msgspec
 from integration.alerting.receiving import Inbox, inbox
 from integration.alerting.replica import WITHIN_S, Replica, replicas
 
+from alerting import instants
 from kills import story as stories
-from kills.verifier import Life, Report, verify
+from kills.verifier import Break, Life, Report, verify
 from sciagents import addresses
 from sciagents.tail import Tail, read_all
 from streams import declare
@@ -66,7 +67,8 @@ def run(
         slow = random.Random(seed + 1)
         people.slow = lambda: slow.uniform(0.0, _SLOW_S)
         config.write_text(stories.CONFIG.format(globals=people.globals(), http=people.http))
-        story = stories.Story(f"http://{listen}", emitter, f"{prefix}ops.commands", seed, every_s, incidents=names)
+        prometheus = stories.Prometheus(f"http://{listen}")
+        story = stories.Story(prometheus, emitter, f"{prefix}ops.commands", seed, every_s, incidents=names)
         story.start()
 
         def begin() -> tuple[Replica, float]:
@@ -87,16 +89,18 @@ def run(
         story.end_of_beginnings()
         _settle(kafka, prefix, story)
         story.stop()
+        prometheus.close()
         assert replica.end(signal.SIGTERM) == 0
         lives.append(Life(since, None, time.time()))
         arrived = people.all()
     emitter.close()
     by_id = {incident: alert for alert, incident in names.items()}
+    versions = [stories.Version(one) for one in _read(kafka, f"{prefix}ops.incidents", Incident)]
+    sendings = [(one, instants.parse(one.at)) for one in _read(kafka, f"{prefix}ops.notifications", Notification)]
     report = verify(
-        stories.cases(story.alerts, _read(kafka, f"{prefix}ops.incidents", Incident)),
-        stories.tellings(arrived, by_id), lives, team=stories.TEAM, chain=stories.CHAIN,
-        delivered=stories.deliveries(_read(kafka, f"{prefix}ops.notifications", Notification), by_id),
-        within_s=within_s,
+        stories.cases(story.alerts, versions), stories.tellings(arrived, by_id), lives,
+        breaks=[Break(life.ended, life.ended) for life in lives], team=stories.TEAM, chain=stories.CHAIN,
+        log=stories.logged(sendings, versions, by_id), within_s=within_s,
     )  # fmt: skip
     return Done(report, len(by_id), lives)
 

@@ -1,17 +1,20 @@
 """The incidents of a run: alerts that begin, are repeated as Prometheus repeats them, are answered or not, and end."""
 
+import math
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import httpx
 import msgspec
 
 from alerting import instants
+from alerting.alerts import loses_data
 from alerting.messages import step_of
-from kills.verifier import FIRING, OVER, Case, Place, Telling, step
+from kills.verifier import FIRING, OVER, Case, Log, Place, Telling, step
 from streams.contracts import Command, Incident, Notification
 from streams.emit import Emitter, Outgoing
 
@@ -21,8 +24,12 @@ _REPEAT_OVER_S = 120.0
 
 ANSWERED = "answered"
 _WORDS = {"all_resolved": OVER, "resolved": OVER, "acknowledged": ANSWERED}
+CASE = "case"
+"""The label that has an alert's name in the story."""
 TEAM = ("email", "pagerduty", "webhook")
 CHAIN = {1: "ada", 2: "bob", 3: "carol"}
+BESIDE = 0
+"""What stands for the number of the call that lost data makes beside the chain."""
 STEP_S = 2.0
 CONFIG = """
 global: {globals}
@@ -42,7 +49,9 @@ escalation:
 
 
 @dataclass
-class _Alert:
+class Alert:
+    """One of the story, epoch seconds; `ends` is infinity while it lasts, `taken` and `over` as `Case` has them."""
+
     name: str
     starts: float
     answer_after: float | None
@@ -54,15 +63,21 @@ class _Alert:
 
 @dataclass
 class Story:
-    """Tells the program what happens, as fast as it listens; `incidents` are the ids that are known, by title."""
+    """Tells the program what happens, as fast as it listens.
 
-    url: str
+    `report` tells of alerts as they stand at an instant, and takes note of what was taken. `incidents` are the ids that
+    are known, by the names of alerts; `lasting` is the share of those that go on until `end_of_beginnings`.
+    """
+
+    report: Callable[[Sequence[Alert], float], object]
     emitter: Emitter
     commands: str
     seed: int
     every_s: float = 3.0
     incidents: Mapping[str, str] = field(default_factory=dict)
-    alerts: list[_Alert] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    kinds: Sequence[str] = ("K",)
+    lasting: float = 0.0
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -75,13 +90,21 @@ class Story:
         self._thread.start()
 
     def end_of_beginnings(self) -> None:
-        """Begin no more; what has begun ends in its time."""
+        """Begin no more; what has begun ends in its time, or now."""
         self._begin.set()
+        now = time.time()
+        for one in self.lasting_ones():
+            one.ends = now
+
+    def lasting_ones(self) -> list[Alert]:
+        """Those that go on."""
+        return [one for one in self.alerts if one.ends == math.inf]
 
     def stop(self) -> None:
         """Say nothing more."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def all_over(self) -> bool:
         """Whether the end of everything that has begun was taken."""
@@ -89,35 +112,19 @@ class Story:
 
     def _run(self) -> None:
         next_at = time.time()
-        with httpx.Client(timeout=5.0) as client:
-            while not self._stop.wait(_REPEAT_S / 2):
-                now = time.time()
-                if now >= next_at and not self._begin.is_set():
-                    answer_after = self._random.choice([None, None, 0.5, 1.5, 2.5, 3.5])
-                    name = f"K{len(self.alerts):04}"
-                    self.alerts.append(_Alert(name, now, answer_after, now + self._random.uniform(3.0, 9.0)))
-                    next_at = now + self._random.uniform(0.5, 1.5) * self.every_s
-                self._push(client, now)
-                self._answer(now)
+        while not self._stop.wait(_REPEAT_S / 2):
+            now = time.time()
+            if now >= next_at and not self._begin.is_set():
+                self.alerts.append(self._drawn(now))
+                next_at = now + self._random.uniform(0.5, 1.5) * self.every_s
+            self.report([one for one in self.alerts if now < one.ends + _REPEAT_OVER_S], now)
+            self._answer(now)
 
-    def _push(self, client: httpx.Client, now: float) -> None:
-        told = [one for one in self.alerts if now < one.ends + _REPEAT_OVER_S]
-        alerts = []
-        for one in told:
-            alert = {"labels": {"alertname": one.name, "severity": "critical"}, "startsAt": instants.show(one.starts)}
-            if one.ends <= now:
-                alert["endsAt"] = instants.show(one.ends)
-            alerts.append(alert)
-        try:
-            answer = client.post(f"{self.url}/api/v2/alerts", json=alerts)
-        except httpx.HTTPError:
-            return
-        if answer.is_success:
-            taken = time.time()
-            for one in told:
-                one.taken = one.taken or taken
-                if one.ends <= now:
-                    one.over = one.over or taken
+    def _drawn(self, now: float) -> Alert:
+        answer_after = self._random.choice([None, None, 0.5, 1.5, 2.5, 3.5])
+        name = f"{self._random.choice(self.kinds)}{len(self.alerts):04}"
+        ends = now + self._random.uniform(3.0, 9.0)
+        return Alert(name, now, answer_after, math.inf if self._random.random() < self.lasting else ends)
 
     def _answer(self, now: float) -> None:
         for one in self.alerts:
@@ -134,29 +141,86 @@ class Story:
             one.answered = now
 
 
+class Prometheus:
+    """Reports alerts over HTTP as Prometheus does."""
+
+    def __init__(self, url: str) -> None:
+        self._url = f"{url}/api/v2/alerts"
+        self._client = httpx.Client(timeout=5.0)
+
+    def __call__(self, told: Sequence[Alert], now: float) -> None:
+        """Post what there is to be told of; where nobody listens nothing is taken."""
+        alerts = []
+        for one in told:
+            labels = {"alertname": one.name, CASE: one.name, "severity": "critical"}
+            alert = {"labels": labels, "startsAt": instants.show(one.starts)}
+            if one.ends <= now:
+                alert["endsAt"] = instants.show(one.ends)
+            alerts.append(alert)
+        try:
+            answer = self._client.post(self._url, json=alerts)
+        except httpx.HTTPError:
+            return
+        if answer.is_success:
+            mark(told, now, time.time())
+
+    def close(self) -> None:
+        """Report nothing more."""
+        self._client.close()
+
+
+def mark(told: Iterable[Alert], now: float, taken: float) -> None:
+    """Take note that the alerts were taken as they stood at an instant."""
+    for one in told:
+        one.taken = one.taken or taken
+        if one.ends <= now:
+            one.over = one.over or taken
+
+
+class Version(NamedTuple):
+    """An incident as it was written; `ahead` is how many seconds the clock of who wrote it was before ours."""
+
+    incident: Incident
+    ahead: float = 0.0
+
+
+def named(labels: Mapping[str, str], starts: str) -> str:
+    """The story's name of an alert; of one that is none of its own, what it is and since when."""
+    whose = " ".join(labels[name] for name in ("agent", "receiver") if name in labels)
+    return labels.get(CASE) or f"{labels.get('alertname', '')} {whose} since {starts}"
+
+
 def alert_of(incident: Incident) -> str:
     """The story's name of what an incident is about."""
-    return next((state.labels.get("alertname", "") for state in incident.alerts), "")
+    return next((named(state.labels, state.starts_at) for state in incident.alerts), "")
 
 
-def cases(alerts: list[_Alert], versions: list[Incident]) -> list[Case]:
-    """Put together what the story did and what `ops.incidents` says of it."""
-    of: dict[str, list[Incident]] = {}
-    for incident in versions:
-        of.setdefault(alert_of(incident), []).append(incident)
-    found = []
-    for one in alerts:
-        mine = of.get(one.name, [])
-        times = {entry.what: instants.parse(entry.at) for incident in mine for entry in reversed(incident.timeline)}
-        due: dict[int, float] = {}
-        for incident in mine:
-            if incident.escalation.due_at is not None and incident.status == "triggered":
-                due.setdefault(incident.escalation.step + 1, instants.parse(incident.escalation.due_at))
-        for number in range(2, max((incident.escalation.step for incident in mine), default=0) + 1):
-            due.setdefault(number, due[number - 1] + STEP_S)  # taken together with the one before, both overdue
-        answered = times.get("acknowledged") or times.get("acknowledge")
-        found.append(Case(one.name, one.taken, one.ends, times.get("opened"), times.get("resolved"), answered, due))
-    return found
+def cases(alerts: Sequence[Alert], versions: Sequence[Version]) -> list[Case]:
+    """Put together what the story did and what `ops.incidents` says of that, and of alerts that are none of its own."""
+    of: dict[str, list[Version]] = {one.name: [] for one in alerts}
+    for version in versions:
+        of.setdefault(alert_of(version.incident), []).append(version)
+    told = {one.name: (one.taken, one.ends) for one in alerts}
+    return [_case(name, told.get(name), mine) for name, mine in of.items()]
+
+
+def _case(name: str, told: tuple[float | None, float] | None, mine: Sequence[Version]) -> Case:
+    times: dict[str, float] = {}
+    due: dict[int, float] = {}
+    for incident, ahead in mine:
+        for entry in incident.timeline:
+            times.setdefault(entry.what, instants.parse(entry.at) - (ahead if entry.by is None else 0.0))
+        if incident.escalation.due_at is not None and incident.status == "triggered":
+            due.setdefault(incident.escalation.step + 1, instants.parse(incident.escalation.due_at) - ahead)
+        if incident.chain and incident.chain.data_loss and any(loses_data(state.labels) for state in incident.alerts):
+            due.setdefault(BESIDE, times["opened"])
+    for number in range(2, max((incident.escalation.step for incident, _ in mine), default=0) + 1):
+        due.setdefault(number, due[number - 1] + STEP_S)  # taken together with the one before, both overdue
+    taken, over = told or (None, times.get("resolved", math.inf))
+    return Case(
+        name, taken, over, times.get("opened"), times.get("resolved"),
+        times.get("acknowledged") or times.get("acknowledge"), due, len({incident.id for incident, _ in mine}),
+    )  # fmt: skip
 
 
 def tellings(arrivals: list, names: Mapping[str, str]) -> list[Telling]:
@@ -169,22 +233,27 @@ def tellings(arrivals: list, names: Mapping[str, str]) -> list[Telling]:
             case "pagerduty":
                 alert = names.get(one.key, "?")
             case _:
-                alert = next((alert["labels"]["alertname"] for alert in one.body["alerts"]), "?")
+                alert = next((named(alert["labels"], alert["startsAt"]) for alert in one.body["alerts"]), "?")
         what = {"resolved": OVER, "acknowledge": ANSWERED}.get(one.status, one.status)
-        if (number := one.body.get("commonAnnotations", {}).get("escalation_step")) is not None and what != OVER:
-            what = step(int(number))
+        call = one.body.get("commonAnnotations", {})
+        if "escalation_target" in call and what != OVER:
+            what = step(int(call.get("escalation_step", BESIDE)))
         found.append(Telling(one.at, alert, one.channel, what, one.key))
     return found
 
 
-def deliveries(notifications: list[Notification], names: Mapping[str, str]) -> dict[Place, float]:
-    """When each telling was first on record as delivered."""
-    found: dict[Place, float] = {}
-    for one in notifications:
-        if one.status != "delivered" or one.incident not in names:
-            continue
-        number = step_of(one.id)
-        what = _WORDS.get(one.reason, FIRING) if number is None else step(number)
-        channel = one.channel if one.receiver == "team" else one.receiver
-        found.setdefault((names[one.incident], channel, what), instants.parse(one.at))
-    return found
+def logged(
+    notifications: Iterable[tuple[Notification, float]], versions: Iterable[Version], names: Mapping[str, str]
+) -> Log:
+    """What is on record of tellings, of which each has come at an instant, and of incidents."""
+    found: dict[str, dict[Place, float]] = {"intended": {}, "delivered": {}}
+    for one, at in notifications:
+        if one.status in found and one.incident in names:
+            number = step_of(one.id)
+            what = _WORDS.get(one.reason, FIRING) if number is None else step(number)
+            channel = one.channel if one.receiver == "team" else one.receiver
+            found[one.status].setdefault((names[one.incident], channel, what), at)
+    numbers: dict[str, list[int]] = {}
+    for incident, _ in versions:
+        numbers.setdefault(incident.id, []).append(incident.version)
+    return Log(found["intended"], found["delivered"], numbers)

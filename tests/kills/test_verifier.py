@@ -1,10 +1,11 @@
 """The verifier finds what is planted, and nothing where nothing is."""
 
+import math
 from dataclasses import replace
 
 import pytest
 
-from kills.verifier import FIRING, OVER, Case, Life, Telling, step, verify
+from kills.verifier import FIRING, OVER, Break, Case, Life, Log, Telling, step, verify
 
 LIVES = [Life(0.0, 1.0, 13.0), Life(13.5, 15.0, 40.0)]
 CASE = Case("A", taken=10.0, over=20.0, opened=10.1, resolved=20.5, answered=16.0, due={1: 10.1, 2: 12.9, 3: 18.0})
@@ -19,10 +20,15 @@ TOLD = [
 ]
 
 
-def judge(case=CASE, told=TOLD, delivered=None):
+INTENDED = {(one.alert, one.channel, one.what): one.at for one in TOLD}
+DIED = [Break(life.ended, life.ended) for life in LIVES]
+
+
+def judge(case=CASE, told=TOLD, delivered=None, *, intended=None, versions=(1, 2, 3), breaks=DIED):
+    recorded = {(one.alert, one.channel, one.what): one.at for one in told} if intended is None else intended
     return verify(
-        [case], told, LIVES, team=["email"], chain={1: "ada", 2: "bob", 3: "carol"}, delivered=delivered or {},
-        within_s=5.0,
+        [case], told, LIVES, breaks=breaks, team=["email"], chain={1: "ada", 2: "bob", 3: "carol"},
+        log=Log(recorded, delivered or {}, {"INC-2026-000001": versions}), within_s=5.0,
     )  # fmt: skip
 
 
@@ -68,6 +74,37 @@ LATER = [one._replace(at=30.2) if one.what == OVER else one for one in TOLD]
 )  # fmt: skip
 def test_what_is_planted_is_found(promise, case, told, delivered):
     assert promise in {one.promise for one in judge(case, told, delivered).violations}
+
+
+@pytest.mark.parametrize("versions", [(1, 3), (2, 3), (1, 2, 2), (1, 3, 2)])
+def test_versions_that_are_missing_or_written_twice_are_found(versions):
+    assert [one.promise for one in judge(versions=versions).violations] == ["versions"]
+
+
+def test_a_record_and_an_inbox_that_differ_are_found():
+    """Somebody was told what nobody had recorded; something is on record as delivered that never arrived."""
+    missing = {place: at for place, at in INTENDED.items() if place != ("A", "ada", OVER)}
+    assert [one.promise for one in judge(intended=missing).violations] == ["log"]
+    assert [one.promise for one in judge(delivered={("A", "carol", step(3)): 19.0}).violations] == ["log"]
+
+
+def test_one_alert_that_two_writers_made_two_incidents_of_is_found():
+    assert {one.promise for one in judge(replace(CASE, incidents=2)).violations} == {"once"}
+
+
+def test_what_was_cut_off_may_arrive_after_its_repeat_and_no_other():
+    """A process that is frozen while it sends is no more the writer when it goes on; a whole one sends once."""
+    told = [*TOLD, Telling(17.0, "A", "email", FIRING, "m1")]
+    frozen = [*DIED, Break(10.15, 17.5)]
+    delivered = {("A", "email", FIRING): 12.0}
+    assert judge(told=told, breaks=frozen, delivered=delivered).violations == ()
+    assert {one.promise for one in judge(told=told, delivered=delivered).violations} == {"once"}
+
+
+def test_what_is_not_over_has_no_end():
+    """An alert that goes on when the run ends is told to no one as over."""
+    told = [one for one in TOLD if one.what != OVER]
+    assert judge(replace(CASE, over=math.inf, resolved=None), told).violations == ()
 
 
 def test_what_is_short_between_two_kills_need_not_be_known():

@@ -2,16 +2,19 @@
 
 Checked, for each alert of the story:
 
-- *once*: nothing is told twice on a channel, but for what was under way when a process was killed; that is told again
-  by a later process, under the same key, and not after the topic had it as delivered;
+- *once*: nothing is told twice on a channel, but for what was under way at a break, as when a process was killed; that
+  is told again, under the same key, and not after the topic had it as delivered; an alert of the story is one incident;
 - *pairs*: who was told that it fires is told that it is over, and nobody is told the end alone;
 - *opened*: an alert that was taken and seen for long enough is an incident;
 - *complete*: an incident is told to every channel of its team, and each step of its chain that was due while nobody had
   answered is told, and no later one;
 - *in time*: no process has known of something that was due for longer than the limit without telling it. A process
-  counts from its start, so that what became due while there was none has the limit from the restart.
+  counts from its start, so that what became due while there was none has the limit from the restart;
+- *log*: what arrived was on record before, and what is on record as delivered arrived;
+- *versions*: those of an incident are on record from the first on, each once and in their order.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +41,13 @@ class Life(NamedTuple):
     ended: float
 
 
+class Break(NamedTuple):
+    """From when to when it may not be known whether what was sent was heard: a kill, a hand-over, a cut cable."""
+
+    began: float
+    ended: float
+
+
 class Telling(NamedTuple):
     """What somebody was told: when, of which alert, over which channel, what; under which key where it has one."""
 
@@ -56,17 +66,28 @@ Place = tuple[str, str, str]
 class Case:
     """What happened with one alert, epoch seconds; None for what did not.
 
-    `taken` is when the program said first that it has the alert, `over` when its end was first sent. The rest is as the
-    topics have it: `opened` and `resolved` of its incident, `due` of each step, when it was `answered`.
+    `taken` is when the program said first that it has the alert, `over` when its end was first sent; infinity where it
+    was not. The rest is as the topics have it: `opened` and `resolved` of its incidents, which are one as a rule, `due`
+    of each step, when it was `answered`.
     """
 
     alert: str
     taken: float | None
-    over: float
+    over: float = math.inf
     opened: float | None = None
     resolved: float | None = None
     answered: float | None = None
     due: Mapping[int, float] = field(default_factory=dict)
+    incidents: int = 1
+
+
+@dataclass(frozen=True)
+class Log:
+    """What the topics say: when each telling was first to be sent, and delivered; the versions of each incident."""
+
+    intended: Mapping[Place, float]
+    delivered: Mapping[Place, float]
+    versions: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,13 +100,14 @@ class Report:
     violations: Sequence[Violation]
     tellings: int
     repeats: int
+    incidents: int
     late: Sequence[float]
     late_live: Sequence[float]
 
 
 def verify(
-    cases: Iterable[Case], tellings: Iterable[Telling], lives: Sequence[Life], *, team: Sequence[str],
-    chain: Mapping[int, str], delivered: Mapping[Place, float], within_s: float,
+    cases: Iterable[Case], tellings: Iterable[Telling], lives: Sequence[Life], *, breaks: Sequence[Break],
+    team: Sequence[str], chain: Mapping[int, str], log: Log, within_s: float,
 ) -> Report:  # fmt: skip
     """Judge a run; `team` are the channels told of every incident, `chain` whom each step calls."""
     found: list[Violation] = []
@@ -100,7 +122,7 @@ def verify(
     known = {case.alert: case for case in cases}
     for place, same in by_place.items():
         repeats += len(same) - 1
-        found += _repeated(place, same, lives, delivered.get(place))
+        found += _repeated(place, same, breaks, log.delivered.get(place))
         if place[0] not in known:
             found.append(Violation("pairs", place[0], f"{place[1]} was told {place[2]} of an alert that never was"))
     for case in known.values():
@@ -110,7 +132,9 @@ def verify(
             if (due := _due(case, what)) is not None:
                 late.append(known_for(due, at, lives))
                 late_live.append(known_for(due, at, reading))
-    return Report(tuple(found), sum(map(len, by_place.values())), repeats, tuple(late), tuple(late_live))
+    found += _logged(log, by_place)
+    count = sum(case.incidents for case in known.values() if case.opened is not None)
+    return Report(tuple(found), sum(map(len, by_place.values())), repeats, count, tuple(late), tuple(late_live))
 
 
 def known_for(due: float, told: float, lives: Iterable[Life]) -> float:
@@ -119,16 +143,28 @@ def known_for(due: float, told: float, lives: Iterable[Life]) -> float:
 
 
 def _repeated(
-    place: Place, same: Sequence[Telling], lives: Sequence[Life], delivered: float | None
+    place: Place, same: Sequence[Telling], breaks: Sequence[Break], delivered: float | None
 ) -> Iterable[Violation]:
     alert, channel, what = place
     for before, after in pairwise(same):
         if before.key != after.key:
             yield Violation("once", alert, f"{channel} was told {what} under {before.key} and {after.key}")
-        if not any(before.at - _TRANSIT_S <= life.ended <= after.at for life in lives):
+        if not any(before.at - _TRANSIT_S <= one.ended and one.began <= after.at for one in breaks):
             yield Violation("once", alert, f"{channel} was told {what} twice by one process")
-        if delivered is not None and delivered < after.at:
+        late = delivered is not None and delivered < after.at
+        if late and not any(one.began < delivered <= one.ended for one in breaks):  # what was cut off comes later
             yield Violation("once", alert, f"{channel} was told {what} again after that was on record as delivered")
+
+
+def _logged(log: Log, arrived: Iterable[Place]) -> Iterable[Violation]:
+    told = set(arrived)
+    for alert, channel, what in sorted(told - log.intended.keys()):
+        yield Violation("log", alert, f"{channel} was told {what}, which nobody had recorded before")
+    for alert, channel, what in sorted(log.delivered.keys() - told):
+        yield Violation("log", alert, f"{channel} was not told {what}, which is on record as delivered")
+    for incident, versions in log.versions.items():
+        if list(versions) != list(range(1, len(versions) + 1)):
+            yield Violation("versions", incident, ", ".join(map(str, versions)))
 
 
 def _of(
@@ -140,6 +176,8 @@ def _of(
         if seen > within_s:
             yield Violation("opened", case.alert, f"it was taken, and known for {seen:.1f} s, and is no incident")
         return
+    if case.incidents > 1:
+        yield Violation("once", case.alert, f"it is {case.incidents} incidents")
     for channel in team:
         if (channel, FIRING) not in told:
             yield Violation("complete", case.alert, f"{channel} was never told that it fires")
@@ -147,7 +185,7 @@ def _of(
         found = _called(case, number, told.get((person, step(number))), lives, within_s)
         if found is not None:
             yield Violation("complete", case.alert, f"{person}, {step(number)}: {found}")
-    yield from _paired(case.alert, told)
+    yield from _paired(case, told)
     for (channel, what), at in sorted(told.items()):
         due = _due(case, what)
         if due is not None and (known := known_for(due, at, lives)) > within_s:
@@ -170,13 +208,14 @@ def _called(case: Case, number: int, at: float | None, lives: Sequence[Life], wi
     return None
 
 
-def _paired(alert: str, told: Mapping[tuple[str, str], float]) -> Iterable[Violation]:
+def _paired(case: Case, told: Mapping[tuple[str, str], float]) -> Iterable[Violation]:
+    alert = case.alert
     begun: dict[str, float] = {}
     for (channel, what), at in told.items():
         if what != OVER:
             begun[channel] = min(at, begun.get(channel, at))
     for channel in sorted(begun):
-        if (channel, OVER) not in told:
+        if (channel, OVER) not in told and case.over < math.inf:
             yield Violation("pairs", alert, f"{channel} was never told that it is over")
     for channel, what in sorted(told):
         if what == OVER and begun.get(channel, float("inf")) > told[channel, OVER]:

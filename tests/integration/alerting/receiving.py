@@ -32,6 +32,7 @@ class Arrival:
 class Inbox:
     """Everything that arrived, in order."""
 
+    host: str = "127.0.0.1"
     smtp: int = 0
     http: str = ""
     _arrived: list[Arrival] = field(default_factory=list)
@@ -53,7 +54,7 @@ class Inbox:
     def globals(self) -> str:
         """The section `global` without which mails do not leave."""
         return (
-            f'{{smtp_smarthost: "127.0.0.1:{self.smtp}", smtp_from: sci-agents@example.com, smtp_require_tls: false, '
+            f'{{smtp_smarthost: "{self.host}:{self.smtp}", smtp_from: sci-agents@example.com, smtp_require_tls: false, '
             "resolve_timeout: 1h, evaluation_interval: 0.2s}"
         )
 
@@ -100,9 +101,9 @@ class Inbox:
 
 
 @contextlib.contextmanager
-def inbox() -> Iterator[Inbox]:
-    """Take what is sent until the end of the block."""
-    state = Inbox()
+def inbox(host: str = "127.0.0.1") -> Iterator[Inbox]:
+    """Take what is sent to an address of this machine until the end of the block."""
+    state = Inbox(host)
 
     def take(mail):
         message = mail.message
@@ -126,7 +127,7 @@ def inbox() -> Iterator[Inbox]:
         state.take(path.strip("/"), None, body["status"], body)
         return 200, {}, b""
 
-    with mailing(taken=take) as mail, listening(answer) as state.http:
+    with mailing(taken=take, host=host) as mail, listening(answer, host=host) as state.http:
         state.smtp = mail.port
         try:
             yield state
