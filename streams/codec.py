@@ -136,7 +136,7 @@ def decode_inputs(received: Received, value: bytes, content_type: str = JSON) ->
     try:
         inputs: dict[str, Any] = (_pack_inputs if packed else _json_inputs).decode(received.inputs)
         if packed:
-            _check_object_depth(inputs)
+            _check_objects(inputs)
     except (Problem, *_UNREADABLE) as error:
         problem = _problem_of(error, value, packed)
         problem.field = f"inputs{'.' if problem.field else ''}{problem.field or ''}"
@@ -294,9 +294,14 @@ def _shallow(value: bytes) -> bytes:
     return bytes(np.frombuffer(value, dtype=np.uint8)[np.minimum(before, after) <= 1])
 
 
-def _check_object_depth(value: object) -> None:
+def _check_objects(value: object) -> None:
+    """Refuse what msgpack allows and JSON does not: more levels than the limit, and keys that are no texts."""
     level: list[object] = [value]
     for _ in range(DEPTH_LIMIT):
+        objects = [outer for outer in level if isinstance(outer, dict)]
+        if any(type(key) is not str for outer in objects for key in outer):
+            hint = "texts as keys, as in JSON"
+            raise Problem("invalid_message", "an object has a key that is no text", hint=hint)
         level = [
             item
             for outer in level
@@ -305,12 +310,12 @@ def _check_object_depth(value: object) -> None:
         ]
         if not level:
             return
-    raise _too_deep(DEPTH_LIMIT + 1)
+    raise _too_deep(DEPTH_LIMIT + 1, None)
 
 
-def _too_deep(depth: int) -> Problem:
+def _too_deep(depth: int, field: str | None = "inputs") -> Problem:
     return Problem(
-        "invalid_message", f"nested {depth} levels deep, the limit is {DEPTH_LIMIT}", field="inputs",
+        "invalid_message", f"nested {depth} levels deep, the limit is {DEPTH_LIMIT}", field=field,
         hint="write large arrays as {dtype, shape, base64}",
     )  # fmt: skip
 

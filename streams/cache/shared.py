@@ -168,6 +168,9 @@ class Shared:
                 if self._given_back(key):  # after the value is there: whoever waits for one of them finds it
                     pipeline.eval(_RELEASE, 1, _flight(key), self._token)
             self._try(pipeline.execute, time.monotonic())
+        else:
+            for key, _ in batch:
+                self._given_back(key)  # or a Redis that is soon back would be told that it is still computed here
         self._written([key for key, _ in batch])
 
     def _written(self, keys: Sequence[bytes]) -> None:

@@ -1,5 +1,6 @@
 """Bytes that are a request become one; everything else is refused with a code, a field and a hint."""
 
+import functools
 import json
 
 import msgspec
@@ -86,6 +87,23 @@ def test_brackets_inside_strings_are_not_depth():
 
 def test_sixty_three_levels_are_fine():
     assert decode_request(_nested(63))
+
+
+@pytest.mark.parametrize(
+    "a",
+    [[{5: 6}], {b"k": 1}, functools.reduce(lambda inner, _: [inner], range(70), [1])],
+    ids=["a number", "bytes", "deep"],
+)
+def test_msgpack_is_refused_where_json_would_be(a):
+    """Keys that are no texts, and levels above the limit, are told with their place."""
+    value = msgspec.msgpack.encode({"id": "r-1", "agent": "a", "task": "t", "inputs": {"a": a}})
+    with pytest.raises(Refusal) as caught:
+        decode_request(value, MSGPACK)
+    assert (caught.value.problem.code, caught.value.problem.field, caught.value.id) == (
+        "invalid_message",
+        "inputs",
+        "r-1",
+    )
 
 
 @given(st.binary(max_size=200), st.sampled_from([JSON, MSGPACK]))

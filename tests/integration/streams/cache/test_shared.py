@@ -135,3 +135,21 @@ def test_flushall_clears_the_cache(stores, redis_server):
     _until(lambda: not mine._pending)
     assert redis_server.run("redis-cli", "FLUSHALL").strip() == "OK"
     assert _get(mine) is None
+
+
+def test_a_value_that_cannot_be_written_ends_its_flight(stores, redis_server):
+    """A Redis that is soon back is not told for ever that the key is computed here: others would wait for it."""
+    mine, theirs = stores
+    assert mine.claim(KEY, 0.0)
+    redis_server.pause()
+    with mine._lock:
+        mine._queue.put((KEY, b"lost"))  # as `put` does, just before it is known that Redis is away
+        mine._pending[KEY] = b"lost"
+        mine._breaker.trip(time.monotonic())
+    _until(lambda: not mine._pending)
+    redis_server.resume()
+    _until(lambda: mine.up)
+    assert not mine._claims
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.delete(*client.keys())  # as its time being over does
+    assert theirs.claim(KEY, time.monotonic())
