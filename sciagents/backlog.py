@@ -79,8 +79,8 @@ class Backlog:
         try:
             found = list(lags({topic: self._look(topic, group) for topic, group in self._groups.items()}, now))
             rate = self._letters.rate(self._look(_DLQ).ends, now)
-        except KafkaException as error:
-            _log.warning("backlog_unknown", error=str(error))
+        except (KafkaException, TimeoutError) as error:  # the second where a coordinator is silent
+            _log.warning("backlog_unknown", error=str(error) or type(error).__name__)
             return []
         return found if rate is None else [*found, _metric("dlq_rate", rate, "1/s", {}, now)]
 
