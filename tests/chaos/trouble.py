@@ -3,9 +3,10 @@
 Besides, the load itself is in trouble: some of its requests fail, and some are dead letters.
 """
 
+import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from kills.story import CASE, Alert, mark
@@ -28,27 +29,35 @@ class Trouble:
         self._emitter = Emitter(bootstrap)
         self._topic = f"{prefix}ops.events"
         self._backlog = Backlog(bootstrap, prefix, "sci-agents")
-        self._asked = 0.0
+        self._closing = threading.Event()
+        self._asking = threading.Thread(target=self._ask, name="backlog")
+        self._asking.start()
 
     def __call__(self, alerts: Sequence[Alert], now: float) -> None:
         """Tell how each alert stands; it counts as taken once the brokers have all of it."""
         events = [event for one in alerts if (event := _event(one, now)) is not None]
-        if now >= self._asked + _BACKLOG_EVERY_S:
-            self._asked = now
-            events += self._backlog.events(now)
-        records = [Outgoing(self._topic, _SOURCE.encode(), msgspec.json.encode(event), []) for event in events]
         told = list(alerts)
 
         def confirmed(failure: Exception | None) -> None:
             if failure is None:
                 mark(told, now, time.time())
 
-        self._emitter.send(records, confirmed)
+        self._emitter.send(self._records(events), confirmed)
 
     def close(self) -> None:
         """Publish nothing more."""
+        self._closing.set()
+        self._asking.join()
         self._backlog.close()
         self._emitter.close()
+
+    def _ask(self) -> None:
+        """What waits is asked for beside: a broker that is away is waited for."""
+        while not self._closing.wait(_BACKLOG_EVERY_S):
+            self._emitter.send(self._records(self._backlog.events(time.time())), lambda _: None)
+
+    def _records(self, events: Iterable[OpsEvent]) -> list[Outgoing]:
+        return [Outgoing(self._topic, _SOURCE.encode(), msgspec.json.encode(event), []) for event in events]
 
 
 def _event(one: Alert, now: float) -> OpsEvent | None:
