@@ -9,7 +9,8 @@ from agents import formulas
 from agents.outcome import Problem
 from native.formula import Program
 
-_VALUE = re.compile(r"(?P<name>[^\W\d]\w*)\s*\(\s*(?P<place>[-+]?\s*(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[^()]*)\s*\)")
+_VALUE = re.compile(r"(?<!\w)(?P<name>[^\W\d]\w*+)\s*+\((?P<place>[^()]*+)\)")
+"""Possessive, and from a word's first letter alone: no text, however long, is gone through again and again."""
 _NUMBER = re.compile(r"(?P<sign>[-+]?)\s*(?P<size>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)")
 _CLOSE = 1e-9
 """Of the range: how near an end a place is that means this end."""

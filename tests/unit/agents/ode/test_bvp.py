@@ -27,6 +27,8 @@ def solve(inputs, watch=lambda fraction, stage: None, **options):
         ({"boundary": ["y(0)", "y"]}, "invalid_formula", "inputs.boundary[1]", "y(0) - 1", "no end said"),
         ({"boundary": ["y(0)", "1 + q(0)"]}, "invalid_formula", "inputs.boundary[1]", "column 5", "no variable"),
         ({"boundary": ["y(0)", "y(1.000) - 1 +"]}, "invalid_formula", "inputs.boundary[1]", "column 15", "columns"),
+        ({"boundary": ["y(0)", "a" * 1_000_000]}, "invalid_formula", "inputs.boundary[1]", "y(0) - 1", "no end"),
+        ({"boundary": ["y(0)", "y(" + " " * 1_000_000]}, "invalid_formula", "inputs.boundary[1]", "y(0) - 1", "blanks"),
         ({"x_span": [1, 0]}, "invalid_input", "inputs.x_span", "from 1 to 0", "backwards"),
         ({"x_span": [0, 1, 2]}, "invalid_input", "inputs.x_span", "range", "three ends"),
         ({"guess": {"z": 1}}, "invalid_input", "inputs.guess.z", "no variable", "a guess of nothing"),
