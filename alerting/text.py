@@ -5,7 +5,7 @@ Templates are Jinja's, sandboxed, with the filters `percent` (0.153 → 15.3%), 
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,16 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alerting import durations, instants
 from alerting.messages import Message
-from streams.contracts import Incident, Transition
+from streams.contracts import AlertState, Incident, Transition
 
 OVERDUE = "update_overdue"
 """Reason of a message that reminds of an update."""
 PRODUCT = "Scientific Computing Agents"
 _FOLDER = Path(__file__).parent / "templates"
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u"))
+_MAX_ALERTS = 20
+_SAID_ALREADY = frozenset({"alertname", "severity"})
+"""Labels that a message says in its subject."""
 _ACTIONS = {
     "acknowledge": "Acknowledged",
     "assign": "Assigned",
@@ -148,6 +151,21 @@ def next_steps(message: Message) -> list[str]:
     return [*follow, *steps]
 
 
+def alert_lines(states: Sequence[AlertState]) -> list[str]:
+    """Which alerts a message is about: since when, what they say, and the labels that tell them apart."""
+    lines = [_alert_line(state) for state in states[:_MAX_ALERTS]]
+    return [*lines, f"and {len(states) - _MAX_ALERTS} more"] if len(states) > _MAX_ALERTS else lines
+
+
+def _alert_line(state: AlertState) -> str:
+    mark = "over" if state.status == "resolved" else "fires"
+    said = state.annotations.get("summary") or state.annotations.get("description") or state.annotations.get("message")
+    said = one_line(said or title(state.labels.get("alertname", "Alert")), 300)
+    labels = " ".join(f"{name}={value}" for name, value in state.labels.items() if name not in _SAID_ALREADY)
+    shown = f" ({one_line(labels, 300)})" if labels else ""
+    return f"{mark} since {instants.minute(state.ends_at or state.starts_at)}: {said}{shown}"
+
+
 def updates(every: float | None) -> str:
     """The promise of the template's last line."""
     if every is None:
@@ -181,6 +199,7 @@ def _context(message: Message) -> dict[str, Any]:
         "impact": incident.impact or "Unknown",
         "actions": actions_taken(incident),
         "steps": next_steps(message),
+        "alerts": alert_lines(message.alerts),
         "updates": promised(message),
     }
 

@@ -16,7 +16,6 @@ from alerting.notify import words
 from alerting.notify.http import Clients, Read, post
 from alerting.outbox import DELIVERED, Outcome
 from alerting.receivers import Secret, Slack
-from streams.contracts import AlertState
 
 HEADER_LIMIT = 150
 SECTION_LIMIT = 3000
@@ -28,7 +27,6 @@ ATTACHMENT_LIMIT = 8000
 POST, UPDATE = "/chat.postMessage", "/chat.update"
 ACKNOWLEDGE, RESOLVE, SNOOZE = "acknowledge", "resolve", "snooze"
 """What buttons say: their `action_id`."""
-_MAX_ALERTS = 20
 _PLACE = re.compile(r"[A-Z0-9]{1,32}:[0-9]{1,20}\.[0-9]{1,10}")
 _PASSING = frozenset({
     "fatal_error", "internal_error", "rate_limited", "ratelimited", "request_timeout", "service_unavailable",
@@ -164,7 +162,7 @@ def payload(message: Message) -> dict[str, Any]:
         },
         *_section("Actions Taken", text.actions_taken(incident)),
         *_section("Next Steps", text.next_steps(message)),
-        *_section("Alerts", [_line(state) for state in message.alerts[:_MAX_ALERTS]]),
+        *_section("Alerts", text.alert_lines(message.alerts)),
         *_buttons(message),
         {"type": "context", "elements": [_words(f"Updates: {text.promised(message)}", FIELD_LIMIT)]},
         {"type": "context", "elements": [_words(_plain(note), FIELD_LIMIT)]},
@@ -196,12 +194,6 @@ def _section(title: str, lines: list[str]) -> list[dict[str, Any]]:
         return []
     shown = "\n".join(f"• {_plain(line)}" for line in lines)
     return [{"type": "section", "text": _words(f"*{title}:*\n{shown}", SECTION_LIMIT)}]
-
-
-def _line(state: AlertState) -> str:
-    mark = "over" if state.status == "resolved" else "fires"
-    summary = state.annotations.get("summary") or text.title(state.labels.get("alertname", "Alert"))
-    return f"{mark} since {instants.minute(state.ends_at or state.starts_at)}: {text.one_line(summary, 300)}"
 
 
 def _words(said: str, limit: int) -> dict[str, str]:

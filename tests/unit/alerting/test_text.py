@@ -2,7 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
-from unit.alerting.making import make_incident
+from unit.alerting.making import NOW, make_alert, make_incident
 
 from alerting import durations, instants, text
 from alerting.receivers import Secret, Webhook
@@ -103,3 +103,23 @@ DUE = EscalationState(step=1, due_at="2025-10-01T14:45:00Z", target="ada")
 def test_next_steps(message, fields, expected):
     incident = replace(make_incident(), escalation=DUE, **fields)
     assert text.next_steps(message(CHANNEL, incident=incident, next_targets=("grace",)))[-1] == expected
+
+
+@pytest.mark.parametrize(
+    ("annotations", "said"),
+    [
+        ({"summary": "too many", "description": "of all"}, "too many"),
+        ({"description": "of\nall"}, "of all"),
+        ({"message": "as of old"}, "as of old"),
+        ({}, "High Error Rate"),
+    ],
+)
+def test_an_alert_is_told_with_what_it_says_and_the_labels_that_tell_it_apart(annotations, said):
+    """Whoever hears of several machines has to hear which."""
+    state = replace(make_alert(pod="p-7").state(NOW), annotations=annotations)
+    assert text.alert_lines([state]) == [f"fires since 2025-10-01 14:30 UTC: {said} (agent=ode pod=p-7)"]
+
+
+def test_of_many_alerts_the_first_are_told_and_how_many_more_there_are():
+    lines = text.alert_lines([make_alert(pod=str(number)).state(NOW) for number in range(25)])
+    assert (len(lines), lines[-1]) == (21, "and 5 more")

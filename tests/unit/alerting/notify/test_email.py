@@ -28,6 +28,9 @@ Actions Taken:
 Next Steps:
 - Acknowledge: sci-agents incidents ack INC-2025-000042
 
+Alerts:
+- fires since 2025-10-01 14:30 UTC: too many (agent=ode)
+
 Updates: Every 15 minutes or when status changes
 
 --\x20
