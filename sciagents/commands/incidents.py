@@ -55,9 +55,10 @@ def acknowledge(
     text: Text = None,
     wait: Wait = True,
     timeout: Timeout = 15.0,
+    as_json: AsJson = False,
 ) -> None:
     """Acknowledge: you are on it, and escalation stops. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage."""
-    _command(kafka, prefix, incident_id, "acknowledge", by, text, timeout if wait else None)
+    _command(kafka, prefix, incident_id, "acknowledge", by, text, timeout if wait else None, as_json=as_json)
 
 
 @_group.command("resolve")
@@ -69,9 +70,10 @@ def resolve(
     text: Text = None,
     wait: Wait = True,
     timeout: Timeout = 15.0,
+    as_json: AsJson = False,
 ) -> None:
     """Resolve an incident. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage."""
-    _command(kafka, prefix, incident_id, "resolve", by, text, timeout if wait else None)
+    _command(kafka, prefix, incident_id, "resolve", by, text, timeout if wait else None, as_json=as_json)
 
 
 @_group.command("note")
@@ -83,9 +85,10 @@ def note(
     prefix: Prefix = "",
     wait: Wait = True,
     timeout: Timeout = 15.0,
+    as_json: AsJson = False,
 ) -> None:
     """Add a note to the timeline. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage."""
-    _command(kafka, prefix, incident_id, "note", by, text, timeout if wait else None)
+    _command(kafka, prefix, incident_id, "note", by, text, timeout if wait else None, as_json=as_json)
 
 
 @_group.command("phase")
@@ -98,9 +101,10 @@ def phase(
     text: Text = None,
     wait: Wait = True,
     timeout: Timeout = 15.0,
+    as_json: AsJson = False,
 ) -> None:
     """Say how far it has come: that is an update, too. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage."""
-    _command(kafka, prefix, incident_id, "phase", by, text, timeout if wait else None, now)
+    _command(kafka, prefix, incident_id, "phase", by, text, timeout if wait else None, phase=now, as_json=as_json)
 
 
 @_group.command("escalate")
@@ -110,11 +114,31 @@ def escalate(
     kafka: Kafka = "127.0.0.1:9092",
     prefix: Prefix = "",
     text: Text = None,
+    to: Annotated[str | None, typer.Option("--to", help="A person, rotation or receiver; the next without.")] = None,
     wait: Wait = True,
     timeout: Timeout = 15.0,
+    as_json: AsJson = False,
 ) -> None:
-    """Tell the next of the chain now. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage."""
-    _command(kafka, prefix, incident_id, "escalate", by, text, timeout if wait else None)
+    """Tell the next of the chain now, or somebody else. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage."""
+    _command(kafka, prefix, incident_id, "escalate", by, text, timeout if wait else None, target=to, as_json=as_json)
+
+
+@_group.command("assign")
+def assign(
+    incident_id: Identifier,
+    to: Annotated[str, typer.Argument(metavar="WHOM", help="Who has it from now on.")],
+    by: By,
+    kafka: Kafka = "127.0.0.1:9092",
+    prefix: Prefix = "",
+    text: Text = None,
+    wait: Wait = True,
+    timeout: Timeout = 15.0,
+    as_json: AsJson = False,
+) -> None:
+    """Say who has it; escalation goes on. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage."""
+    _command(
+        kafka, prefix, incident_id, "assign", by, text, timeout if wait else None, target=to, as_json=as_json
+    )  # fmt: skip
 
 
 @_group.command("snooze")
@@ -128,6 +152,7 @@ def snooze(
     text: Text = None,
     wait: Wait = True,
     timeout: Timeout = 15.0,
+    as_json: AsJson = False,
 ) -> None:
     """Put an incident off: nobody is told or called until then, unless it becomes worse; then it goes on.
 
@@ -135,7 +160,8 @@ def snooze(
     """
     from sciagents.console import incidents  # noqa: PLC0415 - as above
 
-    incidents.snooze(kafka, prefix, incident_id, by, duration, until, text, wait_s=timeout if wait else None)
+    incidents.snooze(kafka, prefix, incident_id, by, duration, until, text, wait_s=timeout if wait else None,
+                     as_json=as_json)  # fmt: skip
 
 
 @app.command()
@@ -159,9 +185,11 @@ def postmortem(
 
 
 def _command(
-    kafka: str, prefix: str, incident_id: str, action: "Action", by: str, text: str | None, wait_s: float | None,
-    phase: Phase | None = None,
+    kafka: str, prefix: str, incident_id: str, action: "Action", by: str, text: str | None, wait_s: float | None, *,
+    as_json: bool, phase: Phase | None = None, target: str | None = None,
 ) -> None:  # fmt: skip
     from sciagents.console import incidents  # noqa: PLC0415 - as above
 
-    incidents.command(kafka, prefix, incident_id, action, by, text, wait_s=wait_s, phase=phase)
+    incidents.command(
+        kafka, prefix, incident_id, action, by, text, wait_s=wait_s, phase=phase, target=target, as_json=as_json
+    )

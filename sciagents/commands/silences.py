@@ -28,6 +28,7 @@ def add(
     kafka: Kafka = "127.0.0.1:9092",
     prefix: Prefix = "",
     timeout: Timeout = 15.0,
+    as_json: AsJson = False,
 ) -> None:
     """Silence the alerts that all matchers match; prints the silence's ID.
 
@@ -35,17 +36,18 @@ def add(
     """
     from sciagents.console import silences  # noqa: PLC0415 - Kafka's client is slow to import
 
-    silences.add(kafka, prefix, matchers, duration, until, start, by, comment, timeout)
+    silences.add(kafka, prefix, matchers, duration, until, start, by, comment, timeout, as_json=as_json)
 
 
 @_group.command()
 def expire(
-    silence_id: Identifier, by: By, kafka: Kafka = "127.0.0.1:9092", prefix: Prefix = "", timeout: Timeout = 15.0
-) -> None:
+    silence_id: Identifier, by: By, kafka: Kafka = "127.0.0.1:9092", prefix: Prefix = "", timeout: Timeout = 15.0,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
     """End a silence now. Exit codes: 0 done, 1 none such, over already, or no answer, 2 wrong usage."""
     from sciagents.console import silences  # noqa: PLC0415 - as above
 
-    silences.expire(kafka, prefix, silence_id, by, timeout)
+    silences.expire(kafka, prefix, silence_id, by, timeout, as_json=as_json)
 
 
 @_group.command("list")

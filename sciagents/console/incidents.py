@@ -1,4 +1,4 @@
-"""What `incidents list`, `show`, `ack`, `resolve`, `note`, `phase`, `escalate` and `snooze` do, and `postmortem`."""
+"""What `incidents list` and `show` do, `ack`, `resolve` and the other commands to one, and `postmortem`."""
 
 import sys
 import time
@@ -127,21 +127,21 @@ def write_postmortem(
 
 def snooze(
     kafka: str, prefix: str, incident_id: str, by: str, duration: str, until: str | None, text: str | None, *,
-    wait_s: float | None,
+    wait_s: float | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Put an incident off; raises as `command`, and `UsageError` when the time is none."""
     try:
-        at = time.time() + durations.parse(duration) if until is None else instants.parse(until)
-    except ValueError as error:
+        at = instants.show(time.time() + durations.parse(duration) if until is None else instants.parse(until))
+    except (ValueError, OverflowError) as error:
         raise UsageError(str(error), field="--for" if until is None else "--until") from None
-    command(kafka, prefix, incident_id, "snooze", by, text, until=instants.show(at), wait_s=wait_s)
+    command(kafka, prefix, incident_id, "snooze", by, text, until=at, wait_s=wait_s, as_json=as_json)
 
 
 def command(
     kafka: str, prefix: str, incident_id: str, action: Action, by: str, text: str | None, *, wait_s: float | None,
-    until: str | None = None, phase: Phase | None = None,
+    as_json: bool, until: str | None = None, phase: Phase | None = None, target: str | None = None,
 ) -> None:  # fmt: skip
-    """Send a command, and wait until the incident shows what came of it.
+    """Send a command, and wait until the incident shows what came of it; prints how it stands.
 
     Raises:
         NoAnswerError: nothing came of it in time.
@@ -151,12 +151,13 @@ def command(
     incident = _find(lookup.incidents(kafka, prefix), incident_id)
     now = instants.show(time.time())
     sent = Command(
-        incident=incident.id, action=action, by=by, at=now, id=uuid.uuid4().hex, text=text, until=until, phase=phase
-    )
+        incident=incident.id, action=action, by=by, at=now, id=uuid.uuid4().hex, text=text, until=until, phase=phase,
+        target=target,
+    )  # fmt: skip
     with lookup.following(kafka, prefix, ("ops.incidents",), "end", wait_s) as records:
         publish(kafka, prefix, "ops.commands", [(incident.id, sent)])
         if wait_s is None:
-            say(f"{action} is sent to {incident.id}")
+            print_json(sent) if as_json else say(f"{action} is sent to {incident.id}")
             return
         try:
             after, entry = next(_outcomes(records, sent))
@@ -166,7 +167,7 @@ def command(
             ) from None
     if entry.what == "refused":
         raise SciAgentsError(f"{incident.id}: {entry.reason}")
-    say(f"{after.id} is {after.status}: {entry.what} by {entry.by}")
+    print_json(after) if as_json else say(f"{after.id} is {after.status}: {entry.what} by {entry.by}")
 
 
 def _outcomes(records: Iterator[Message], sent: Command) -> Iterator[tuple[Incident, Transition]]:

@@ -18,9 +18,9 @@ from streams.contracts import Command, Silence
 
 def add(
     kafka: str, prefix: str, matchers: Sequence[str], duration: str, until: str | None, start: str | None, by: str,
-    comment: str, timeout_s: float,
+    comment: str, timeout_s: float, *, as_json: bool,
 ) -> None:  # fmt: skip
-    """Make a silence, and wait until it is in force; prints its ID.
+    """Make a silence, and wait until it is in force; prints its ID, or it.
 
     Raises:
         UsageError: it cannot be.
@@ -42,11 +42,11 @@ def add(
         matchers=wanted.matchers, starts_at=wanted.starts_at, until=wanted.ends_at,
     )  # fmt: skip
     name = name_of(sent)
-    _do(kafka, prefix, sent, lambda one: one.id == name, timeout_s)
-    say(name)
+    made = _do(kafka, prefix, sent, lambda one: one.id == name, timeout_s)
+    _print(made) if as_json else say(name)
 
 
-def expire(kafka: str, prefix: str, name: str, by: str, timeout_s: float) -> None:
+def expire(kafka: str, prefix: str, name: str, by: str, timeout_s: float, *, as_json: bool) -> None:
     """End a silence, and wait until it is over; raises as `add`, and `NotFoundError`."""
     now = time.time()
     known = lookup.silences(kafka, prefix).get(name)
@@ -57,8 +57,8 @@ def expire(kafka: str, prefix: str, name: str, by: str, timeout_s: float) -> Non
     sent = Command(
         incident="", action="unsilence", by=by, at=instants.show(now), id=uuid.uuid4().hex, target=name
     )  # fmt: skip
-    _do(kafka, prefix, sent, lambda one: one.id == name and state_of(one, time.time()) == "expired", timeout_s)
-    say(f"{name} is over")
+    ended = _do(kafka, prefix, sent, lambda one: one.id == name and state_of(one, time.time()) == "expired", timeout_s)
+    _print(ended) if as_json else say(f"{name} is over")
 
 
 def show_all(kafka: str, prefix: str, *, over: bool, as_json: bool) -> None:
@@ -68,7 +68,7 @@ def show_all(kafka: str, prefix: str, *, over: bool, as_json: bool) -> None:
     found = [one for one in found if over or state_of(one, now) != "expired"]
     if as_json:
         for one in found:
-            print_json({**msgspec.to_builtins(one), "status": state_of(one, now)})
+            _print(one)
     elif found:
         print_table(
             ("id", "status", "matchers", "from", "until", "by", "comment"),
@@ -84,12 +84,16 @@ def show_all(kafka: str, prefix: str, *, over: bool, as_json: bool) -> None:
         say("no silences")
 
 
-def _do(kafka: str, prefix: str, sent: Command, done: Callable[[Silence], bool], timeout_s: float) -> None:
+def _print(silence: Silence) -> None:
+    print_json({**msgspec.to_builtins(silence), "status": state_of(silence, time.time())})
+
+
+def _do(kafka: str, prefix: str, sent: Command, done: Callable[[Silence], bool], timeout_s: float) -> Silence:
     """Send a command, and wait until a silence shows that it is done."""
     with lookup.following(kafka, prefix, ("ops.silences",), "end", timeout_s) as records:
         publish(kafka, prefix, "ops.commands", [(sent.target or name_of(sent), sent)])
         try:
-            next(one for record in records if (one := lookup.silence_of(record)) is not None and done(one))
+            return next(one for record in records if (one := lookup.silence_of(record)) is not None and done(one))
         except NoAnswerError:
             raise NoAnswerError(
                 f"nobody took it within {timeout_s:g} s", hint="is `sci-agents alerting` running?"

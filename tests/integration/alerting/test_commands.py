@@ -1,9 +1,11 @@
 """`silence`, `rules` and the alerting process's own files, as they are called."""
 
+import json
 from xml.etree import ElementTree as ET
 
+import httpx
 import pytest
-from integration.alerting.running import alerting
+from integration.alerting.running import alerting, webhooks
 
 from sciagents.broker import EmbeddedBroker
 
@@ -31,6 +33,41 @@ def test_silences_are_made_listed_and_expired(shell, tmp_path):
         for wrong in (["a=~("], ["a=~.*"], ["a=1", "--for", "soon"], ["a=1", "--until", "2020-01-01T00:00:00Z"]):
             assert shell("silence", "add", *wrong, "--by", "ada", *kafka)[0] == 2
         assert shell("silence", "expire", "none", *kafka)[0] == 1
+        code, out, _ = shell("silence", "add", "alertname=Other", "--json", *kafka)
+        made = json.loads(out)
+        assert (code, made["matchers"], made["status"]) == (0, ['alertname="Other"'], "active")
+        code, out, _ = shell("silence", "expire", made["id"], "--json", *kafka)
+        assert (code, json.loads(out)["status"]) == (0, "expired")
+
+
+LOUD = """
+route: {{receiver: team, group_wait: 0s}}
+receivers: [{{name: team, webhook_configs: [{{url: "{url}/team"}}]}}]
+people: {{boss: {{webhook_configs: [{{url: "{url}/boss"}}]}}}}
+escalation: [{{steps: [{{after: 0s, notify: [team]}}]}}]
+"""
+ALERT = [{"labels": {"alertname": "Down", "severity": "critical"}}]
+
+
+def test_an_incident_is_given_to_somebody_and_escalated_to_whom_one_names(shell, tmp_path):
+    """What was refused says who there is; with --json the incident is printed as it stands then."""
+    with (
+        webhooks() as endpoint,
+        EmbeddedBroker() as broker,
+        alerting(tmp_path, LOUD.format(url=endpoint.url), "--kafka", broker.bootstrap) as process,
+    ):
+        assert httpx.post(f"http://{process.url}/api/v2/alerts", json=ALERT).status_code == 200
+        endpoint.first(lambda path, _: path == "team")
+        by = ("--by", "ada", "--kafka", broker.bootstrap)
+        name = json.loads(shell("incidents", "list", "--json", *by[2:])[1])["id"]
+        assert shell("incidents", "assign", name, "boss", *by)[:2] == (0, f"{name} is triggered: assign by ada\n")
+        code, _, err = shell("incidents", "escalate", name, "--to", "bos", *by)
+        assert (code, "did you mean 'boss'?" in err) == (1, True)
+        code, out, _ = shell("incidents", "escalate", name, "--to", "boss", "--json", *by)
+        shown = json.loads(out)
+        assert (code, shown["id"], shown["timeline"][-1]["what"]) == (0, name, "escalate")
+        assert endpoint.first(lambda path, _: path == "boss")["commonAnnotations"]["incident_id"] == name
+        assert shell("incidents", "snooze", name, "--for", "9999999y", *by)[0] == 2
 
 
 RULES = "rules: [{name: Hot, expr: t > 1, window: 1m, by: [], severity: P2}]\n"
