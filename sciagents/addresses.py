@@ -9,11 +9,11 @@ from sciagents.errors import UsageError
 _BACKLOG = 2048
 
 
-def parse(address: str) -> tuple[str, int]:
+def parse(address: str, field: str = "listen") -> tuple[str, int]:
     """Split `HOST:PORT`, an IPv6 host in brackets or not; raises `UsageError`."""
     host, colon, port = address.rpartition(":")
     if not (colon and port.isascii() and port.isdecimal() and int(port[:6]) <= 65535):
-        raise UsageError(f"{address[:80]!r} is no address", field="listen", hint="HOST:PORT, such as 127.0.0.1:8000")
+        raise UsageError(f"{address[:80]!r} is no address", field=field, hint="HOST:PORT, such as 127.0.0.1:8000")
     return host.strip("[]") or "127.0.0.1", int(port)
 
 

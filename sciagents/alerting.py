@@ -104,6 +104,8 @@ def run(settings: AlertingSettings, ahead: Ahead | None = None) -> None:
     logs.configure(settings.log_level, log_file, settings.log_format)
     for notice in config.notices:
         _log.warning("config_notice", notice=notice)
+    if settings.advertise is not None:
+        addresses.parse(settings.advertise, "advertise")
     tokens = read_tokens(os.environ)
     listener = None if settings.listen is None else listen(settings.listen, tokens)
     if listener is not None:

@@ -20,7 +20,8 @@ from confluent_kafka import Message
 from alerting import instants
 from alerting.stream import Outgoing
 from sciagents import addresses, ending
-from sciagents.api.tokens import Tokens
+from sciagents.api.tokens import Tokens, is_loopback
+from sciagents.errors import UsageError
 from sciagents.tail import Tail
 from sciagents.writing import FencedWriter
 from streams.election import Candidate
@@ -37,11 +38,17 @@ _LOOK_EVERY_S = 0.02
 
 
 class Office(msgspec.Struct, frozen=True, kw_only=True):
-    """Who writes (`ops.alerting`): the replica's name, where its HTTP is reached, and since when."""
+    """Who writes (`ops.alerting`): the replica's name, where its HTTP is reached, since when, and on which host."""
 
     name: str
     http: str | None
     since: str
+    host: str = ""
+
+    def reached_from(self, host: str) -> str | None:
+        """Where a host reaches its HTTP; None where it has none, or has it for its own host alone."""
+        apart = bool(self.host) and self.host != host
+        return None if self.http is None or (apart and is_loopback(addresses.parse(self.http)[0])) else self.http
 
 
 _office = msgspec.json.Decoder(Office)
@@ -76,7 +83,7 @@ class Replica:
         finally:
             loop.close()
         _log.info("alerting_elected", replica=self._name)
-        office = Office(name=self._name, http=self._http, since=instants.show(now))
+        office = Office(name=self._name, http=self._http, since=instants.show(now), host=socket.gethostname())
         writer = FencedWriter(
             self._emitter, Outgoing(self._topic, _KEY, msgspec.json.encode(office)), leave, self._candidate.resign
         )
@@ -148,8 +155,13 @@ def _deaf(failure: Exception) -> NoReturn:
 
 
 def _follow(records: list[Message], way: "Forward") -> None:
+    from sciagents.api import standby  # noqa: PLC0415 - imported by now
+
     for record in records:
         try:
-            way.address = _office.decode(record.value() or b"").http
-        except msgspec.DecodeError as error:
+            office = _office.decode(record.value() or b"")
+            way.address = office.reached_from(socket.gethostname())
+        except (msgspec.DecodeError, UsageError) as error:
             _log.warning("record_ignored", topic=record.topic(), error=str(error)[:200])
+            continue
+        way.absent = standby.NOBODY if office.http is None else standby.out_of_reach(office.name)

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 import msgspec
 from litestar.params import Parameter
 
+from alerting import documents
+from alerting.documents import ConfigError, Document
 from sciagents.api.problems import HttpProblem
 from streams import instants
 
@@ -22,12 +24,23 @@ def check_instant(text: str | None, field: str) -> None:
 
 
 def decode(decoder: msgspec.json.Decoder[Any], body: bytes, where: str = "") -> Any:
-    """Decode JSON; `where` is what the body is a part of. Raises `HttpProblem`."""
+    """Decode JSON; `where` is what the body is a part of. Raises `HttpProblem`, which names the nearest valid word."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$")
-        field = where + path.rstrip("`") or None
-        raise HttpProblem(400, "invalid_message", message, field=field.lstrip(".") if field else None) from None
+        raise _problem(decoder, body, where, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HttpProblem(400, "invalid_message", f"not JSON: {error}"[:300], field=where or None) from None
+
+
+def _problem(decoder: msgspec.json.Decoder[Any], body: bytes, where: str, message: str) -> HttpProblem:
+    """Say where a body does not fit, and what would."""
+    try:
+        documents.convert(Document("", msgspec.json.decode(body)), decoder.type)
+    except ConfigError as error:
+        within = where + (error.path if error.path.startswith("[") or not error.path else f".{error.path}")
+        field = within.lstrip(".") or None
+        return HttpProblem(400, "invalid_message", error.message, field=field, hint=error.hint)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # it was wrong before it ended
+        message = f"not JSON: {error}"[:300]
+    return HttpProblem(400, "invalid_message", message, field=where or None)

@@ -21,14 +21,14 @@ _LOOKS = ["/api/v2/alerts", "/api/v2/alerts/groups", "/api/v2/status", "/api/v2/
 
 
 class Forward:
-    """The way to the alerting process; while `address` is None there is none, and `absent` says so."""
+    """The way to the alerting process; while `address` is None there is none, and `absent` says why."""
 
     def __init__(
         self, address: str | None, absent: HttpProblem = _UNKNOWN, headers: Mapping[str, str] | None = None
     ) -> None:
         """`headers` go with each request."""
         self._client = httpx.AsyncClient(timeout=_TIMEOUT_S)
-        self._absent = absent
+        self.absent = absent
         self._headers = headers or {}
         self.address = address
 
@@ -39,7 +39,7 @@ class Forward:
     async def ask(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """Pass a request on, and its answer back; raises `HttpProblem` (503)."""
         if self.address is None:
-            raise self._absent
+            raise self.absent
         url = f"http://{self.address}{request.url.path}" + (f"?{request.url.query}" if request.url.query else "")
         headers = {name: value for name in _PASSED if (value := request.headers.get(name)) is not None}
         try:

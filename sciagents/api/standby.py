@@ -20,15 +20,24 @@ from streams.topics import MESSAGE_LIMIT
 
 _MARK = "x-sci-agents-standby"
 """On what was passed on once: one that stands by as well, by now, does not pass it on again."""
-_NOBODY = HttpProblem(
+NOBODY = HttpProblem(
     503, "unavailable", "this alerting process stands by, and knows of none that writes",
     hint="send it again: another one takes over within seconds, or ask it itself", headers={"Retry-After": "5"},
 )  # fmt: skip
+"""None is known."""
+
+
+def out_of_reach(writer: str) -> HttpProblem:
+    """Say that the one that writes listens to its own host alone."""
+    return HttpProblem(
+        503, "unavailable", f"this alerting process stands by; {writer} writes, and listens to its own host alone",
+        hint="ask it there, or start both with tokens and --listen 0.0.0.0:PORT, or --advertise HOST:PORT",
+    )  # fmt: skip
 
 
 def forward() -> Forward:
     """Make the way to whoever writes; `address` is to be set once that is known."""
-    return Forward(None, _NOBODY, {_MARK: "1"})
+    return Forward(None, NOBODY, {_MARK: "1"})
 
 
 def make_app(way: Forward, tokens: Tokens) -> Litestar:
@@ -57,7 +66,8 @@ def make_app(way: Forward, tokens: Tokens) -> Litestar:
 async def ready(state: State) -> Response[str]:
     """Answer 200 while there is one that writes, to which alerts are passed on, else 503."""
     way: Forward = state.forward
-    said = f"standby: {way.address} writes" if way.address else "standby: none writes"
+    known = "none writes" if way.absent is NOBODY else "the one that writes is out of reach"
+    said = f"standby: {way.address} writes" if way.address else f"standby: {known}"
     return Response(said, status_code=200 if way.address else 503, media_type=MediaType.TEXT)
 
 
@@ -76,5 +86,5 @@ async def pass_on(request: Request[Any, Any, Any], state: State) -> Response[byt
     """Answer as the process does that writes."""
     way: Forward = state.forward
     if _MARK in request.headers:
-        raise _NOBODY
+        raise NOBODY
     return await way.ask(request)

@@ -81,8 +81,9 @@ def is_loopback(host: str) -> bool:
 
 
 def listen(address: str, tokens: Tokens) -> socket.socket:
-    """Take the address; raises `UsageError`."""
-    host, port = addresses.parse(address)
+    """Take the address; one without a host is everywhere, without tokens this machine alone. Raises `UsageError`."""
+    everywhere = tokens and address.startswith(":")
+    host, port = addresses.parse(f"0.0.0.0{address}" if everywhere else address)  # noqa: S104 - there are tokens
     if not tokens and not is_loopback(host):
         raise UsageError(
             f"without tokens this listens on this machine alone, not on {host}", field="listen",

@@ -104,7 +104,13 @@ def alerting(
     instance_id: Annotated[
         str, typer.Option(envvar="SCI_AGENTS_INSTANCE_ID", help="Among replicas, a name of its own; default HOST:PORT.")
     ] = "",
-    advertise: Annotated[str | None, typer.Option(help="HOST:PORT by which other replicas reach it.")] = None,
+    advertise: Annotated[
+        str,
+        typer.Option(
+            envvar="SCI_AGENTS_ADVERTISE",
+            help="HOST:PORT by which other replicas reach it; default that of --listen, or this host's name.",
+        ),
+    ] = "",
     metrics_listen: MetricsListen = None,
     log_level: LogLevel = "INFO",
     log_file: LogFile = None,
@@ -134,7 +140,7 @@ def alerting(
     process.run(
         process.AlertingSettings(
             kafka=kafka, embedded=embedded, alone=alone, prefix=prefix, config=file, listen=listen,
-            instance_id=instance_id or None, advertise=advertise, metrics_listen=metrics_listen,
+            instance_id=instance_id or None, advertise=advertise or None, metrics_listen=metrics_listen,
             log_level=log_level, log_file=log_file, log_format=log_format, directory=directory,
         ),
         ahead,

@@ -26,7 +26,8 @@ def test_without_a_writer_nobody_is_told_that_an_alert_was_taken(client):
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert answer.json()["hint"]
     assert answer.headers["retry-after"] == "5"
-    assert client.get("/-/ready").status_code == 503
+    ready = client.get("/-/ready")
+    assert (ready.status_code, ready.text) == (503, "standby: none writes")
     assert client.get("/health").json() == {"status": "degraded", "role": "standby", "writer": None}
     assert client.get("/health/live").status_code == 200
 
@@ -65,3 +66,13 @@ def test_without_tokens_pages_of_others_are_kept_out(client, way):
     way.address = "127.0.0.1:1"
     assert client.post("/api/v2/alerts", json=[], headers={"origin": "http://evil.example"}).status_code == 403
     assert client.get("/v1/incidents", headers={"host": "evil.example"}).status_code == 403
+
+
+def test_a_writer_that_listens_to_its_own_host_alone_is_named(client, way):
+    """Whoever asks here hears where to ask, and what would let this one pass it on; it is not ready to take alerts."""
+    way.absent = standby.out_of_reach("host-1:9093")
+    answer = client.post("/api/v2/alerts", json=[])
+    assert (answer.status_code, "host-1:9093 writes" in answer.json()["detail"]) == (503, True)
+    assert "--advertise" in answer.json()["hint"]
+    ready = client.get("/-/ready")
+    assert (ready.status_code, ready.text) == (503, "standby: the one that writes is out of reach")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciagents.api.tokens import is_loopback, read_tokens
+from sciagents.api.tokens import Tokens, is_loopback, listen, read_tokens
 from sciagents.errors import UsageError
 
 TEXT = """
@@ -76,3 +76,14 @@ HOSTS = {"127.0.0.1": True, "127.9.9.9": True, "::1": True, "[::1]": True, "loca
 def test_loopback_is_this_machine_alone(host):
     """By address or by its one name."""
     assert is_loopback(host) is HOSTS[host]
+
+
+@pytest.mark.parametrize(("text", "host"), [("", "127.0.0.1"), ("reader-123 read", "0.0.0.0")])
+def test_an_address_without_a_host_is_everywhere_once_there_are_tokens(text, host):
+    with listen(":0", read_tokens({"SCI_AGENTS_TOKENS": text})) as listener:
+        assert listener.getsockname()[0] == host
+
+
+def test_without_tokens_nobody_else_is_served():
+    with pytest.raises(UsageError, match="this machine alone"):
+        listen("0.0.0.0:0", Tokens({}))
