@@ -11,12 +11,18 @@ from streams.sockets import SOCKETS
 _BROKER_S = 10.0
 
 
-def consumer(bootstrap: str, purpose: str, *, wait_ms: int = 10, ahead_kb: int = 64 * 1024) -> Consumer:
-    """Make one; a fetch that finds nothing is answered after `wait_ms`, at most `ahead_kb` is fetched ahead."""
+def consumer(
+    bootstrap: str, purpose: str, *, group_id: str | None = None, wait_ms: int = 10, ahead_kb: int = 64 * 1024
+) -> Consumer:
+    """Make one; a fetch that finds nothing is answered after `wait_ms`, at most `ahead_kb` is fetched ahead.
+
+    `group_id` is a group that it is to tell the positions of.
+    """
+    own = f"sci-agents-{purpose}-{uuid.uuid4().hex[:12]}"  # the library wants one
     return Consumer(
         {
             "bootstrap.servers": bootstrap,
-            "group.id": f"sci-agents-{purpose}-{uuid.uuid4().hex[:12]}",  # the library wants one; nothing joins it
+            "group.id": group_id or own,  # which nothing joins
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "earliest",

@@ -1,10 +1,8 @@
 """What waits in Kafka, asked of a broker on which some of it was read."""
 
 import time
-from concurrent.futures import Future
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from sciagents.backlog import Backlog
 from streams import declare
@@ -63,14 +61,4 @@ def test_topics_that_are_not_there_have_nothing_waiting(embedded_kafka, monkeypa
 
     monkeypatch.setattr("streams.groupless.numbers_of", unanswered)
     assert backlog.events(1.0) == []
-    backlog.close()
-
-
-def test_a_coordinator_that_is_silent_ends_nothing(embedded_kafka, topic_prefix, monkeypatch):
-    """Who collects goes on, and asks again at the next turn."""
-    declare.ensure(embedded_kafka, topic_prefix, embedded=True)
-    monkeypatch.setattr("sciagents.backlog._ASK_S", 0.05)
-    monkeypatch.setattr(AdminClient, "list_consumer_group_offsets", lambda _, asked: {asked[0].group_id: Future()})
-    backlog = Backlog(embedded_kafka, topic_prefix, "g")
-    assert backlog.events(time.time()) == []
     backlog.close()
