@@ -13,7 +13,7 @@ from typing import Self
 
 import msgspec
 
-from alerting import audit, incidents, instants, recovery, silencing, troubles
+from alerting import audit, escalation, incidents, instants, recovery, silencing, troubles
 from alerting.alerts import Alert, restored
 from alerting.answers import Answer
 from alerting.config import Config
@@ -110,6 +110,11 @@ class Engine:
             engine._take_back(incident, recovery.heard(by_incident.get(incident.id, [])), now)
         standing.teller.restore(log, now)
         for incident in standing.register:
+            near = escalation.in_reach(
+                incident, standing.register.chain(incident), standing.register.promise(incident), now
+            )
+            if near is not incident:
+                standing.save(near)
             engine._lifecycle.restore(incident)
             if recovery.recent(incident, now):
                 standing.teller.tell_status(incident, now)
@@ -268,7 +273,7 @@ class Engine:
                 alert = self._evaluator.restore(alert) or replace(alert, expires_at=expires_at)
                 standing.muting.inhibitor.put(standing.store.put(alert, now)[0])
             for route in standing.groups.routes_of(alert):
-                told = {channel: what for (name, channel), what in heard.told.items() if name == route.receiver}
+                told = {channel: what.by(now) for (name, channel), what in heard.told.items() if name == route.receiver}
                 if alert.ends_at is not None and not recovery.untold(alert, incident, told, now):
                     continue
                 group = standing.groups.group_of(route, alert, now)

@@ -23,6 +23,7 @@ from streams.contracts import ChainState, ChainStep, EscalationState, Incident, 
 
 DATA_LOSS = "data loss"
 NOBODY = "nobody is on call"
+_ROUNDED_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,26 @@ def due(incident: Incident, chain: Chain | None) -> float | None:
     times = [] if incident.escalation.due_at is None else [instants.parse(incident.escalation.due_at)]
     at = min([*times, *([] if beside is None else [beside.due_at])], default=None)
     return at if at is None or incident.snoozed_until is None else max(at, instants.parse(incident.snoozed_until))
+
+
+def in_reach(incident: Incident, chain: Chain | None, promise: Promise, now: float) -> Incident:
+    """Bring the next time of an incident to where it can be: whoever set it later had a clock that was ahead.
+
+    A step is its wait away at most, an acknowledgement lapses within its time.
+    """
+    state = incident.escalation
+    if chain is None or state.due_at is None or incident.snoozed_until is not None:
+        return incident
+    if incident.status == "acknowledged":
+        farthest = chain.ack_expires.get(incident.severity)
+    elif state.step < len(chain.steps):
+        before = chain.steps[state.step - 1].delay(promise) if state.step else 0.0
+        farthest = chain.steps[state.step].delay(promise) - before
+    else:
+        farthest = None
+    if farthest is None or instants.parse(state.due_at) <= now + farthest + _ROUNDED_S:
+        return incident
+    return incidents.moved(incident, replace(state, due_at=instants.show(now + farthest)), now, [])
 
 
 def advance(incident: Incident, chain: Chain | None, promise: Promise, now: float) -> tuple[Incident, list[Call]]:

@@ -157,6 +157,8 @@ class Outbox:
             message = again(notification)
             if message is not None:
                 due_at = instants.parse(notification.at)
+                if notification.attempt == 1:  # sent at once: where that is ahead, the clock was
+                    due_at = min(due_at, now)
                 tried = notification.attempt + (due_at <= now)  # it may have been sent; what can be, is de-duplicated
                 self._again(replace(message, attempt=tried), due_at, now)
 

@@ -45,6 +45,8 @@ _SMALL = 64 * 1024
 """Bytes of a command; one that is larger is none."""
 _LONGEST_SLEEP_S = 1.0
 """A sleep goes by a clock that nobody sets, and that stands while the machine is asleep: the wall's may be ahead."""
+_BACK_S = 5.0
+"""A wall clock that is set back by more ends the process: what it has put off would rest for as long."""
 _AUDIT_EVERY_S = 15.0
 _MAX_TEXT = 2_000
 _SLICE = 200
@@ -53,6 +55,10 @@ _TAKEN = 1_000
 """So many alerts from outside are taken in one go."""
 
 _command_json, _command_msgpack = msgspec.json.Decoder(Command), msgspec.msgpack.Decoder(Command)
+
+
+class ClockError(Exception):
+    """The wall clock was set back while the process ran; the next one begins anew from what is on record."""
 
 
 class Record(Protocol):
@@ -96,9 +102,9 @@ class Stream:
 
     def __init__(
         self, engine: Engine, send: Send, topics: Mapping[str, str], *, clock: Callable[[], float] = time.time,
-        confirm: Callable[[], Awaitable[None]] | None = None,
+        steady: Callable[[], float] | None = None, confirm: Callable[[], Awaitable[None]] | None = None,
     ) -> None:  # fmt: skip
-        """`topics` maps each topic's own name to its name on the broker.
+        """`topics` maps each topic's own name to its name on the broker, `steady` is a clock that nobody sets.
 
         `confirm` is waited for before anything is sent to people: it returns where nobody else does that.
         """
@@ -107,6 +113,8 @@ class Stream:
         self._send = send
         self._topics = topics
         self._clock = clock
+        self._steady = steady
+        self._ahead = float("-inf")
         self._turn = asyncio.Lock()  # what the engine wants is done before it is asked again
         self._begun = asyncio.Event()
         self._live = asyncio.Event()
@@ -245,6 +253,7 @@ class Stream:
         while True:
             self._changed.clear()
             now = self._clock()
+            self._look_at_clock(now)
             self._wakes_at = self._engine.due(now)
             wait = self._wakes_at - now
             if wait > 0:
@@ -255,6 +264,14 @@ class Stream:
             async with self._turn:
                 await self._perform(self._engine.tick(self._clock()))
             await asyncio.sleep(0)
+
+    def _look_at_clock(self, now: float) -> None:
+        """Raise `ClockError` where the wall clock was set back since the last look; ahead it may be set."""
+        if self._steady is None:
+            return
+        ahead, self._ahead = self._ahead, now - self._steady()
+        if self._ahead < ahead - _BACK_S:
+            raise ClockError(f"the wall clock was set back by {ahead - self._ahead:.1f} s")
 
     async def audit(self) -> None:
         """Look at what was published for steps that are overdue, beside the engine's own timers.

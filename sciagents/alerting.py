@@ -136,7 +136,7 @@ def run(settings: AlertingSettings, ahead: Ahead | None = None) -> None:
             _WRITER.set(1)
             before = _before(settings, config, journal, ahead)
             engine = Engine.restore(config, before.incidents, before.notifications, time.time(), before.silences)
-            alerting = Stream(engine, writer.send, topics, confirm=writer.confirm)
+            alerting = Stream(engine, writer.send, topics, steady=time.monotonic, confirm=writer.confirm)
             _measure(engine, alerting)
             earlier = () if journal is None else before.notifications  # that topics of an embedded broker do not have
             _tell(settings, alerting, before, Desk(alerting, load, time.time(), earlier), writer, listener, tokens)

@@ -66,6 +66,19 @@ def test_an_incident_with_failed_requests_has_each_version_on_record(desk):
     assert [one.version for one in made.incidents] == list(range(1, len(made.incidents) + 1))
 
 
+def test_what_a_clock_that_was_ahead_wrote_down_keeps_nobody_waiting(desk):
+    """The next process has the right time: the step is its wait away, and the end is told in the group's interval."""
+    made = desk()
+    made.push(6000, make_alert(at=NOW + 6000))
+    made.restart(5)
+    made.tick(5, 904, 905)
+    assert made.told[2:] == [(905, "ada", "not acknowledged")]
+    assert [one.version for one in made.incidents] == list(range(1, len(made.incidents) + 1))
+    made.push(910, make_alert_over(910))
+    made.tick(970)
+    assert made.told[-1] == (970, "team", "all_resolved")
+
+
 def make_alert_over(at):
     alert = make_alert()
     return type(alert)(alert.labels, alert.starts_at, alert.annotations, ends_at=NOW + at)

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from unit.alerting.making import NOW, make_alert, make_incident
 
 from alerting import escalation, incidents, instants, matchers
-from alerting.escalation import Chain, Step, advance, chain_of, due, forced, started
+from alerting.escalation import Chain, Step, advance, chain_of, due, forced, in_reach, started
 from alerting.incidents import Promise
 from streams.contracts import Command
 
@@ -173,6 +173,24 @@ def test_forced_passes_over_a_step_with_nobody_in_it():
     after, calls = forced(incident, chain, PROMISE, NOW + 10)
     assert [(call.target, call.step) for call in calls] == [("C", 3)]
     assert (after.escalation.step, after.escalation.due_at) == (3, None)
+
+
+@pytest.mark.parametrize(
+    ("incident", "now", "due"),
+    [
+        pytest.param(begun(), -600.0, -600.0, id="the first step is due at once"),
+        pytest.param(run(begun(), CHAIN, [0])[0], -600.0, 1200.0, id="the second has its wait from now"),
+        pytest.param(run(begun(), CHAIN, [0])[0], 600.0, 1800.0, id="a time that can be is left alone"),
+        pytest.param(acknowledged(begun(), 60), -600.0, 3000.0, id="an acknowledgement lapses in its time"),
+        pytest.param(run(begun(), CHAIN, [0, 1800, 3600])[0], -600.0, None, id="nothing is due any more"),
+    ],
+)
+def test_a_time_that_no_clock_can_have_meant_is_brought_near(incident, now, due):
+    """Whoever set it had a clock that was ahead."""
+    near = in_reach(incident, CHAIN, PROMISE, NOW + now)
+    assert seconds(near.escalation.due_at) == due
+    assert (near is incident) == (incident.escalation.due_at == near.escalation.due_at)
+    assert in_reach(near, CHAIN, PROMISE, NOW + now) is near
 
 
 def test_a_chain_of_nobody_ends():

@@ -134,6 +134,7 @@ def test_channels_do_not_wait_for_each_other(one, message):
         pytest.param(
             [("intended", 1, -5), ("failed", 1, -4), ("intended", 2, 30)], 30, 2, id="to be retried: at its time"
         ),
+        pytest.param([("intended", 1, 30)], 0, 2, id="sent by a clock that was ahead: at once"),
         pytest.param([("suppressed", 1, -5)], None, None, id="suppressed: not again"),
     ],
 )
@@ -180,8 +181,8 @@ def test_what_an_earlier_process_may_have_sent_goes_first_and_nothing_takes_its_
 
 
 def test_of_what_was_to_be_tried_again_later_a_newer_one_takes_the_place(message):
-    outbox = restored(message(CHANNEL, id="old"), at=30.0)
-    assert shown(outbox.put(message(CHANNEL, id="new"), NOW)) == [("intended", 1, 0), ("suppressed", 1, 0), "new"]
+    outbox = restored(replace(message(CHANNEL, id="old"), attempt=2), at=30.0)
+    assert shown(outbox.put(message(CHANNEL, id="new"), NOW)) == [("intended", 1, 0), ("suppressed", 2, 0), "new"]
 
 
 def test_a_call_is_heard_before_what_its_target_hears_beside_it(message):

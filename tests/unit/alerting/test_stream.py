@@ -9,7 +9,7 @@ from unit.alerting.making import NOW, make_alert
 from alerting import instants
 from alerting.documents import ConfigError
 from alerting.engine import Engine
-from alerting.stream import Batch, CaughtUp, Stream
+from alerting.stream import Batch, CaughtUp, ClockError, Stream
 from streams.contracts import Command, Incident, Notification, OpsEvent
 
 TOPICS = {
@@ -129,6 +129,28 @@ async def test_time_begins_once_the_past_is_read(stream, records):
         await asyncio.sleep(0)
     assert records.written == []
     timer.cancel()
+
+
+@pytest.mark.parametrize(("set_back", "ends"), [(600.0, True), (2.0, False), (-600.0, False)])
+async def test_a_wall_clock_that_is_set_back_far_ends_the_process(read, records, set_back, ends):
+    """What was put off would rest until the clock is where it was; a clock that is set forward lets nothing rest."""
+    now = [NOW]
+    failures = []
+    stream = Stream(Engine(read(CONFIG)), records.send, TOPICS, clock=lambda: now[0], steady=lambda: 100.0)
+    stream.fail = failures.append
+    stream.begin()
+    await stream.observe(channel(CaughtUp()))
+    timer = asyncio.create_task(stream.or_fail(stream.keep_time()))
+    async with asyncio.timeout(30):
+        while stream.engine.due(NOW) <= NOW:  # noqa: ASYNC110 - the timer sets it, beside
+            await asyncio.sleep(0)
+        now[0] = NOW - set_back
+        await stream.observe(channel(CaughtUp()))
+        while not (failures if ends else stream.engine.due(now[0]) > now[0]):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0)
+    assert [type(one) for one in failures] == ([ClockError] if ends else [])
+    timer.cancel()
+    await stream.stop()
 
 
 async def test_what_is_due_at_the_start_has_been_sent_when_the_rest_goes_on(read, records, monkeypatch):
