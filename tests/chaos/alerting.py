@@ -60,6 +60,11 @@ class Alerting(Processes):
             "--config", f"{SEEN}/alerting.yaml", "--listen", "127.0.0.1:9093",
         ]  # fmt: skip
 
+    @property
+    def live(self) -> bool:
+        """Whether one of them has begun to look at rules."""
+        return any(b"alerting_live" in one.logs() for one in self.containers)
+
 
 def number_of(name: str) -> int:
     """The number of a replica by the name that it has in office, which is where it listens."""

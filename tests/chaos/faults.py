@@ -9,7 +9,8 @@ OF_WORKERS = (
     "worker's supervisor frozen", "worker cut off", "clock stepped",
 )  # fmt: skip
 OF_API = ("api killed",)
-OF_ALERTING = ("alerting killed", "alerting terminated", "alerting frozen", "alerting cut off")
+_CLOCKS = ("clock stepped", "alerting's clock stepped")
+OF_ALERTING = ("alerting killed", "alerting terminated", "alerting frozen", "alerting cut off", _CLOCKS[1])
 OF_STORES = ("redis killed", "redis frozen", "postgres killed")
 OF_BROKERS = ("broker stopped", "broker killed", "broker's disk full")
 _STEPS_S = (-600.0, -30.0, -2.0, 2.0, 30.0, 600.0)
@@ -68,7 +69,7 @@ def plan(seed: int, kinds: Sequence[str], there: Mapping[str, int], duration_s: 
             "brokers" if of_broker else "workers" if kind in OF_WORKERS else "alerting" if kind in OF_ALERTING else ""
         )
         target = chance.randrange(there.get(among, 1))
-        step = chance.choice(_STEPS_S) if kind == "clock stepped" else 0.0
+        step = chance.choice(_STEPS_S) if kind in _CLOCKS else 0.0
         fault = Fault(now, kind, target, lasts, step)
         if now >= free_at.get(fault.victim, 0.0):
             found.append(fault)

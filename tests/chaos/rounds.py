@@ -114,6 +114,7 @@ class Hurt:
             "postgres killed": (stores.kill_postgres, stores.start_postgres),
         }
         self._workers = workers
+        self._alerting = alerting
         self._cluster = cluster
         self._busy: defaultdict[object, threading.Lock] = defaultdict(threading.Lock)
         self.done: list[Harm] = []
@@ -125,7 +126,7 @@ class Hurt:
             if fault.kind == "clock stepped":
                 self._workers.step_clock(fault.target, fault.step_s)
                 return  # a clock stays where it was set
-            do, undo = self._deeds[fault.kind]
+            do, undo = self._deeds.get(fault.kind) or self._clock_of_alerting(fault.step_s)
             began = time.time()
             do(fault.target)
             clock.wait(fault.until_s)
@@ -133,6 +134,11 @@ class Hurt:
             if fault.kind in OF_BROKERS:
                 self._cluster.wait_whole()
             self.done.append(Harm(fault, began, time.time()))
+
+    def _clock_of_alerting(self, step_s: float) -> tuple[Callable[[int], None], Callable[[int], None]]:
+        """What is due when is about the time on the wall: it is put right again."""
+        step = self._alerting.step_clock
+        return lambda number: step(number, step_s), lambda number: step(number, 0.0)
 
 
 def run(seed: int, cluster: Cluster, stores: Stores, kinds: Sequence[str], scale: Scale, logs: Path) -> Round:
@@ -158,7 +164,7 @@ def run(seed: int, cluster: Cluster, stores: Stores, kinds: Sequence[str], scale
         hurt = Hurt(cluster, workers, stores, api, alerting)
         written = (workers, cluster, api, alerting)
         try:
-            _begin(probe(seed), sender, reader, witness)
+            _begin(probe(seed), sender, reader, witness, alerting)
         except TimeoutError:
             _write_logs(written, logs / f"seed-{seed}")
             raise
@@ -221,7 +227,7 @@ def _judged(
     """Hold what people were told against what is on record; with how many processes wrote."""
     seen = witness.read()
     names, terms = seen.names(), seen.terms()
-    versions = seen.versions()
+    versions = seen.versions(harm.fault.step_s for harm in harms if harm.fault.victim[0] == "alerting")
     report = telling.verify(
         stories.cases(story.alerts, versions), stories.tellings(people.all(), names),
         lives(terms, harms, time.time()), breaks=breaks(terms, harms), team=stories.TEAM, chain=CALLED,
@@ -235,12 +241,12 @@ def _write_logs(written: Sequence[Writes], folder: Path) -> None:
         one.write_logs(folder)
 
 
-def _begin(item: Item, sender: Sender, reader: Reader, witness: Witness) -> None:
+def _begin(item: Item, sender: Sender, reader: Reader, witness: Witness, alerting: Alerting) -> None:
     """Wait for a first answer and a first writer, so that there is something to hurt; raises `TimeoutError`."""
     sender.send(item)
     sender.flush(_BEGIN_S)
     wait_until(lambda: reader.has(sender.confirmed, 0.1), _BEGIN_S, "a worker answers")
-    wait_until(lambda: witness.elected, _BEGIN_S, "an alerting process is elected")
+    wait_until(lambda: witness.elected and alerting.live, _BEGIN_S, "an alerting process has read what there is")
 
 
 def _suffer(items: Sequence[Item], sender: Sender, faults: Sequence[Fault], hurt: Hurt, duration_s: float) -> None:

@@ -105,6 +105,7 @@ class Seen:
         By how many one was follows from when the version came, of which the last thing in it was done just before.
         """
         found = []
+        clocks = (0.0, *steps)
         ahead: dict[str, float] = {}
         known: dict[str, int] = {}
         for came, incident in self._records[_INCIDENTS]:
@@ -112,7 +113,7 @@ class Seen:
             known[incident.id] = len(incident.timeline)
             if new and new[-1].by is None:
                 seems = instants.parse(new[-1].at) - came
-                ahead[incident.id] = min((0.0, *steps), key=lambda step: abs(seems - step))
+                ahead[incident.id] = min(clocks, key=lambda step: abs(seems - step))
             found.append(Version(incident, ahead.get(incident.id, 0.0)))
         return found
 
