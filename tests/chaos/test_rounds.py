@@ -29,9 +29,9 @@ def stores(cluster):
     [
         pytest.param(12811, OF_WORKERS, id="workers: each kind of fault"),
         pytest.param(
-            35589,
+            48359,
             (*OF_BROKERS, *OF_STORES, *OF_API, *OF_ALERTING),
-            id="brokers, stores, API and alerting: each kind but a killed broker",
+            id="brokers, stores, API and alerting: each kind but a clean stop of a broker, and a cut",
         ),
     ],
 )

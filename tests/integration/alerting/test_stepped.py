@@ -151,9 +151,9 @@ class World:
                     self.start()
                 case "look":
                     self.look(*value)
-        self.clock.set(self.epoch + self.case["until"])
+        self.clock.set(max(self.clock.now(), self.epoch + self.case["until"]))
         self.post({LAST: [self.case["until"]]})
-        self.clock.set(self.epoch + self.case["until"] + durations.parse(self.case["config"]["route"]["group_wait"]))
+        self.clock.set(self.clock.now() + durations.parse(self.case["config"]["route"]["group_wait"]))
         self.look(self.case["config"]["route"]["receiver"], {LAST: False})
 
 
