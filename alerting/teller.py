@@ -18,7 +18,7 @@ from alerting.failing import Failing
 from alerting.groups import Group, Groups, Told
 from alerting.messages import RESOLVED_BY_HAND, Message, instant_of, message_id, step_of
 from alerting.outbox import GIVE_UP_S, Outbox, Outcome
-from alerting.receivers import Integration, Receiver, Slack
+from alerting.receivers import Integration, PagerDuty, Receiver, Slack
 from alerting.recovery import Channel, as_of
 from alerting.register import Register
 from alerting.troubles import CHANNEL_FAILING
@@ -45,6 +45,8 @@ class Teller:
         self._reached: dict[str, int] = {}
         self._failing = Failing()
         self._troubles: list[tuple[Channel, str | None]] = []
+        self._services: dict[tuple[str, Channel], PagerDuty] = {}
+        """Where incidents began, by incident and channel: another configuration changes nothing for them."""
         self.reconfigure(config, all_groups)
 
     def reconfigure(self, config: Config, all_groups: Groups) -> None:
@@ -66,6 +68,11 @@ class Teller:
         lately = [one for one in notifications if instants.parse(one.at) > now - GIVE_UP_S]
         self._failing.restore(one for one in lately if self._known(one.receiver, one.channel))
         self._troubles += [(channel, self._failing.summary(channel)) for channel in self._failing]
+        for one in notifications:
+            if one.status == "delivered" and one.channel.startswith(PagerDuty.kind):
+                receiver, incident = self._config.receivers.get(one.receiver), self._register.get(one.incident)
+                if receiver is not None and incident is not None:
+                    self._begun(incident, (one.receiver, one.channel), receiver.channel(one.channel))
 
     def forget(self, incident: str) -> None:
         """Begin an incident's chain anew: whom its steps had reached counts no more."""
@@ -79,6 +86,8 @@ class Teller:
         """Take how a sending went; returns incident and step of one that can never be delivered."""
         message = self.outbox.sent(name)
         self._effects += self.outbox.on_delivery(name, outcome, now)
+        if message is not None and outcome.status == "delivered":
+            self._begun(message.incident, (message.receiver, message.channel), message.integration)
         if message is not None:
             self._judge((message.receiver, message.channel), outcome, now)
         if message is None or message.step is None:
@@ -87,6 +96,13 @@ class Teller:
         if outcome.status == "delivered":
             self._reached[incident] = max(self._reached.get(incident, 0), message.step)
         return (incident, message.step) if outcome.status == "permanent" else None
+
+    def _begun(self, incident: Incident, channel: Channel, integration: Integration | None) -> None:
+        """PagerDuty finds an incident again by its key in the service that heard of it first."""
+        if incident.status == "resolved":
+            self._services.pop((incident.id, channel), None)
+        elif isinstance(integration, PagerDuty):
+            self._services.setdefault((incident.id, channel), integration)
 
     def take_troubles(self) -> list[tuple[Channel, str | None]]:
         """The channels that have begun to keep failing since the last call, or go on to, or (None) deliver again."""
@@ -217,6 +233,11 @@ class Teller:
         call: Call | None = None,
     ) -> Message:  # fmt: skip
         name = message_id(incident.id, at, receiver, channel)
+        began = self._services.get((incident.id, (receiver, channel)))
+        if began is not None and isinstance(integration, PagerDuty):
+            integration = replace(
+                integration, routing_key=began.routing_key, url=began.url, generic=began.generic
+            )  # fmt: skip
         if call is not None:
             name = message_id(incident.id, call.due_at, receiver, channel, call.step or 0)
         return Message(

@@ -119,7 +119,8 @@ def subject(incident: Incident) -> str:
 
 def actions_taken(incident: Incident) -> list[str]:
     """What people have done so far, as the timeline has it."""
-    return [_action(entry) for entry in incident.timeline if entry.by is not None] or ["None yet"]
+    done = (entry for entry in incident.timeline if entry.by is not None and entry.what != "refused")
+    return [_action(entry) for entry in done] or ["None yet"]
 
 
 def _action(entry: Transition) -> str:

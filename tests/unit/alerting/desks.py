@@ -28,6 +28,7 @@ class Desk:
         self.engine = Engine(config)
         self.incidents: list[Incident] = []
         self.told = []
+        self.messages = []
         self.outcomes = {}
         self.config = config
         self.notifications = []
@@ -46,6 +47,7 @@ class Desk:
                     self.notifications.append(value)
                 case Notify(message=message):
                     self.told.append((at, message.receiver, message.reason))
+                    self.messages.append(message)
                     sent.append(message)
         for message in sent:
             outcome = self.outcomes.get(message.receiver, DELIVERED)

@@ -289,6 +289,30 @@ def test_a_reload_tells_nobody_again_what_they_know(desk, read):
     assert made.told[-1] == (7260, "team", "repeat_interval_elapsed")
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_incident_keeps_the_routing_key_that_it_began_with(desk, read, restarts):
+    """In another service nobody knows its key: there it would stay open for ever. A later one has the new key."""
+    made, moved = desk(), read(CONFIG.replace("KEY", "OTHER"))
+    made.push(0, make_alert())
+    if restarts:
+        made.restart(5)
+    made.perform(made.engine.reconfigure(moved, NOW + 10), 10)
+    made.command(60, "resolve")
+    made.push(70, make_alert("Later"))
+    assert [(m.integration.routing_key.reveal(), m.reason) for m in made.messages if m.receiver == "pager"] == [
+        ("KEY", "triggered"), ("KEY", "resolved_by_hand"), ("OTHER", "triggered"),
+    ]  # fmt: skip
+
+
+def test_a_routing_key_that_was_refused_is_no_reason_to_keep_it(desk, read):
+    made = desk()
+    made.outcomes["pager"] = Outcome("permanent", "HTTP 400")
+    made.push(0, make_alert())
+    made.perform(made.engine.reconfigure(read(CONFIG.replace("KEY", "RIGHT")), NOW + 10), 10)
+    made.command(60, "escalate", target="pager")
+    assert made.messages[-1].integration.routing_key.reveal() == "RIGHT"
+
+
 def test_a_reload_brings_alerts_to_their_new_receivers(desk, read):
     made = desk()
     made.push(0, make_alert())

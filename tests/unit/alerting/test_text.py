@@ -75,10 +75,12 @@ def test_title(name, expected):
 
 
 def test_actions_are_what_people_did():
+    """What was refused was not done."""
     timeline = [
         Transition(at="2025-10-01T14:30:00Z", what="opened"),
         Transition(at="2025-10-01T14:31:00Z", what="acknowledge", by="ada"),
         Transition(at="2025-10-01T14:32:00Z", what="note", by="ada", reason="Reviewed logs: a bad release"),
+        Transition(at="2025-10-01T14:33:00Z", what="refused", by="ada", reason="escalate: no 'gracie'"),
     ]
     assert text.actions_taken(replace(make_incident(), timeline=timeline)) == [
         "Acknowledged (ada, 2025-10-01 14:31 UTC)",
