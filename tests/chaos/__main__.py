@@ -30,7 +30,8 @@ def main() -> int:
     notes = asked.logs / "suite.log"  # what the clients in this process say of the trouble that is made
     logging.basicConfig(filename=notes)
     structlog.configure(logger_factory=structlog.WriteLoggerFactory(notes.open("a")))
-    kinds = [kind for kind in (*OF_WORKERS, *OF_BROKERS, *OF_STORES, *OF_API, *OF_ALERTING) if asked.only in kind]
+    every = (*OF_WORKERS, *OF_BROKERS, *OF_STORES, *OF_API, *OF_ALERTING)
+    kinds = [kind for kind in every if any(word in kind for word in asked.only.split(","))]
     scale = Scale(asked.requests // asked.rounds, asked.seconds, asked.workers, asked.settle, asked.within)
     rounds = []
     with Cluster() as cluster, Stores(cluster) as stores:
@@ -115,7 +116,7 @@ def _arguments() -> Namespace:
     option("settle", 180.0, "seconds that a round may take to answer everything after its last fault")
     option("workers", 3, "how many worker processes")
     option("within", 5.0, "seconds in which an alerting process has to tell what is due")
-    option("only", "", "only faults whose name has this in it")
+    option("only", "", "only faults whose name has this in it, or one of several with commas between")
     option("logs", Path("var/chaos"), "where the logs of a round that broke a promise are kept")
     return parser.parse_args()
 
