@@ -79,14 +79,6 @@ class Quick:
         """Decode the inputs of one request; raises `msgspec.DecodeError`."""
         return self.decoder.decode(inputs)
 
-    def decode_together(self, inputs: Sequence[msgspec.Raw]) -> list[Any] | None:
-        """Decode the inputs of several, each of one line; None where one of them goes the ordinary way."""
-        try:
-            found = self.decoder.decode_lines(b"\n".join(inputs))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        return found if len(found) == len(inputs) else None
-
 
 Repeats = Literal["inputs", "seed", "never"]
 """What an answer repeats by: equal inputs give equal bytes, equal inputs and seed do, or nothing: it is measured."""

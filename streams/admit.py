@@ -1,7 +1,7 @@
-"""Admission: from a record's bytes to a job that may run, or to the problem that answers it. Pure but for the codec."""
+"""Admission: from a request to a job that may run, or to the problem that answers it. Pure."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -14,8 +14,7 @@ from agents.outcome import Problem
 from agents.task import Task
 from agents.workflow.document import Workflow
 from streams import instants
-from streams.cancels import Cancels
-from streams.codec import JSON, Received, decode_inputs, inputs_hash, receive
+from streams.codec import JSON, Received, decode_inputs, inputs_hash
 from streams.emit import Headers
 from streams.limits import USUAL, Limits
 from streams.watch import cancelled
@@ -50,6 +49,8 @@ class Job(msgspec.Struct):
     """Under which its answer is kept; None for one that is not."""
     quick: bool = False
     """It went the short way, and all of it is asked for."""
+    plain: bool = False
+    """Its answer is a result in JSON, in the usual form."""
     record: Message | None = None
     """What it came as, where it may have to be passed on."""
 
@@ -111,22 +112,21 @@ _NO_DEFAULTS: Defaults = {}
 
 
 def admit(
-    value: bytes | None,
+    request: Received,
     origin: Origin,
     now: float,
-    cancels: Cancels,
+    cancels: Container[str],
     default_timeout_s: float,
     defaults: Defaults = _NO_DEFAULTS,
     limits: Limits = USUAL,
-) -> Job | tuple[Received, Problem]:
-    """Decode one record and prepare its plan; raises `Refusal` when it is not a request."""
-    request = receive(value, origin.content_type)
+) -> Job | Problem:
+    """Prepare the plan of a request; what is wrong with it is the problem that answers it."""
     try:
         if request.expires_at is not None and instants.from_text(request.expires_at) <= now:
             raise Problem("expired", f"it was to be answered before {request.expires_at}", field="expires_at")
         if limits.queue_s is not None and (late := limits.waited_too_long(origin.queued_at_ms, now)) is not None:
             raise late
-        if cancels and request.id in cancels:
+        if request.id in cancels:
             raise cancelled()
         task = catalogue.find(request.agent, request.task)
         if defaults and (options := defaults.get((task.agent, task.name))):
@@ -136,17 +136,19 @@ def admit(
             seed, (plan, inputs) = request.seed, quick
         else:
             seed = seed_of(request.id, request.seed)
-            inputs = decode_inputs(request, value or b"", origin.content_type)
+            inputs = decode_inputs(request, origin.content_type)
             plan = task.plan(inputs, request.options, seed)
             if not isinstance(plan, Workflow):
-                limits.check(plan, len(value or b""))
+                limits.check(plan, len(request.inputs))
     except Problem as problem:
-        return request, problem
+        return problem
+    whole = not origin.shard
     return Job(
         origin, request, task, plan, seed,
         inputs_hash(request.agent, request.task, inputs, request.options, request.seed),
         default_timeout_s if request.timeout_s is None else request.timeout_s,
-        quick=quick is not None and not origin.shard,
+        quick=whole and quick is not None,
+        plain=whole and origin.content_type == JSON and "arrays" not in request.options,
     )  # fmt: skip
 
 

@@ -86,7 +86,10 @@ _pack_envelope = msgspec.msgpack.Decoder(_Envelope)
 def decode_request(value: bytes | None, content_type: str = JSON) -> Request[dict[str, Any]]:
     """Decode one value of `compute.requests`; raises `Refusal` for anything that is not a request."""
     received = receive(value, content_type)
-    inputs = decode_inputs(received, value or b"", content_type)
+    try:
+        inputs = decode_inputs(received, content_type)
+    except Problem as problem:
+        raise Refusal(problem, received.id, received.agent, received.task) from None
     return cast("Request[dict[str, Any]]", msgspec.structs.replace(received, inputs=inputs))
 
 
@@ -101,8 +104,6 @@ def receive(value: bytes | None, content_type: str = JSON) -> Received:
                 "too_large", f"the value has {len(value)} bytes, the limit is {MESSAGE_LIMIT}",
                 hint="send large arrays as base64, or msgpack, or split the request",
             )  # fmt: skip
-        if not packed and value.count(b"[") + value.count(b"{") > DEPTH_LIMIT:
-            _check_depth(value)
         received: Received = (_pack_request if packed else _json_request).decode(value)
         _check_values(received)
     except (Problem, *_UNREADABLE) as error:
@@ -111,10 +112,7 @@ def receive(value: bytes | None, content_type: str = JSON) -> Received:
 
 
 def receive_together(values: Sequence[bytes | None]) -> list[Received] | None:
-    """Decode values of one line of JSON each as `receive` does; None where one of them is not that, or no request.
-
-    How deep they are is left to whoever decodes their inputs, times and seeds are not looked at.
-    """
+    """Decode values of one line of JSON each as `receive` does; None where one of them is not that, or no request."""
     if not all(values):
         return None
     lines = b"\n".join(cast("Sequence[bytes]", values))
@@ -122,25 +120,26 @@ def receive_together(values: Sequence[bytes | None]) -> list[Received] | None:
         return None
     try:
         found = _json_request.decode_lines(lines)
-    except _UNREADABLE:
+        for one in found:
+            _check_values(one)
+    except (Problem, *_UNREADABLE):
         return None
-    ids = [one.id for one in found]
-    if len(found) != len(values) or not all(ids) or max(map(len, ids)) > ID_LIMIT or not "".join(ids).isprintable():
-        return None
-    return found
+    return found if len(found) == len(values) else None
 
 
-def decode_inputs(received: Received, value: bytes, content_type: str = JSON) -> dict[str, Any]:
-    """Decode the inputs of a request that came as `value`; raises `Refusal`."""
-    packed = content_type == MSGPACK
+def decode_inputs(received: Received, content_type: str = JSON) -> dict[str, Any]:
+    """Decode the inputs of a request to plain values; raises `Problem`."""
+    packed, value = content_type == MSGPACK, bytes(received.inputs)
     try:
-        inputs: dict[str, Any] = (_pack_inputs if packed else _json_inputs).decode(received.inputs)
+        if not packed and value.count(b"[") + value.count(b"{") >= DEPTH_LIMIT:
+            _check_depth(value)
+        inputs: dict[str, Any] = (_pack_inputs if packed else _json_inputs).decode(value)
         if packed:
             _check_objects(inputs)
     except (Problem, *_UNREADABLE) as error:
         problem = _problem_of(error, value, packed)
         problem.field = f"inputs{'.' if problem.field else ''}{problem.field or ''}"
-        raise _refusal(problem, value, packed) from None
+        raise problem from None
     return inputs
 
 
@@ -168,20 +167,21 @@ def encode_result(
 
 
 def encode_together(results: Sequence[Result], inline_limit: int = INLINE_LIMIT) -> list[bytes] | None:
-    """Encode results that have outputs in JSON, as `encode_result` does; None where that is not done in one go.
+    """Encode results that have outputs in JSON, as `encode_result` does; None where no encoder takes one of them.
 
     Their outputs are replaced by what was encoded of them.
     """
     try:
         encoder = cast("msgspec.json.Encoder", _output_encoder(False, inline_limit))
-        outputs = encoder.encode_lines([one.outputs for one in results])
+        outputs = encoder.encode_lines([one.outputs for one in results]).splitlines()
+        for one, encoded in zip(results, outputs, strict=True):
+            # as the encoder writes a number that is not finite: then all of it is looked at
+            again = b"null" in encoded
+            raw = encode_outputs(cast("Any", one.outputs), JSON, None, inline_limit) if again else msgspec.Raw(encoded)
+            one.outputs = cast("dict[str, Any]", raw)
     except Exception:  # whichever it is, it is found again
         return None
-    if b"null" in outputs:
-        return None
-    for one, encoded in zip(results, outputs.splitlines(), strict=True):
-        one.outputs = cast("dict[str, Any]", msgspec.Raw(encoded))
-    return _json_encoder.encode_lines(results).splitlines()
+    return [_json_encoder.encode(one) for one in results]
 
 
 def encode_outputs(
@@ -244,7 +244,8 @@ def _nonfinite(value: float) -> str:
 
 def _check_values(request: Received) -> None:
     """The limits that the types cannot say."""
-    if not readable_id(request.id):
+    name = request.id
+    if not (0 < len(name) <= ID_LIMIT and name.isprintable()):
         raise Problem("invalid_message", "id must have 1 to 128 printable characters", field="id", hint=_EXPECTED["id"])
     timeout = request.timeout_s
     if timeout is not None and not 0 < timeout <= TIMEOUT_LIMIT_S:
@@ -259,6 +260,8 @@ def _check_values(request: Received) -> None:
             ) from None  # fmt: skip
     if request.seed is not None and not 0 <= request.seed < 1 << 63:
         raise Problem("invalid_message", "seed is out of range", field="seed", hint=_EXPECTED["seed"])
+    if request.options:
+        _check_objects(request.options, "options")
 
 
 def readable_id(value: object) -> bool:
@@ -267,10 +270,10 @@ def readable_id(value: object) -> bool:
 
 
 def _check_depth(value: bytes) -> None:
-    """Refuse JSON nested deeper than the limit, without recursion; brackets inside strings do not count."""
-    depth = int(_depths(value).max(initial=0))
+    """Refuse inputs in JSON nested deeper than the limit, without recursion; brackets inside strings do not count."""
+    depth = 1 + int(_depths(value).max(initial=0))
     if depth > DEPTH_LIMIT:
-        raise _too_deep(depth)
+        raise _too_deep(depth, None)
 
 
 def _depths(value: bytes) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -294,14 +297,14 @@ def _shallow(value: bytes) -> bytes:
     return bytes(np.frombuffer(value, dtype=np.uint8)[np.minimum(before, after) <= 1])
 
 
-def _check_objects(value: object) -> None:
+def _check_objects(value: object, field: str | None = None) -> None:
     """Refuse what msgpack allows and JSON does not: more levels than the limit, and keys that are no texts."""
     level: list[object] = [value]
     for _ in range(DEPTH_LIMIT):
         objects = [outer for outer in level if isinstance(outer, dict)]
         if any(type(key) is not str for outer in objects for key in outer):
             hint = "texts as keys, as in JSON"
-            raise Problem("invalid_message", "an object has a key that is no text", hint=hint)
+            raise Problem("invalid_message", "an object has a key that is no text", field=field, hint=hint)
         level = [
             item
             for outer in level
@@ -310,7 +313,7 @@ def _check_objects(value: object) -> None:
         ]
         if not level:
             return
-    raise _too_deep(DEPTH_LIMIT + 1, None)
+    raise _too_deep(DEPTH_LIMIT + 1, field)
 
 
 def _too_deep(depth: int, field: str | None = "inputs") -> Problem:

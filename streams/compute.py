@@ -6,7 +6,8 @@ costs much, is forwarded to the heavy lane. Nothing raises out of here: a failur
 
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
+from itertools import repeat
 from queue import SimpleQueue
 from typing import cast
 
@@ -20,7 +21,7 @@ from streams.artifacts import Shelf
 from streams.cache import kept
 from streams.cache.results import ResultCache
 from streams.cancels import Cancels
-from streams.codec import MSGPACK, Refusal, id_of
+from streams.codec import JSON, MSGPACK, Received, Refusal, id_of, receive, receive_together
 from streams.flight import Record
 from streams.groups import compute_group
 from streams.handout import BATCH_LIMIT, RecordBatch
@@ -30,7 +31,6 @@ from streams.limits import Limits
 from streams.note import Note, Place
 from streams.pending import MAX_BATCH, Pending
 from streams.replies import Desk, Replies
-from streams.together import admit_together
 from streams.watch import Demoted, Slice, cancelled
 
 _log = structlog.get_logger(__name__)
@@ -39,6 +39,8 @@ SLICE_S = 0.05
 LONG_COST = 2e8
 """Estimated operations above which a plan goes to the heavy lane at once: about 50 ms of dense algebra."""
 
+_NOBODY: Container[str] = ()
+"""No request that is cancelled."""
 _TURN_S = 0.02
 """How long admitted requests are computed before what has come meanwhile is admitted too, and may overtake."""
 
@@ -120,13 +122,13 @@ class Compute:
             self._note.write([(partition[1], offset) for _, partition, offset in records])
         if self._suspects:
             records = self._delegate_suspects(records, replies)
+        cancels = self._cancels or _NOBODY
         placed = [(one[0], origin_of(*one)) for one in records]
-        jobs, left = admit_together(placed, now, self._cancels, self._timeout_s, self._defaults, self._limits)
-        for record, origin in left:
-            job = self._admit(record, origin, now, replies)
-            if job is not None:
-                jobs.append(job)
-        jobs, again = self._unanswered(jobs, replies)
+        admitted = [
+            self._admit(record, origin, request, now, cancels, replies)
+            for (record, origin), request in zip(placed, _received(placed), strict=False)
+        ]
+        jobs, again = self._unanswered([job for job in admitted if job is not None], replies)
         self._route(jobs, replies)
         self._again += again
 
@@ -197,24 +199,27 @@ class Compute:
             first, more = self._unanswered(again, replies)
             self._route([*first, *more], replies)
 
-    def _admit(self, record: Message, origin: Origin, now: float, replies: Replies) -> Job | None:
+    def _admit(
+        self, record: Message, origin: Origin, request: Received | None, now: float, cancels: Container[str],
+        replies: Replies,
+    ) -> Job | None:  # fmt: skip
         try:
-            admitted = admit(record.value(), origin, now, self._cancels, self._timeout_s, self._defaults, self._limits)
+            if request is None:
+                request = receive(record.value(), origin.content_type)
+            admitted = admit(request, origin, now, cancels, self._timeout_s, self._defaults, self._limits)
         except Refusal as refusal:
             replies.turn_away(refusal, origin, letters.of(record, origin))
         except Exception as error:
             _log.exception("admission_failed", partition=origin.partition, offset=origin.offset)
             text = f"admission failed: {type(error).__name__}"
-            problem, name = (
-                Problem("internal", text, hint="report this request"),
-                id_of(record.value(), origin.content_type),
-            )
+            problem = Problem("internal", text, hint="report this request")
+            name = id_of(record.value(), origin.content_type)
             replies.turn_away(Refusal(problem, name), origin, letters.of(record, origin))
         else:
             if isinstance(admitted, Job):
                 admitted.record = record
                 return admitted
-            replies.reject(*admitted, origin)
+            replies.reject(request, admitted, origin)
         return None
 
     def _delegate(self, record: Message, origin: Origin, reason: Reason, replies: Replies, attempt: int = 1) -> None:
@@ -265,6 +270,13 @@ class Compute:
         if self._cache is not None:
             for key, value in replies.kept:
                 self._cache.keep(key, value)
+
+
+def _received(placed: Sequence[tuple[Message, Origin]]) -> Iterable[Received | None]:
+    """Decode records in one call where that goes; None for what is to be received alone, and told what is wrong."""
+    if any(origin.content_type != JSON for _, origin in placed):
+        return repeat(None)
+    return receive_together([record.value() for record, _ in placed]) or repeat(None)
 
 
 def _record(job: Job) -> Message:

@@ -19,7 +19,7 @@ from agents.outcome import Problem
 from streams import instants, journal
 from streams.admit import Defaults, Job, Origin, Partition, admit
 from streams.cancels import Cancels
-from streams.codec import Refusal
+from streams.codec import Refusal, receive
 from streams.errands import Errands
 from streams.heavy import forward
 from streams.journal import Entry
@@ -250,16 +250,15 @@ class Conductor:
             return False  # the request was forwarded twice: its worker ended in between
         origin = Origin((self._topic, ledger.number), offset, entry.queued_at_ms, entry.content_type, entry.headers)
         try:
-            admitted = admit(
-                entry.value, origin, float("-inf"), Cancels(), entry.timeout_s, self._defaults, self._limits
-            )
+            request = receive(entry.value, entry.content_type)
         except Refusal as refused:
             # whoever forwarded it read it, with limits of its own
             _log.error("journal_not_readable", id=name, problem=refused.problem.message)
             self._errands.refuse(Refusal(refused.problem, name, refused.agent, refused.task), origin)
             return True
+        admitted = admit(request, origin, float("-inf"), (), entry.timeout_s, self._defaults, self._limits)
         if not isinstance(admitted, Job):
-            self._errands.reject(*admitted, origin)
+            self._errands.reject(request, admitted, origin)
             return True
         running = ledger.running[name] = self._conducted(admitted, entry, known)
         _log.info("conducting", id=name, partition=ledger.number, known=len(known))

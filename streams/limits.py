@@ -20,7 +20,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     queue_s: float | None = None
 
     def check(self, plan: Any, size: int) -> None:
-        """Raise `Problem` (`budget_exceeded`) for a plan of a request of `size` bytes that is above a limit."""
+        """Raise `Problem` (`budget_exceeded`) for a plan whose inputs came in `size` bytes that is above a limit."""
         seconds = plan.cost / RATE
         memory = max(getattr(plan, "memory", 0), _BYTES_OF_INPUT * size)
         for estimate, limit, unit, hint in (

@@ -113,7 +113,7 @@ class Draft:
         left = list[tuple[Job, Outcome]]()
         plain = list[tuple[Job, Outcome]]()
         for job, outcome in zip(jobs, outcomes, strict=True):
-            alone = not job.quick or job.cache_key is not None or outcome.problem is not None or outcome.keep
+            alone = not job.plain or job.cache_key is not None or outcome.problem is not None or outcome.keep
             (left if alone else plain).append((job, outcome))
         if not self._compute_together(plain):
             left += plain
@@ -135,7 +135,7 @@ class Draft:
                 self._add(result, job.origin)
 
     def _compute_together(self, computed: Sequence[tuple[Job, Outcome]]) -> bool:
-        """Answer jobs of the short way whose outcomes have nothing special, if their results can be encoded in one go.
+        """Answer plain jobs whose outcomes have nothing special, if their results can be encoded in one go.
 
         All of them are of one task.
         """

@@ -21,7 +21,6 @@ from streams import logs, shard
 from streams.admit import Job, admit, conducted
 from streams.cache import kept
 from streams.cache.kept import Kept
-from streams.cancels import Cancels
 from streams.codec import MSGPACK, Refusal, receive
 from streams.contracts import Progress
 from streams.groups import compute_group, mistake
@@ -36,8 +35,6 @@ _log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 0.005
 """How often the pipe is looked at for a cancellation: a task may call its watch far more often."""
-
-_NEVER = Cancels()
 
 
 class Line:
@@ -121,19 +118,20 @@ def answer(work: Work, setup: Setup, line: Line) -> Written:
 
     head = Letterhead(version=setup.version, worker=setup.worker, topics=setup.topics, inline_limit=setup.inline_limit)
     try:
-        admitted = admit(work.value, work.origin, float("-inf"), _NEVER, setup.timeout_s, setup.defaults, setup.limits)
+        request = receive(work.value, work.origin.content_type)
     except Refusal as refusal:
         refused = draft()
         refused.refuse(refusal, work.origin)
         return refused.written()
+    try:
+        admitted = admit(request, work.origin, float("-inf"), (), setup.timeout_s, setup.defaults, setup.limits)
     except Exception as error:
         _log.exception("admission_failed")
         problem = Problem("internal", f"admission failed: {type(error).__name__}", hint="report this request")
-        memory = isinstance(error, MemoryError)
-        admitted = receive(work.value, work.origin.content_type), out_of_memory() if memory else problem
+        admitted = out_of_memory() if isinstance(error, MemoryError) else problem
     if not isinstance(admitted, Job):
         rejected = draft()
-        rejected.reject(*admitted, work.origin)
+        rejected.reject(request, admitted, work.origin)
         return rejected.written()
     if not work.origin.shard and conducted(admitted.plan, embedded=setup.embedded):
         forwarded = draft()

@@ -195,7 +195,12 @@ MALFORMED = {
     "an unknown key": (json.dumps(request(inputz=1)).encode(), 400, "invalid_message", "inputz"),
     "a wrong type": (json.dumps(request(timeout_s="soon")).encode(), 400, "invalid_message", "timeout_s"),
     "truncated UTF-8": (b'{"id":"\xc3', 400, "invalid_message", None),
-    "too deep": (b'{"id":"d","agent":"a","task":"t","inputs":{"x":' + b"[" * 200, 400, "invalid_message", "inputs"),
+    "too deep": (
+        b'{"id":"d","agent":"a","task":"t","inputs":{"x":' + b"[" * 200 + b"]" * 200 + b"}}",
+        400,
+        "invalid_message",
+        "inputs",
+    ),
     "9 MiB, announced": (b" " * 9 * _MIB, 413, "too_large", None),
     "9 MiB, in chunks": (iter([b" " * _MIB] * 9), 413, "too_large", None),
 }

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.outcome import Diagnostics
-from streams.codec import JSON, MSGPACK, Refusal, decode_request, encode_result
+from streams.codec import (
+    JSON,
+    MSGPACK,
+    Refusal,
+    decode_request,
+    encode_result,
+    encode_together,
+    receive,
+    receive_together,
+)
 from streams.contracts import Provenance, Result
 
 GOOD = {"id": "r-1", "agent": "linalg", "task": "solve", "inputs": {"a": [[1]], "b": [1]}}
@@ -24,6 +33,9 @@ def _refusal(value, content_type=JSON):
     with pytest.raises(Refusal) as caught:
         decode_request(value, content_type)
     return caught.value
+
+
+DEEP = json.loads("[" * 70 + "]" * 70)
 
 
 def _nested(levels):
@@ -58,8 +70,11 @@ def test_msgpack_is_a_request_too():
         pytest.param(_value(timeout_s=0), "invalid_message", "r-1", "timeout_s", id="no time at all"),
         pytest.param(_value(timeout_s=True), "invalid_message", "r-1", "timeout_s", id="a boolean is not a number"),
         pytest.param(_value(inputs={"a": float("nan")}), "invalid_message", "r-1", "inputs", id="bare NaN"),
+        pytest.param(_nested(64), "invalid_message", "r-1", "inputs", id="65 levels"),
         pytest.param(_nested(200), "invalid_message", "r-1", "inputs", id="200 levels"),
-        pytest.param(b"[" * 1_000_000, "invalid_message", None, "inputs", id="a million brackets"),
+        pytest.param(_nested(2000), "invalid_message", "r-1", "inputs", id="2,000 levels"),
+        pytest.param(_value(options={"o": DEEP}), "invalid_message", "r-1", "options", id="deep options"),
+        pytest.param(b"[" * 1_000_000, "invalid_message", None, None, id="a million brackets"),
         pytest.param(_value(inputs={"a": "x" * (9 << 20)}), "too_large", "r-1", None, id="9 MiB"),
         pytest.param(_nested(100_000), "invalid_message", "r-1", "inputs", id="levels without end"),
         pytest.param(_value(labels={"a": "\ud800"}), "invalid_message", "r-1", None, id="half a surrogate pair"),
@@ -114,6 +129,31 @@ def test_any_bytes_are_a_request_or_a_refusal(value, content_type):
         assert refusal.problem.message
 
 
+REQUESTS = [
+    _value(), _value(id="ü", labels={"k": "v\n"}), _value(timeout_s=3.0, seed=0, options={"method": "lu"}),
+    _value(expires_at="2099-01-01T00:00:00Z", priority="high", cache=False), _nested(200),
+]  # fmt: skip
+NOT_A_LINE = [
+    None, b"", b" ", b"hello", b"\xff", b"[1]", b"{}", _value() + b"\n" + _value(),
+    json.dumps(GOOD, indent=1).encode(), _value(x=1), _value(id=""), _value(id="i" * 129), _value(id="a\u200b"),
+    _value(priority="urgent"), _value(timeout_s=0), _value(seed=-1), _value(expires_at="soon"), b"[" * 100_000,
+    _value(options={"o": DEEP}), _value(inputs={"a": float("nan")}), _nested(2000),
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=6))
+def test_requests_that_are_received_together_are_what_each_is_alone(values):
+    assert receive_together(values) == [receive(value) for value in values]
+
+
+@given(st.lists(st.sampled_from(REQUESTS), max_size=3), st.sampled_from(NOT_A_LINE))
+def test_beside_what_is_no_line_with_a_request_nothing_is_received_together(values, odd):
+    """Two lines in one value among them, or none in one and two in another."""
+    assert receive_together([*values, odd]) is None
+    assert receive_together([odd, *values]) is None
+    assert receive_together([_value() + b"\n" + _value(), odd]) is None
+
+
 def _result(outputs):
     return Result(
         id="r-1", agent="a", task="t", status="succeeded", outputs=outputs, error=None, warnings=[],
@@ -144,3 +184,21 @@ def test_the_form_can_be_forced(arrays, form):
 def test_msgpack_carries_arrays_as_binary():
     outputs = msgspec.msgpack.decode(encode_result(_result({"a": np.arange(4.0)}), MSGPACK, inline_limit=3))["outputs"]
     assert np.frombuffer(outputs["a"]["data"], outputs["a"]["dtype"]).tolist() == [0, 1, 2, 3]
+
+
+OUTPUTS = st.dictionaries(
+    st.text(max_size=3),
+    st.floats() | st.none() | st.text(max_size=4) | st.lists(st.floats(), max_size=4).map(np.array)
+    | st.floats().map(np.float64) | st.just("a\n\u2028b\r null"),
+    max_size=4,
+)  # fmt: skip
+
+
+@given(st.lists(OUTPUTS, max_size=5))
+def test_results_encoded_together_are_the_bytes_that_they_are_alone(several):
+    values = encode_together([_result(outputs) for outputs in several], 2)
+    assert values == [encode_result(_result(outputs), inline_limit=2) for outputs in several]
+
+
+def test_beside_what_no_encoder_takes_nothing_is_encoded_together():
+    assert encode_together([_result({"x": 1.0}), _result({"x": object()})]) is None

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import msgspec
+import pytest
 
 from agents import catalogue
 from agents.alone import Alone
@@ -90,6 +91,43 @@ class Stage:
 def _solve(request_id, a=((3, 1), (1, 2)), b=(9, 8), **more):
     whole = {"id": request_id, "agent": "linalg", "task": "solve", "inputs": {"a": a, "b": b}, **more}
     return json.dumps(whole).encode()
+
+
+ODD = (
+    b"hello", b"", _solve("singular", a=((1, 1), (1, 1))), _solve("timed", timeout_s=3.0, seed=5),
+    _solve("asked", options={"method": "lu", "arrays": "base64"}), _solve("late", expires_at="2020-01-01T00:00:00Z"),
+    _solve("odd", unknown=1), _solve("deep", b=[json.loads("[" * 70 + "]" * 70)]), _solve("string", b=("9", 8)),
+    _solve("none", task="slove"), _solve("lines") + b"\n" + _solve("more"), _solve("list").replace(b'{"a"', b'[{"a"'),
+    json.dumps(json.loads(_solve("tall")), indent=1).encode(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_beside_whatever_comes_the_records_of_a_batch_are_answered_as_alone(odd):
+    """To the byte but for what says when and with how many; and so is the odd one."""
+    together, alone = Stage(), Stage()
+    batch = (_solve("a"), odd, _solve("b"))
+    together.take(*batch)
+    for value in batch:
+        before = len(alone.emitter.sent)
+        alone.take(value, wait=False)
+        with alone.emitter.changed:
+            assert alone.emitter.changed.wait_for(lambda: len(alone.emitter.sent) > before, 30)  # noqa: B023 - at once
+    assert _told(together) == _told(alone)
+
+
+def _told(one):
+    """What was sent by topic and key, but for what says when and with how many."""
+    told = {(message.topic, message.key): message.value for message in one.emitter.sent}
+    for (topic, _), value in list(told.items()):
+        if topic == "compute.results":
+            result = msgspec.json.decode(value)
+            for name in ("queued_s", "run_s", "batch"):
+                del result["provenance"][name]
+            told[topic, result["id"]] = {**result, "completed_at": ""}
+    return {
+        place: value for place, value in told.items() if not isinstance(value, bytes) or place[0] != "compute.results"
+    }
 
 
 def test_offsets_are_done_once_confirmed_and_not_before():

@@ -9,8 +9,7 @@ from agents import catalogue
 from agents.outcome import Outcome, Problem
 from streams.admit import Job, Origin, admit
 from streams.cache import content
-from streams.cancels import Cancels
-from streams.codec import JSON, MSGPACK, encode_result
+from streams.codec import JSON, MSGPACK, encode_result, receive
 from streams.contracts import Result
 
 QUAD = {"id": "r-1", "agent": "integrate", "task": "quad",
@@ -23,7 +22,7 @@ FORM = content.form(b"program", False, 10_000)
 def _job(value: dict, content_type: str = JSON) -> Job:
     encode = msgspec.msgpack.encode if content_type == MSGPACK else msgspec.json.encode
     origin = Origin(("compute.requests", 0), 7, 0, content_type, [])
-    job = admit(encode(value), origin, 0.0, Cancels(), 60.0)
+    job = admit(receive(encode(value), content_type), origin, 0.0, (), 60.0)
     assert isinstance(job, Job), job
     return job
 
