@@ -1,7 +1,8 @@
 """From a request's plain mapping to a task's struct: unknown keys name the nearest valid one."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -38,12 +39,20 @@ def read(values: Mapping[str, Any], shape: type[T], where: str) -> T:
         message, path = _parted(error)
         if _SOME_KEY in path:
             path = _named(values, shape, path)
-        field = where + path
+        field, (inner, few) = where + path, _within(shape, path)
+        hint = f"keys: {', '.join(sorted(_names(inner)))}"
         if "missing required field" in message:
             name = message.split("`")[1]
             field = f"{field}.{name}"
             message = f"{name!r} is missing"
-        raise Problem("invalid_input", message, field=field, hint=f"keys: {', '.join(sorted(_names(shape)))}") from None
+        elif "unknown field" in message:
+            name = message.split("`")[1][:80]
+            field = f"{field}.{name}"
+            message = f"unknown key {name!r}"
+            hint = _nearest(name, inner)
+        elif few:
+            hint = f"one of {', '.join(map(str, few))}"
+        raise Problem("invalid_input", message, field=field, hint=hint) from None
     for name in shape.__struct_fields__:  # msgpack has them; in JSON they are strings
         value = getattr(found, name)
         if type(value) is float and not math.isfinite(value):
@@ -78,6 +87,28 @@ def _named(values: Mapping[str, Any], shape: type[msgspec.Struct], path: str) ->
             _, again = _parted(error)
             return f"{before}.{str(key)[:80]}{again.removeprefix(before).removeprefix(_SOME_KEY)}"
     return before + after
+
+
+_STEP = re.compile(r"\.([^.\[]+)|\[\d+\]")
+
+
+def _within(shape: type[msgspec.Struct], path: str) -> tuple[type[msgspec.Struct], Sequence[Any]]:
+    """Return the struct at a path below `shape`, or the last one on the way; and the values there, where few may be."""
+    found: Any = msgspec.inspect.type_info(shape)
+    for step in _STEP.finditer(path):
+        inner: Any = None
+        for one in found.types if isinstance(found, msgspec.inspect.UnionType) else (found,):
+            if isinstance(one, msgspec.inspect.StructType):
+                shape = one.cls
+                inner = next((each.type for each in one.fields if each.encode_name == step[1]), inner)
+            elif isinstance(one, msgspec.inspect.DictType):
+                inner = one.value_type
+            elif isinstance(one, msgspec.inspect.ListType | msgspec.inspect.VarTupleType):
+                inner = one.item_type
+        found = inner
+    ends = found.types if isinstance(found, msgspec.inspect.UnionType) else (found,)
+    few = next((one.values for one in ends if isinstance(one, msgspec.inspect.LiteralType)), ())
+    return next((one.cls for one in ends if isinstance(one, msgspec.inspect.StructType)), shape), few
 
 
 _NAMES: dict[type[msgspec.Struct], frozenset[str]] = {}
