@@ -237,6 +237,11 @@ def _kept(document: Document, value: Any, path: Place, notices: list[str]) -> An
             notices.append(f"{spell(here)} changes nothing: {_MOOT[key]}")
         if key in _LATER and (path[:1] or ("",))[0] in {*_SECTIONS, ""} and path[-1:] != ("details",):
             raise document.error(here, "not supported yet", "leave it out")
+        if here == ("groups",):
+            raise document.error(
+                here, "rules of Prometheus, in PromQL",
+                "let it send its alerts to /api/v2/alerts, or leave it out and write `rules` over signals",
+            )  # fmt: skip
         if here == ("tracing",):
             notices.append("tracing is not used: spans go where OTEL_EXPORTER_OTLP_ENDPOINT says")
         elif path[-1:] == ("headers",) and key.lower() in OWN_HEADERS - {"subject"}:

@@ -11,7 +11,7 @@ tests:
 ```
 A sample of a series is a metric event; of `data_loss`, `data_corruption` and `log_errors` so many faults or errors; of
 `heartbeat` a beat whose `ttl_s` it is. `alertname` is left out of what is expected, as there, and so are the labels
-`source` and `instance` of a series that names neither.
+`source` and `instance` of a series that names neither. Rules have no groups: `group_eval_order` changes nothing.
 """
 
 import re
@@ -79,6 +79,7 @@ class TrialSection(Section):
     interval: Seconds | None = None
     input_series: list[SeriesSection] = []
     alert_rule_test: list[CheckSection] = []
+    promql_expr_test: list[Any] = []
 
 
 class TrialsSection(Section):
@@ -86,6 +87,7 @@ class TrialsSection(Section):
 
     rule_files: list[str] = []
     evaluation_interval: Seconds = Seconds(60)
+    group_eval_order: list[str] = []
     tests: list[TrialSection] = []
 
 
@@ -115,7 +117,13 @@ class Trials:
 def load(path: str) -> Trials:
     """Read a file of tests; raises `ConfigError`."""
     document = fitted(documents.load(path), TrialsSection)
-    return Trials(document, documents.convert(document, TrialsSection, hook))
+    section = documents.convert(document, TrialsSection, hook)
+    for index, one in enumerate(section.tests):
+        if one.promql_expr_test:
+            raise document.error(
+                ("tests", index, "promql_expr_test"), "PromQL is not spoken here", "leave it out, promtool runs it"
+            )
+    return Trials(document, section)
 
 
 def values(text: str) -> list[float | None]:

@@ -117,3 +117,21 @@ def test_what_cannot_be_read_is_told_with_its_place(run, old, new, said):
     with pytest.raises(ConfigError) as error:
         run(HOT.replace(old, new).replace("CHECK", "{eval_time: 1m, alertname: Hot}"))
     assert said in str(error.value)
+
+
+def test_the_order_of_groups_is_passed_over(run):
+    """Rules have none; promtool's files often name one."""
+    (found,) = run("group_eval_order: [a]" + HOT.replace("CHECK", "{eval_time: 7m, alertname: Hot}"))
+    assert found.failure is None
+
+
+def test_tests_of_promql_are_refused_rather_than_passed_over(run):
+    with pytest.raises(ConfigError, match=r"tests\[0\]\.promql_expr_test: PromQL is not spoken here"):
+        run("tests: [{promql_expr_test: [{expr: t, eval_time: 1m}]}]")
+
+
+def test_rules_of_prometheus_are_refused_with_what_would_do(tmp_path):
+    file = tmp_path / "rules.yaml"
+    file.write_text("groups: [{name: g, rules: [{alert: Down, expr: up == 0}]}]")
+    with pytest.raises(ConfigError, match=r"rules\.yaml:1: groups: rules of Prometheus, in PromQL \(let it send"):
+        config.load_rules(file)
