@@ -153,11 +153,12 @@ def admit(
 
 
 def _quick_plan(task: Task, request: Received, origin: Origin) -> tuple[Any, Any] | None:
-    if task.quick is None or request.options or origin.content_type != JSON:
+    quick = task.quick
+    if quick is None or request.options or origin.content_type != JSON:
         return None
     try:
-        inputs = task.quick.decode(request.inputs)
+        inputs = quick.decoder.decode(request.inputs)
     except msgspec.MsgspecError:
         return None
-    plan = task.quick.plan(inputs)
+    plan = quick.plan(inputs)
     return None if plan is None else (plan, inputs)

@@ -274,7 +274,7 @@ class Compute:
 
 def _received(placed: Sequence[tuple[Message, Origin]]) -> Iterable[Received | None]:
     """Decode records in one call where that goes; None for what is to be received alone, and told what is wrong."""
-    if any(origin.content_type != JSON for _, origin in placed):
+    if {origin.content_type for _, origin in placed} != {JSON}:
         return repeat(None)
     return receive_together([record.value() for record, _ in placed]) or repeat(None)
 
