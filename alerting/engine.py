@@ -1,12 +1,13 @@
 """The engine: takes what happens and the time, returns what is to be done. Everything else here is called by it.
 
-`on_events`, `on_results`, `on_alerts`, `on_command`, `on_delivery` take what happens, `tick` what the time brings,
-`due` says when to tick next. Whatever is to be told is recorded before it is sent, and each transition of an incident
-is published after what it tells was recorded: a process that dies between the two does the same again after `restore`,
-under the same ids, so that nothing is told twice and nothing is forgotten.
+`on_events`, `on_results`, `on_alerts`, `on_command`, `on_delivery` take what happens, `tick` what the time brings
+(`look` is the part of it that takes long), `due` says when to tick next. Whatever is to be told is recorded before it
+is sent, and each transition of an incident is published after what it tells was recorded: a process that dies between
+the two does the same again after `restore`, under the same ids: nothing is told twice and nothing is forgotten.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Self
@@ -54,6 +55,9 @@ class Engine:
         self._reminders = Reminders(self._standing, self._quiet)
         self._dispatcher = Dispatcher(self._standing, self._lifecycle, self._escalator)
         self._clean_at = 0.0
+        self._found: deque[Alert] = deque()
+        """What the rules have said that no tick has taken yet."""
+        self._looked = False
 
     @property
     def config(self) -> Config:
@@ -221,14 +225,31 @@ class Engine:
             self._escalator.pass_by(*missed, now)
         return self._standing.drain()
 
+    def look(self, now: float) -> None:
+        """Look at the rules where that is due: the next tick takes what they say.
+
+        Signals and rules alone are touched by it. So another thread may do it, while nobody else touches these.
+        """
+        if self.looks_at(now) <= now:
+            self._found += self._evaluator.look(now)
+            self._looked = True
+
+    def looks_at(self, now: float) -> float:
+        """When rules are to be looked at next; infinity while what they read is being read."""
+        return math.inf if self.reading else self._evaluator.due(now)
+
     def tick(self, now: float) -> list[Effect]:
         """Do what is due, of what is much the first; then `due` says that the rest is."""
         most = self.at_once
-        if not self.reading and self._evaluator.due(now) <= now:
-            self._standing.take(self._evaluator.look(now), now)
+        self.look(now)
+        found = int(min(most, len(self._found)))
+        self._standing.take([self._found.popleft() for _ in range(found)], now)
+        if self._looked:
+            self._looked = False
             self._escalator.look_at_rotations(now)
         self._lifecycle.follow(now, most)
-        if self._standing.groups.has_changed:  # nobody is told of a group before its incident has heard of it
+        # nobody is told of a group before it is whole, and its incident has heard of it
+        if self._found or self._standing.groups.has_changed:
             return self._standing.drain()
         self._lifecycle.calm(now)
         self._quiet.wake(now)
@@ -244,7 +265,7 @@ class Engine:
     def due(self, now: float) -> float:
         """When to tick next; infinity when nothing waits."""
         standing = self._standing
-        rules = None if self.reading else self._evaluator.due(now)
+        rules = -math.inf if self._found else self.looks_at(now)
         waits = (rules, standing.register.next(), standing.teller.outbox.due(), standing.groups.next())
         return min((at for at in waits if at is not None), default=math.inf)
 

@@ -18,6 +18,8 @@ _LOG_GROWTH = np.log(_GROWTH)
 _SMALLEST, _LARGEST = 1e-9, 1e9
 _UNSETTLED = 65_536
 """So many samples wait until somebody looks, or an eighth of those that are in place: more are put there at once."""
+_AT_ONCE = 1 << 19
+"""So many are counted or added in one go: other threads wait for it."""
 _ROOM = 1.25
 _HIGH = np.int64(-1) << np.int64(26)
 
@@ -224,14 +226,20 @@ def sums(groups: Integers, values: Floats, size: int) -> Floats:
 
     Each value is parted into its upper 27 bits, whose sums are exact where values are of like size, and the rest.
     """
-    upper: Floats = (values.view(np.int64) & _HIGH).view(np.float64)
-    total = np.bincount(groups, upper, size + 1) + np.bincount(groups, values - upper, size + 1)
-    return np.asarray(total[1:], np.float64)
+    total = np.zeros(size + 1)
+    for first in range(0, len(values), _AT_ONCE):
+        of, some = groups[first : first + _AT_ONCE], values[first : first + _AT_ONCE]
+        upper: Floats = (some.view(np.int64) & _HIGH).view(np.float64)
+        total += np.bincount(of, upper, size + 1) + np.bincount(of, some - upper, size + 1)
+    return total[1:]
 
 
 def counts(groups: Integers, size: int) -> Integers:
     """How many there are of each of `size` groups (numbered from 1; 0 is left out)."""
-    return np.bincount(groups, minlength=size + 1)[1:]
+    found = np.zeros(size + 1, np.int64)
+    for first in range(0, len(groups), _AT_ONCE):
+        found += np.bincount(groups[first : first + _AT_ONCE], minlength=size + 1)
+    return found[1:]
 
 
 class Tallies:

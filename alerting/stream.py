@@ -116,6 +116,8 @@ class Stream:
         self._steady = steady
         self._ahead = float("-inf")
         self._turn = asyncio.Lock()  # what the engine wants is done before it is asked again
+        self.hearing = asyncio.Lock()
+        """Who gives to the signals, or takes from them or the rules, has it: rules are looked at in another thread."""
         self._begun = asyncio.Event()
         self._live = asyncio.Event()
         self._changed = asyncio.Event()
@@ -142,8 +144,9 @@ class Stream:
                 _log.info("alerting_live")
             else:
                 try:
-                    self._take(batch.records)
-                    self.positions.update(batch.positions)
+                    async with self.hearing:
+                        self._take(batch.records)
+                        self.positions.update(batch.positions)
                 finally:
                     batch.taken()
 
@@ -191,7 +194,7 @@ class Stream:
     async def tell_due(self, within_s: float) -> None:
         """Do what is due, and wait for so long at most until it has been sent."""
         async with self._turn:
-            await self._perform(self._engine.tick(self._clock()))
+            await self._perform(self._engine.tick(await self._look()))
         await self._sendings.wait(within_s)
 
     async def until_live(self) -> None:
@@ -206,7 +209,7 @@ class Stream:
             for part in (alerts[start : start + _TAKEN] for start in range(0, len(alerts), _TAKEN)):
                 await self._perform(self._engine.take_alerts(part, now))
                 await asyncio.sleep(0)
-            await self._perform(self._engine.tick(now))
+            await self._perform(self._engine.tick(await self._look()))
 
     async def set_silence(self, silence: Silence) -> str:
         """Make a silence, or change the one that its id names; returns its name. Raises `SilenceError`."""
@@ -233,7 +236,7 @@ class Stream:
                 _log.error("config_reload_failed", error=str(error))
                 summary = f"The configuration cannot be loaded again, the old one is in force: {error}"
                 record = self._reloaded(by, f"refused: {error}")
-                await self._perform([record, *self._engine.trouble(RELOAD_FAILED, summary, self._clock())])
+                await self._perform([record, *self._engine.trouble(RELOAD_FAILED, summary, await self._look())])
                 raise
             _log.info("config_reloaded", rules=len(config.rules), receivers=len(config.receivers))
             record = self._reloaded(by, changes.between(self._engine.config, config))
@@ -262,7 +265,7 @@ class Stream:
                         await self._changed.wait()
                 continue
             async with self._turn:
-                await self._perform(self._engine.tick(self._clock()))
+                await self._perform(self._engine.tick(await self._look()))
             await asyncio.sleep(0)
 
     def _look_at_clock(self, now: float) -> None:
@@ -283,7 +286,7 @@ class Stream:
         while True:
             await asyncio.sleep(_AUDIT_EVERY_S)
             async with self._turn:
-                now = self._clock()
+                now = await self._look()
                 seen = set(audit.overdue(self._published.values(), now))
                 if seen & late:
                     _log.critical("escalation_overdue", incidents=sorted(seen & late))
@@ -294,6 +297,7 @@ class Stream:
         """Let what is being sent finish, for a moment; the rest is sent again by the next process."""
         for timer in self._timers:
             timer.cancel()
+        await asyncio.gather(*self._timers, return_exceptions=True)
         await self._sendings.aclose()
 
     async def or_fail(self, work: Awaitable[None]) -> None:
@@ -312,6 +316,19 @@ class Stream:
             self.ignored["ops.commands"] += 1
             _log.warning("command_ignored", error=str(error))
             return None
+
+    async def _look(self) -> float:
+        """Look at the rules where that is due, while the loop is others'; returns the instant of that."""
+        now = self._clock()
+        if self._engine.looks_at(now) <= now:
+            async with self.hearing:
+                looking = asyncio.create_task(asyncio.to_thread(self._engine.look, now))
+                try:
+                    await asyncio.shield(looking)
+                except asyncio.CancelledError:
+                    await looking  # nobody else may touch what it does
+                    raise
+        return now
 
     def _take(self, records: Sequence[Record]) -> None:
         now = self._clock()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks import (
     alerting,
+    blocking,
     cache,
     ensemble,
     formula,
@@ -59,7 +60,8 @@ ON_KAFKA: dict[str, Callable[..., object]] = {
     "rolling": rolling.measure, "sharding": sharding.measure, "soak": soak.measure,
 }  # fmt: skip
 ALONE: dict[str, Callable[..., object]] = {
-    "ensemble": ensemble.measure, "formula": formula.measure, "fuzz": fuzz.measure, "roofline": roofline.measure,
+    "blocking": blocking.measure, "ensemble": ensemble.measure,
+    "formula": formula.measure, "fuzz": fuzz.measure, "roofline": roofline.measure,
     "small": small.measure, "stencils": stencils.measure,
 }  # fmt: skip
 

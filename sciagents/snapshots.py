@@ -87,8 +87,9 @@ class Snapshots:
         own = {place: topic for topic, place in self._places.items()}
         while True:
             await asyncio.sleep(max(_SHORTEST_S, 2.0 * alerting.engine.config.evaluation_interval))
-            positions = {(own[topic], number): offset for (topic, number), offset in alerting.positions.items()}
-            taken = keeper.take(positions, time.time())
+            async with alerting.hearing:
+                positions = {(own[topic], number): offset for (topic, number), offset in alerting.positions.items()}
+                taken = keeper.take(positions, time.time())
             if taken is None:
                 _log.error("snapshots_end", error="too much came between two of them")
                 return

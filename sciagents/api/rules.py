@@ -15,7 +15,9 @@ from sciagents.api.desk import Desk
 async def list_rules(desk: Desk) -> dict[str, list[dict[str, Any]]]:
     """List the rules in their order, each with the label sets for which it is pending or fires."""
     standing: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for (name, labels), state in desk.engine.states.items():
+    async with desk.stream.hearing:
+        states = desk.engine.states
+    for (name, labels), state in states.items():
         if state.phase != "inactive":
             since = state.since if state.phase == "pending" else state.fired_at
             standing[name].append(

@@ -5,7 +5,7 @@ from unit.alerting.desks import CONFIG, Desk
 from unit.alerting.making import NOW, make_alert
 
 from alerting import answers, instants
-from alerting.effects import Publish
+from alerting.effects import Notify, Publish
 from alerting.engine import Engine
 from alerting.outbox import Outcome
 from streams.contracts import Command, OpsEvent, Silence
@@ -77,6 +77,30 @@ def test_what_a_clock_that_was_ahead_wrote_down_keeps_nobody_waiting(desk):
     made.push(910, make_alert_over(910))
     made.tick(970)
     assert made.told[-1] == (970, "team", "all_resolved")
+
+
+def test_what_rules_find_is_taken_in_slices_and_told_as_one(read):
+    """A look changes nothing that is told; a group that comes in slices is told once it is whole."""
+    config = read("""
+route: {receiver: team, group_wait: 0s, group_interval: 1h}
+receivers: [{name: team, webhook_configs: [{url: "http://a"}]}]
+rules: [{name: CpuHigh, expr: cpu_percent > 80, by: [instance], severity: P2}]
+""")
+    engine = Engine(config)
+    engine.at_once = 3
+    engine.on_events(
+        [
+            OpsEvent(id="e", time=instants.show(NOW), source=f"h{number}", kind="metric", name="cpu_percent", value=99)
+            for number in range(10)
+        ],
+        NOW,
+    )
+    engine.look(NOW)
+    assert not list(engine.store)
+    told = []
+    while engine.due(NOW) <= NOW:
+        told += [len(one.message.alerts) for one in engine.tick(NOW) if isinstance(one, Notify)]
+    assert told == [10]
 
 
 def make_alert_over(at):

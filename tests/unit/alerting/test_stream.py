@@ -1,6 +1,7 @@
 """The edge: in its order, whatever comes in."""
 
 import asyncio
+import threading
 
 import msgspec
 import pytest
@@ -101,6 +102,56 @@ async def test_nothing_is_sent_before_its_intent_is_on_the_broker(stream, record
         [("p.ops.alerts", "firing"), ("p.ops.incidents", "triggered"), ("p.ops.notifications", "intended")]
     ]
     assert stream.told == {("webhook", "retry"): 1}
+
+
+async def test_the_loop_is_free_while_rules_are_looked_at_and_what_comes_waits(stream, records, monkeypatch):
+    """Another thread looks: nothing of what it reads may change meanwhile, and nobody else is kept waiting."""
+    begun, done = asyncio.Event(), threading.Event()
+    loop, look, in_place = asyncio.get_running_loop(), stream.engine.look, []
+
+    def looks(now):
+        if stream.engine.looks_at(now) <= now and not in_place:
+            loop.call_soon_threadsafe(begun.set)
+            assert done.wait(30)
+            in_place.append(stream.engine.signals.samples("cpu_percent"))
+        look(now)
+
+    monkeypatch.setattr(stream.engine, "look", looks)
+    await stream.observe(channel(Batch([cpu(50.0)]), CaughtUp()))
+    timer = asyncio.create_task(stream.keep_time())
+    await begun.wait()
+    hearing = asyncio.create_task(stream.observe(channel(Batch([cpu(99.0)]))))
+    await asyncio.sleep(0)
+    assert not hearing.done()
+    done.set()
+    await hearing
+    assert in_place == [1]
+    assert stream.engine.signals.samples("cpu_percent") == 2
+    timer.cancel()
+
+
+async def test_whoever_ends_it_waits_for_the_look_that_is_under_way(stream, monkeypatch):
+    """Until then nobody else may touch what it reads."""
+    begun, done, ended = asyncio.Event(), threading.Event(), []
+    loop, look = asyncio.get_running_loop(), stream.engine.look
+
+    def looks(now):
+        loop.call_soon_threadsafe(begun.set)
+        assert done.wait(30)
+        look(now)
+        ended.append(now)
+
+    monkeypatch.setattr(stream.engine, "look", looks)
+    stream.start()
+    await stream.observe(channel(CaughtUp()))
+    await begun.wait()
+    stopping = asyncio.create_task(stream.stop())
+    await asyncio.sleep(0)
+    assert stream.hearing.locked()
+    done.set()
+    await stopping
+    assert ended
+    assert not stream.hearing.locked()
 
 
 async def test_news_of_a_rule_without_for_is_looked_at_before_the_interval_is_over(read, records):
