@@ -34,6 +34,8 @@ from streams.topics import names
 _log = structlog.get_logger(__name__)
 
 _BATCHES_AHEAD = 8
+_LAST_SNAPSHOT_S = 1.5
+"""So long a last snapshot may take when the process leaves: about as long as what is being sent is waited for."""
 
 
 class Door:
@@ -117,11 +119,13 @@ def make_app(
     async def stop(_app: Any, /, *_: Any, signal: Any, **__: Any) -> None:  # noqa: ARG001 - as mode calls it
         feed.close()
         snapshots.close()
-        for task in keeping:
-            task.cancel()
         if door is not None:
             await door.close()
-        await alerting.stop()
+        ending = asyncio.create_task(alerting.stop())
+        if keeping:
+            await asyncio.wait(keeping, timeout=_LAST_SNAPSHOT_S)
+            keeping[0].cancel()
+        await ending
         await asyncio.gather(*(asyncio.to_thread(tail.__exit__) for tail in tails))
         await asyncio.to_thread(writer.close)
 

@@ -1,4 +1,5 @@
-"""Snapshots of the signals on Kafka (`ops.signals`): found and read at the start, written every so often afterwards.
+"""Snapshots of the signals on Kafka (`ops.signals`): found and read at the start, written every so often afterwards,
+and at the end.
 
 Without one that can be used a start reads what happened for as long as rules look back, and says so in the log. The
 embedded broker keeps nothing, and has none.
@@ -8,6 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Protocol
 
@@ -55,6 +57,7 @@ class Snapshots:
         self._signals = signals
         self._head: Head | None = None
         self._closed = threading.Event()
+        self._leaving = asyncio.Event()
 
     async def restore(self) -> Mapping[tuple[str, int], int]:
         """Put the last snapshot into the signals, which have taken nothing; gives the offsets to read on from."""
@@ -83,10 +86,12 @@ class Snapshots:
         return Keeper(self._signals, self._run, self._head)
 
     async def keep(self, keeper: Keeper, alerting: Stream, writer: Keeping) -> None:
-        """Write a snapshot every two evaluations, until one cannot be written."""
+        """Write a snapshot every two evaluations, and a last one when `close` is called; ends where one cannot be."""
         own = {place: topic for topic, place in self._places.items()}
-        while True:
-            await asyncio.sleep(max(_SHORTEST_S, 2.0 * alerting.engine.config.evaluation_interval))
+        while not self._leaving.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(_SHORTEST_S, 2.0 * alerting.engine.config.evaluation_interval)):
+                    await self._leaving.wait()
             async with alerting.hearing:
                 positions = {(own[topic], number): offset for (topic, number), offset in alerting.positions.items()}
                 taken = keeper.take(positions, time.time())
@@ -104,8 +109,9 @@ class Snapshots:
             SNAPSHOT_AT.set(taken.at)
 
     def close(self) -> None:
-        """Read no further."""
+        """Read no further; write what has come since the last snapshot, and no more."""
         self._closed.set()
+        self._leaving.set()
 
     def _latest(self) -> Head | None:
         """Look for the last head, from the end of its partition backwards."""

@@ -25,6 +25,15 @@ rules:
   - {{name: Hot, expr: cpu_percent > 50, by: [instance], window: 10m, for: 20s, severity: P2}}
 """
 TTL_S = 20.0
+SLOW = """
+global: {{evaluation_interval: 20s}}
+route: {{receiver: hook, group_by: [alertname, instance], group_wait: 0s}}
+receivers: [{{name: hook, webhook_configs: [{{url: "{url}/hook"}}]}}]
+rules:
+  - {{name: Down, expr: instances_up_ratio < 1, by: [instance], window: 1m, severity: P2}}
+  - {{name: Lost, expr: data_loss > 0, by: [instance], window: 1m, severity: P0}}
+"""
+"""With which a snapshot is written after 40 seconds."""
 
 
 @pytest.fixture
@@ -34,11 +43,16 @@ def hooks():
 
 
 @pytest.fixture
-def start(kafka, topic_prefix, tmp_path, hooks):
+def config(tmp_path, hooks):
+    file = tmp_path / "alerting.yaml"
+    file.write_text(CONFIG.format(url=hooks.url))
+    return file
+
+
+@pytest.fixture
+def start(kafka, topic_prefix, tmp_path, config):
     """Start an alerting process by a name; its log says how it began."""
     declare.ensure(kafka, topic_prefix)
-    config = tmp_path / "alerting.yaml"
-    config.write_text(CONFIG.format(url=hooks.url))
     with replicas() as started:
 
         def begin(name):
@@ -122,6 +136,28 @@ def test_what_was_heard_before_a_kill_is_known_though_retention_has_deleted_it(s
     (alert,) = first(hooks, "Hot", "hot")["alerts"]
     assert instants.parse(alert["startsAt"]) >= began + 20.0 - 0.001
     assert not any(body["commonLabels"].get("instance") == "steady" for _, _, body in hooks.all())
+    again.end(signal.SIGTERM)
+
+
+def test_a_process_that_is_stopped_leaves_nothing_to_be_read_again(start, config, kafka, topic_prefix, hooks):
+    """It writes a last snapshot, of all that it has taken: the next one knows what retention has deleted meanwhile."""
+    config.write_text(SLOW.format(url=hooks.url))
+    process = start("a")
+    events = f"{topic_prefix}ops.events"
+    send(
+        kafka, events,
+        (time.time(), {"source": "silent", "kind": "heartbeat", "ttl_s": 5.0}),
+        (time.time(), {"source": "silent", "kind": "fault", "what": "data_loss"}),
+    )  # fmt: skip
+    first(hooks, "Lost", "silent")
+    assert process.end(signal.SIGTERM) == 0
+    head = until_written(kafka, topic_prefix)
+    written = {number: at for topic, number, at in head.positions if topic == "ops.events"}
+    assert written == ends(kafka, events)
+    delete_events(kafka, events)
+    again = start("a")
+    assert "snapshot_restored" in again.log.read_text()
+    first(hooks, "Down", "silent")
     again.end(signal.SIGTERM)
 
 
