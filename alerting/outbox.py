@@ -7,11 +7,12 @@
 | to be retried | the next intent, with its time | `failed`, then `intended` at a later instant |
 | permanent, or tried for a day | – | `failed` |
 | a newer one for the same channel and incident has come | – | `suppressed` |
-| an end has come while a beginning is to be tried again | the beginning, then the end | as each fares |
+| an end, or an answer, has come while a beginning is to be tried again | the beginning, then that | as each fares |
 
 One message at a time for an incident on a channel, so that none overtakes another; channels do not wait for each other.
 What an earlier process may have sent goes first, and a newer one does not take its place: who heard it is not known.
-Slack gets a message a second in each of its channels (`pacing`): of one incident the latest, P0 before the others.
+Slack gets a message a second in each of its channels (`pacing`), P0 before the others: of an incident that waits for
+its turn the latest, which says how it began as well.
 A message's id is known once it was intended: putting it again does nothing.
 """
 
@@ -40,8 +41,6 @@ GIVE_UP_S = 86_400.0
 SUPERSEDED = "superseded by"
 """What is said of a message whose place a newer one of its incident has taken."""
 _ENDS = frozenset({"all_resolved", "resolved", RESOLVED_BY_HAND})
-_LAST_SAYS_ALL = frozenset({"slack", "pagerduty"})
-"""Channels with one place for an incident: what is told there last stands there, whatever came before."""
 _MAX_KNOWN = 50_000
 _MAX_ERROR = 500
 
@@ -72,7 +71,7 @@ class _Slot:
     first: deque[Message] = field(default_factory=deque)
     """What an earlier process may have sent."""
     end: Message | None = None
-    """What follows `waiting`: an end, while its beginning may or may not have been heard."""
+    """What follows `waiting`: an end or an answer, while the beginning may or may not have been heard."""
 
     @property
     def next(self) -> Message | None:
@@ -211,7 +210,7 @@ class Outbox:
         """Queue a message whose intent is recorded, and send it when nothing is ahead of it."""
         slot = self._open(_slot(message))
         tried = slot.waiting is not None and slot.waiting.attempt > 1
-        follows = tried and _ends(slot.waiting, message)
+        follows = tried and _follows(slot.waiting, message)
         old = [slot.end] if follows else [slot.waiting, slot.end]
         effects: list[Effect] = [
             record(one, "suppressed", now, f"{SUPERSEDED} {message.id}") for one in old if one is not None
@@ -225,7 +224,7 @@ class Outbox:
     def _again(self, message: Message, due_at: float, now: float) -> None:
         """Queue a message of an earlier process: it goes first unless it was to be sent later than now."""
         slot = self._open(_slot(message))
-        if _ends(slot.waiting, message):
+        if _follows(slot.waiting, message):
             slot.end = message
         elif due_at <= now:
             slot.first.append(message)
@@ -235,7 +234,7 @@ class Outbox:
 
     def _failed(self, slot: _Slot, message: Message, outcome: Outcome, now: float) -> list[Effect]:
         follows = (
-            slot.next is not None and len(slot.first) + (slot.waiting is not None) == 1 and _ends(message, slot.next)
+            slot.next is not None and len(slot.first) + (slot.waiting is not None) == 1 and _follows(message, slot.next)
         )
         if slot.next is not None and not (follows and outcome.status == "retry"):
             return [record(message, "failed", now, f"{outcome.error}; {SUPERSEDED} {slot.next.id}")]
@@ -326,12 +325,14 @@ def _beside(key: Slot) -> Slot:
     return incident, receiver, channel, not is_call
 
 
-def _ends(beginning: Message | None, message: Message) -> bool:
-    """Whether a message tells the end of what `beginning` was to tell, and whoever hears it has to hear both."""
-    return (
-        beginning is not None and message.reason in _ENDS and beginning.reason not in _ENDS
-        and message.integration.kind not in _LAST_SAYS_ALL
-    )  # fmt: skip
+def _follows(beginning: Message | None, message: Message) -> bool:
+    """Whether whoever hears a message has to hear `beginning` before: it tells its end, or (to PagerDuty) an answer."""
+    if beginning is None:
+        return False
+    if message.reason in _ENDS:
+        return beginning.reason not in _ENDS
+    answered = beginning.incident.status == "triggered" and message.incident.status == "acknowledged"
+    return answered and message.integration.kind == "pagerduty"
 
 
 def _place(message: Message) -> tuple[str, ...]:

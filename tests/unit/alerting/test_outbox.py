@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from unit.alerting.making import NOW, make_alert, make_incident
 
@@ -269,12 +270,36 @@ def test_a_beginning_and_its_end_keep_their_order_over_a_restart(message):
     assert shown(outbox.on_delivery("one", DELIVERED, NOW + 9))[1:] == ["end"]
 
 
-def test_where_an_incident_has_one_place_its_end_takes_that_of_a_beginning(message):
+@pytest.mark.parametrize("channel", [PagerDuty(routing_key=Secret("k")), Slack(api_url=Secret("s"), channel="#a")])
+def test_where_an_incident_has_one_place_too_its_end_follows_its_beginning(message, channel):
+    """A provider that was away when it began is told that it did: an end alone is nothing to it."""
     outbox = Outbox()
-    outbox.put(message(PagerDuty(routing_key=Secret("k")), id="one", reason="first_notification"), NOW)
+    outbox.put(message(channel, id="one", reason="first_notification"), NOW)
     outbox.on_delivery("one", LATER, NOW)
-    end = outbox.put(message(PagerDuty(routing_key=Secret("k")), id="end", reason="all_resolved"), NOW)
-    assert shown(end) == [("intended", 1, 0), ("suppressed", 2, 0), "end"]
+    assert shown(outbox.put(message(channel, id="end", reason="all_resolved"), NOW)) == [("intended", 1, 0)]
+    assert sent(outbox.tick(NOW + 1)) == ["one"]
+    told = sent(outbox.on_delivery("one", DELIVERED, NOW + 1))
+    assert [*told, *sent(outbox.tick(NOW + 2))] == ["end"]  # Slack takes a message a second
+    outbox.on_delivery("end", DELIVERED, NOW + 2)
+    assert outbox.due() is None
+
+
+def test_pagerduty_hears_of_an_incident_before_it_hears_of_the_answer(message):
+    """An answer to nothing would be passed over; the end takes the place of an answer that nobody has heard."""
+    channel = PagerDuty(routing_key=Secret("k"))
+    one = message(channel, id="one", reason="first_notification")
+    incident = msgspec.structs.replace(one.incident, status="acknowledged")
+    outbox = Outbox()
+    outbox.put(one, NOW)
+    outbox.on_delivery("one", LATER, NOW)
+    answer = message(channel, id="answer", reason="acknowledged", incident=incident)
+    assert shown(outbox.put(answer, NOW)) == [("intended", 1, 0)]
+    more = message(channel, id="more", reason="new_alerts", incident=incident)
+    assert shown(outbox.put(more, NOW)) == [("intended", 1, 0), ("suppressed", 1, 0)]
+    end = message(channel, id="end", reason="all_resolved", incident=incident)
+    assert shown(outbox.put(end, NOW)) == [("intended", 1, 0), ("suppressed", 1, 0)]
+    assert sent(outbox.tick(NOW + 1)) == ["one"]
+    assert sent(outbox.on_delivery("one", DELIVERED, NOW + 1)) == ["end"]
 
 
 def slack(message, number, severity="P2", channel="#a"):
