@@ -49,9 +49,9 @@ _BACK_S = 5.0
 """A wall clock that is set back by more ends the process: what it has put off would rest for as long."""
 _AUDIT_EVERY_S = 15.0
 _MAX_TEXT = 2_000
-_SLICE = 200
+_SLICE = 100
 """So many groups or incidents are dealt with in one go, and so many outcomes: between them the loop is others'."""
-_TAKEN = 1_000
+_TAKEN = 500
 """So many alerts from outside are taken in one go."""
 
 _command_json, _command_msgpack = msgspec.json.Decoder(Command), msgspec.msgpack.Decoder(Command)

@@ -349,6 +349,7 @@ async def test_a_channel_that_hangs_keeps_no_other_waiting(read, records, monkey
 
     monkeypatch.setattr("alerting.notify.sendings.notifiers", lambda _: {"webhook": Hangs()})
     stream = Stream(Engine(read(text)), records.send, TOPICS, clock=lambda: NOW)
+    stream.start()
     await stream.observe(channel(CaughtUp()))
     await stream.alert([make_alert(n=str(number)) for number in range(200)])
     await stream.alert([make_alert(q="1")])
