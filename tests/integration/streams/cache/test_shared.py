@@ -9,6 +9,7 @@ import redis
 import stamina
 from containers.stores import RedisContainer
 
+from streams.cache import shared
 from streams.cache.results import ResultCache
 from streams.cache.shared import Shared
 
@@ -24,8 +25,9 @@ def _until(holds) -> None:
 
 
 @pytest.fixture
-def stores(redis_server: RedisContainer) -> Iterator[tuple[Shared, Shared]]:
-    """The stores of two workers, both connected."""
+def stores(redis_server: RedisContainer, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Shared, Shared]]:
+    """The stores of two workers, both connected; patient, so that a busy machine is not taken for a Redis that is away."""
+    monkeypatch.setattr(shared, "_READ_TIMEOUT_S", 3.0)
     two = Shared(redis_server.url, 60.0, 1_000), Shared(redis_server.url, 60.0, 1_000)
     for store in two:
         _until(lambda store=store: store.up)
