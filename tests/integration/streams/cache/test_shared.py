@@ -26,7 +26,7 @@ def _until(holds) -> None:
 
 @pytest.fixture
 def stores(redis_server: RedisContainer, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Shared, Shared]]:
-    """The stores of two workers, both connected; patient, so that a busy machine is not taken for a Redis that is away."""
+    """The stores of two workers, both connected; so patient that no busy machine is taken for a Redis that is away."""
     monkeypatch.setattr(shared, "_READ_TIMEOUT_S", 3.0)
     two = Shared(redis_server.url, 60.0, 1_000), Shared(redis_server.url, 60.0, 1_000)
     for store in two:
