@@ -168,7 +168,8 @@ class _Reader:
         made = [matchers.matcher(name, "=", value) for name, value in equal.items()]
         for name, value in regexes.items():
             try:
-                made.append(matchers.matcher(name, "=~", value))
+                matchers.matcher(name, "=~", value)
+                made.append(matchers.matcher(name, "=~", f"^(?:{value})$"))  # as it stands in Alertmanager's keys
             except ValueError as error:
                 raise self._document.error((*path, f"{prefix}match_re", name), str(error)) from None
         made += [one for text in texts for one in text.matchers]

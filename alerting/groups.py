@@ -24,11 +24,12 @@ UNTOLD_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a receiver was last told of a group: fingerprints, and when."""
+    """What a receiver was last told of a group: fingerprints, and when; `before` is what it knew until then."""
 
     firing: frozenset[str]
     resolved: frozenset[str]
     at: float
+    before: "Told | None" = None
 
     def by(self, now: float) -> "Told":
         """The same, told by now at the latest: whoever wrote it down had a clock that was ahead."""
@@ -81,6 +82,22 @@ class Group:
     alerts: dict[str, Alert] = field(default_factory=dict)
     told: dict[str, Told] = field(default_factory=dict)
     muted: dict[str, Mute] = field(default_factory=dict)
+
+    def tell(self, channel: str, firing: frozenset[str], resolved: frozenset[str], now: float) -> None:
+        """Take note of what a channel is told."""
+        last = self.told.get(channel)
+        self.told[channel] = Told(firing, resolved, now, None if last is None else replace(last, before=None))
+
+    def refused(self, channel: str, at: float) -> None:
+        """Take back what a channel was told at an instant, so that the next flush tells it again."""
+        last = self.told.get(channel)
+        if last is not None and last.at == at:
+            if last.before is None:
+                del self.told[channel]
+            else:
+                self.told[channel] = last.before
+        elif last is not None and last.before is not None and last.before.at == at:
+            self.told[channel] = replace(last, before=None)
 
     @property
     def place(self) -> Place:

@@ -20,6 +20,9 @@ PLAIN_NAME = re.compile(r"[^\s{}!=~,\\\"'`]+")
 """A label's name that needs no quotes; a name may be any text, as since Alertmanager 0.27."""
 _CLASSIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
+_LITERAL = {
+    '"': '\\"', "\\": "\\\\", "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v",
+}  # fmt: skip
 _LONGEST = 4096
 """Signs of a regular expression: one that is longer is none."""
 _MEMORY = 1 << 20
@@ -65,6 +68,20 @@ def quoted(text: str) -> str:
     """A text between quotes."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
+
+
+def literal(text: str) -> str:
+    """A text as a literal of Go (`strconv.Quote`), in which Alertmanager writes values in keys."""
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(sign: str) -> str:
+    if sign in _LITERAL:
+        return _LITERAL[sign]
+    if sign.isprintable():
+        return sign
+    number = ord(sign)
+    return f"\\x{number:02x}" if number < 0x80 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 @lru_cache(maxsize=1024)

@@ -92,15 +92,19 @@ def by_incident(notifications: Iterable[Notification]) -> dict[str, list[Notific
 
 
 def heard(notifications: Iterable[Notification]) -> Heard:
-    """Put together who knows what: an intent counts, whether it is delivered is the outbox's business."""
+    """Put together who knows what: an intent counts, unless it was refused; when it is delivered is the outbox's."""
     first: dict[str, Notification] = {}
+    last: dict[str, Notification] = {}
     for notification in notifications:
         first.setdefault(notification.id, notification)
+        last[notification.id] = notification
     told: dict[Channel, Told] = {}
     called: set[Channel] = set()
     for notification in first.values():
         channel = (notification.receiver, notification.channel)
         if notification.reason in _OF_GROUPS:
+            if last[notification.id].status == "failed":  # and was not to be tried again
+                continue
             told[channel] = Told(
                 frozenset(notification.firing or ()), frozenset(notification.resolved or ()),
                 instants.parse(notification.at),

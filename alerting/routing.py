@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from alerting.alerts import Labels, label_set
-from alerting.matchers import Matcher, all_match, written
+from alerting.matchers import Matcher, all_match, literal, written
 
 ALL = "..."
 """In `group_by`: group by every label, that is, do not group."""
@@ -51,7 +51,7 @@ class Route:
 
     def group_key(self, labels: Mapping[str, str]) -> str:
         """Name of the alert's group: the route and the group labels."""
-        shared = ", ".join(f'{written(name)}="{value}"' for name, value in self.group_labels(labels))
+        shared = ", ".join(f"{written(name)}={literal(value)}" for name, value in self.group_labels(labels))
         return f"{self.key}:{{{shared}}}"
 
 

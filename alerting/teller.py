@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from alerting import escalation, groups, incidents, instants
-from alerting.alerts import Alert
+from alerting.alerts import Alert, order
 from alerting.config import Config
 from alerting.effects import Effect
 from alerting.escalation import Call
 from alerting.failing import Failing
-from alerting.groups import Group, Groups, Told
+from alerting.groups import Group, Groups
 from alerting.messages import RESOLVED_BY_HAND, Message, instant_of, message_id, step_of
 from alerting.outbox import GIVE_UP_S, Outbox, Outcome
 from alerting.receivers import Integration, PagerDuty, Receiver, Slack
@@ -90,6 +90,8 @@ class Teller:
             self._begun(message.incident, (message.receiver, message.channel), message.integration)
         if message is not None:
             self._judge((message.receiver, message.channel), outcome, now)
+            if outcome.status == "permanent":
+                self._refused(message)
         if message is None or message.step is None:
             return None
         incident = message.incident.id
@@ -112,6 +114,12 @@ class Teller:
     def _known(self, receiver: str, channel: str) -> bool:
         known = self._config.receivers.get(receiver)
         return known is not None and known.channel(channel) is not None
+
+    def _refused(self, message: Message) -> None:
+        """Let the next flush of a group tell what a channel of it would not take, as Alertmanager does."""
+        for group in filter(None, map(self._groups.get, self._register.places(message.incident))):
+            own = group.route.receiver == message.receiver
+            group.refused(message.channel if own else f"{message.receiver}:{message.channel}", message.at)
 
     def _judge(self, channel: Channel, outcome: Outcome, now: float) -> None:
         if outcome.status == "delivered":
@@ -156,8 +164,9 @@ class Teller:
             )  # fmt: skip
             if not decision.tell:
                 continue
-            group.told[way.key] = Told(frozenset(firing), frozenset(ended), now)
+            group.tell(way.key, frozenset(firing), frozenset(ended), now)
             shown = [*firing.values(), *(ended.values() if integration.send_resolved else ())]
+            shown.sort(key=lambda one: order(one.labels))
             message = replace(
                 self._message(incident, way.receiver, way.channel, integration, decision.reason, now, step),
                 alerts=tuple(alert.state(now) for alert in shown), group_key=group.key,

@@ -15,6 +15,7 @@ import re2
 from alerting.go.data import KV, Alert, Pair, Strings
 from alerting.go.scan import GoError
 from alerting.go.times import Time
+from alerting.matchers import literal
 
 _VERB = re.compile(r"%(?P<flags>[-+# 0]*)(?P<width>\d{0,3})(?:\.(?P<precision>\d{0,3}))?(?P<verb>.)", re.DOTALL)
 _PATTERN_LIMIT = 10_000
@@ -124,7 +125,7 @@ def _written(found: re.Match[str], verb: str, value: object) -> str:
         case "v" | "s":
             said = shown(value)[: precision if verb == "s" else None]
         case "q":
-            said = json.dumps(shown(value), ensure_ascii=False)
+            said = literal(shown(value))
         case "d" if isinstance(value, int):
             said = f"{value:+d}" if "+" in flags else str(value)
         case "t" if isinstance(value, bool):

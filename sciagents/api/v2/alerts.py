@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Request, Response, get, post
 
-from alerting.alerts import Alert
+from alerting.alerts import Alert, before, order
 from alerting.engine import Engine
 from alerting.matchers import Matcher, all_match
 from sciagents.api.access import requires
@@ -60,11 +60,15 @@ async def get_groups(
     now = time.time()
     fits = receiver_filter(receiver)
     look = _Look(desk.engine, filters(filter), lambda _: True, active, silenced, inhibited, now)
-    groups = sorted(desk.engine.groups, key=lambda group: (group.labels, group.route.receiver))
-    shown = ((group, look.shown(group.alerts.values())) for group in groups if fits(group.route.receiver))
+    groups = sorted(desk.engine.groups, key=lambda group: (before(group.labels), group.route.receiver))
+    shown = (
+        (group, look.shown(sorted(group.alerts.values(), key=lambda one: order(one.labels))))
+        for group in groups
+        if fits(group.route.receiver)
+    )
     return [
         {
-            "alerts": sorted(alerts, key=lambda one: str(one["fingerprint"])),
+            "alerts": alerts,
             "labels": dict(group.labels),
             "receiver": {"name": group.route.receiver},
         }

@@ -27,9 +27,14 @@ def refused(_: object, error: RefusedError) -> Response[bytes]:
 
 
 def read(kind: type[Any], body: bytes) -> Any:
-    """Decode a body; raises `RefusedError`."""
+    """Decode a body; raises `RefusedError`, with the status that Alertmanager has for it."""
+    if not body.strip():
+        raise RefusedError(422, "bad request: there is no body")
     try:
         return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        is_missing = "missing required field" in str(error) or "of length >= " in str(error)
+        raise RefusedError(422 if is_missing else 400, f"bad request: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedError(400, f"bad request: {error}") from None
 

@@ -1,6 +1,7 @@
 """The JSON of Alertmanager's API: its names, its times to the millisecond, its zero time for none."""
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import msgspec
 
@@ -41,7 +42,7 @@ class ApiMatcher(msgspec.Struct, kw_only=True):
 class PostableSilence(msgspec.Struct, kw_only=True):
     """A silence as amtool sends it."""
 
-    matchers: list[ApiMatcher]
+    matchers: Annotated[list[ApiMatcher], msgspec.Meta(min_length=1)]
     startsAt: str  # noqa: N815
     endsAt: str  # noqa: N815
     createdBy: str  # noqa: N815
@@ -52,6 +53,15 @@ class PostableSilence(msgspec.Struct, kw_only=True):
 def instant(text: str | None) -> float | None:
     """Read a time; None where it is the zero time or not there. Raises `ValueError`."""
     return None if not text or text.startswith(_ZERO) else instants.parse(text)
+
+
+def moment(at: float) -> str:
+    """Write a time, epoch seconds, as all are here: to the millisecond, what is beyond cut off."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _shown(text: str) -> str:
+    return moment(instants.parse(text))
 
 
 def alert(posted: PostableAlert, now: float) -> Alert:
@@ -90,20 +100,19 @@ def gettable_alert(one: Alert, engine: Engine, now: float) -> dict[str, Any]:
     ends_at = now + engine.config.resolve_timeout if one.end is None else one.end
     return {
         "annotations": dict(one.annotations),
-        "endsAt": instants.show(ends_at),
+        "endsAt": moment(ends_at),
         "fingerprint": one.fingerprint,
         "receivers": [{"name": route.receiver} for route in routing.match(engine.config.route, labels)],
-        "startsAt": instants.show(one.starts_at),
+        "startsAt": moment(one.starts_at),
         "status": {
             "inhibitedBy": [] if inhibited is None else [inhibited],
             "silencedBy": list(silenced),
             "mutedBy": [],
             "state": "suppressed" if silenced or inhibited is not None else "active",
         },
-        "updatedAt": instants.show(one.updated_at or one.starts_at),
-        "generatorURL": one.generator_url,
+        "updatedAt": moment(one.updated_at or one.starts_at),
         "labels": labels,
-    }
+    } | ({"generatorURL": one.generator_url} if one.generator_url else {})
 
 
 def matcher(one: ApiMatcher) -> Matcher:
@@ -128,13 +137,13 @@ def gettable_silence(one: Silence, now: float) -> dict[str, Any]:
     return {
         "id": one.id,
         "status": {"state": state_of(one, now)},
-        "updatedAt": one.updated_at or one.starts_at,
+        "updatedAt": _shown(one.updated_at or one.starts_at),
         "comment": one.comment,
         "createdBy": one.created_by,
-        "endsAt": one.ends_at,
+        "endsAt": _shown(one.ends_at),
         "matchers": [
             {"name": m.name, "value": m.value, "isRegex": "~" in m.op, "isEqual": not m.op.startswith("!")}
             for m in wanted
         ],
-        "startsAt": one.starts_at,
+        "startsAt": _shown(one.starts_at),
     }

@@ -6,9 +6,9 @@ from typing import Any
 
 from litestar import get
 
-from alerting import instants
 from sciagents.api.access import requires
 from sciagents.api.desk import Desk
+from sciagents.api.v2.shapes import moment
 
 
 @get("/api/v2/status", guards=[requires("read")], summary="Status and configuration", tags=["alertmanager"])
@@ -17,7 +17,7 @@ async def get_status(desk: Desk) -> dict[str, Any]:
     return {
         "cluster": {"name": "", "peers": [], "status": "disabled"},
         "config": {"original": desk.engine.config.original},
-        "uptime": instants.show(desk.started_at),
+        "uptime": moment(desk.started_at),
         "versionInfo": {
             "branch": "", "buildDate": "", "buildUser": "", "goVersion": f"python {platform.python_version()}",
             "revision": "", "version": version("sci-agents"),

@@ -3,7 +3,7 @@
 import pytest
 from unit.alerting.making import NOW, make_alert
 
-from alerting.alerts import Alert, fingerprint, label_set, loses_data, severity_of, worst
+from alerting.alerts import Alert, fingerprint, label_set, loses_data, order, severity_of, worst
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,12 @@ LABELS = make_alert().labels
 def test_an_alert_ends_when_nobody_repeats_it():
     alert = Alert(LABELS, NOW, expires_at=NOW + 300)
     assert [alert.resolved(NOW + at) for at in (299, 300)] == [False, True]
+
+
+def test_the_alerts_of_a_group_are_in_alertmanagers_order():
+    """By job, then by instance, where there is one; then fewer labels first, and by the first label that differs."""
+    wanted = [
+        {"x": "9", "job": "a", "instance": "b"}, {"job": "a"}, {"job": "b", "instance": "a"}, {"instance": "a"},
+        {"x": "1"}, {"x": "2"}, {"a": "2"}, {"x": "1", "y": "2"}, {"a": "1", "x": "9"},
+    ]  # fmt: skip
+    assert [dict(one) for one in sorted(map(label_set, reversed(wanted)), key=order)] == wanted

@@ -79,10 +79,12 @@ def test_a_restart_knows_it_and_ends_it_with_the_next_delivery(read):
     before.tick(1)
     assert ("log", "first_notification") in [(to, reason) for _, to, reason in before.told]
     after = Desk(config)
+    after.outcomes["team"] = Outcome("permanent", "HTTP 404")
     after.engine = Engine.restore(config, before.incidents, before.notifications, NOW + 400)
     after.tick(400)
     failing = [alert for alert in after.engine.store if dict(alert.labels)["alertname"] == "NotificationChannelFailing"]
     assert [(one.end, dict(one.labels)["receiver"]) for one in failing] == [(None, "team")]
+    after.outcomes["team"] = DELIVERED
     after.push(401, make_alert(name="B"))
     assert after.engine.store.get(failing[0].fingerprint).resolved(NOW + 401)
 

@@ -43,3 +43,23 @@ def test_only_what_came_changed_or_ended_is_looked_at():
     assert (dict(group.labels), len(alerts)) == ({"agent": "pde"}, 1)
     assert groups.next() == NOW + 30
     assert [dict(group.labels) for group in groups.due(NOW + 30)] == [{"agent": "ode"}, {"agent": "pde"}]
+
+
+def test_what_a_channel_refuses_it_has_not_been_told():
+    """It knows again what it knew before; of what it was told since, nothing is taken back."""
+    groups = Groups(Route("team"))
+    (group,) = groups.put(make_alert(), NOW)
+    a, b = frozenset("a"), frozenset("ab")
+    group.tell("email", a, frozenset(), NOW)
+    group.refused("email", NOW)
+    assert group.told == {}
+    group.tell("email", a, frozenset(), NOW)
+    group.tell("email", b, frozenset(), NOW + 1)
+    group.refused("email", NOW)
+    assert group.told["email"].firing == b
+    group.refused("email", NOW + 1)
+    assert group.told == {}, "what it knew before was refused as well"
+    group.tell("email", a, frozenset(), NOW)
+    group.tell("email", b, frozenset(), NOW + 1)
+    group.refused("email", NOW + 1)
+    assert group.told["email"].firing == a

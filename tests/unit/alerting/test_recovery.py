@@ -47,6 +47,15 @@ def test_the_last_word_to_a_channel_counts_and_its_retries_do_not():
     assert found.at == NOW + 50
 
 
+def test_what_a_channel_refused_it_has_not_heard():
+    """Unless it is to be tried again."""
+    refused = [told(0, firing="a"), told(50, "new_alerts", "intended", firing="ab"), told(50, "new_alerts", "failed")]
+    assert recovery.heard(refused).told[("team", "email")].firing == frozenset("a")
+    assert recovery.heard([*refused, told(50, "new_alerts", "intended")]).told[("team", "email")].firing == frozenset(
+        "ab"
+    )
+
+
 def test_steps_are_heard_beside_the_routes():
     log = [told(0), told(0, "triggered", receiver="ada", step=1), told(5, "x", "suppressed", receiver="bob", step=2)]
     found = recovery.heard(log)

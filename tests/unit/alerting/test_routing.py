@@ -64,3 +64,9 @@ def test_matchers(text, labels, holds):
 def test_what_is_no_matcher_says_so(text):
     with pytest.raises(ValueError, match=r"matcher|regular expression|comma|quote"):
         matchers.parse(text)
+
+
+def test_a_group_key_has_values_as_literals_of_go():
+    labels = {"team": 'a"b\\c\nd\te\x01\u2028', "größe": "Σ 🙂"}
+    key = resolve(RouteSpec("r", group_by=("team", "größe"))).group_key(labels)
+    assert key == r"""{}:{"größe"="Σ 🙂", team="a\"b\\c\nd\te\x01\u2028"}"""
