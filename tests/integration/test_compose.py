@@ -177,6 +177,19 @@ def test_of_two_alerting_processes_one_writes_and_the_other_takes_its_place(comp
     _until_healthy(compose, "alerting", 2)
 
 
+def test_whichever_alerting_process_the_api_asks_the_one_that_writes_answers(compose: Compose) -> None:
+    """One stands by, in a container of its own: it passes on what it is asked to where the other announces itself."""
+    _until_healthy(compose, "api", 1)
+    _until_healthy(compose, "alerting", 2)
+    rules = "import urllib.request as r; print(r.urlopen(r.Request('http://127.0.0.1:9093/v1/rules', headers="
+    rules += f"{{'authorization': 'Bearer {_TOKEN}'}})).status)"
+    for attempt in stamina.retry_context(on=AssertionError, attempts=None, timeout=_TIMEOUT_S, wait_max=1.0):
+        with attempt:
+            said = [one.exec_run(["python", "-c", rules]).output for one in compose.containers("alerting")]
+            assert said == [b"200\n", b"200\n"]
+    assert httpx.get(f"{compose.http}/v1/rules", headers=_BEARER, timeout=_TIMEOUT_S).status_code == 200
+
+
 def _publish_fault(client: httpx.Client, source: str, what: str) -> None:
     event = {"id": uuid.uuid4().hex, "source": source, "kind": "fault", "what": what}
     event["time"] = datetime.now(UTC).isoformat()
