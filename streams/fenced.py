@@ -15,6 +15,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from streams.emit import PRODUCER, Outgoing
 
 _TRY_S = 2.0
+_AGAIN_S = 0.2
+_AWAY = frozenset({KafkaError._RESOLVE, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - their public names
 _BY_KEY = -1
 _TRANSACTION_MS = 10_000
 """After so long the brokers abort a transaction whose writer says nothing, so that its readers go on."""
@@ -93,7 +95,7 @@ class FencedEmitter:
                     self._produce(message, partition)
             except KafkaException as failure:
                 if not _is_fatal(failure):
-                    self._until_done(self._producer.abort_transaction)
+                    self._abort()
                 raise
             self._until_done(self._producer.commit_transaction)
         except KafkaException as failure:
@@ -102,7 +104,7 @@ class FencedEmitter:
                 raise FencedError(self._fenced) from failure
             if not failure.args[0].txn_requires_abort() or self._closed.is_set():
                 raise
-            self._until_done(self._producer.abort_transaction)
+            self._abort()
             return False
         return True
 
@@ -112,6 +114,17 @@ class FencedEmitter:
                 self._producer.produce(message.topic, message.value, message.key, partition, headers=message.headers)
             except BufferError:  # the local queue is full
                 self._producer.poll(0.05)
+            else:
+                return
+
+    def _abort(self) -> None:
+        """Abort; a coordinator that is gone, and that nobody knows by its name any more, is waited for as any other."""
+        while True:
+            try:
+                self._until_done(self._producer.abort_transaction)
+            except KafkaException as failure:
+                if failure.args[0].code() not in _AWAY or self._closed.wait(_AGAIN_S):
+                    raise
             else:
                 return
 
