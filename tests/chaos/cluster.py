@@ -141,6 +141,12 @@ class Cluster:
         for deleted in (admin.delete_topics(names) if names else {}).values():
             deleted.result(_START_TIMEOUT_S)
 
+    def ended(self) -> list[int]:
+        """Those that do not run, though nobody has stopped them: a full disk may end one after there is room."""
+        for broker in self._brokers:
+            broker.reload()
+        return [number for number, broker in enumerate(self._brokers) if broker.status == "exited"]
+
     def wait_whole(self) -> None:
         """Wait until every broker is there and every replica in sync; raises `TimeoutError`.
 

@@ -33,6 +33,8 @@ from streams.emit import Emitter
 _BEGIN_S = 120.0
 _ALERT_EVERY_S = 1.5
 _LASTING = 0.5
+_WATCH_EVERY_S = 1.0
+_BROKERS = Fault(0.0, OF_BROKERS[0], 0, 0.0).victim
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,27 @@ class Hurt:
                 self._cluster.wait_whole()
             self.done.append(Harm(fault, began, time.time()))
 
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Start brokers again that end by themselves, until the end of the block: that is a fault like any other."""
+        over = threading.Event()
+        watch = threading.Thread(target=self._watch, args=[over], name="watch")
+        watch.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watch.join()
+
+    def _watch(self, over: threading.Event) -> None:
+        whole_at = time.time()
+        while not over.wait(_WATCH_EVERY_S):
+            with self._busy[_BROKERS]:
+                for number in self._cluster.ended():
+                    self._cluster.wait_whole()
+                    self.done.append(Harm(Fault(0.0, "broker's disk full", number, 0.0), whole_at, time.time()))
+                whole_at = time.time()
+
     def _clock_of_alerting(self, step_s: float) -> tuple[Callable[[int], None], Callable[[int], None]]:
         """What is due when is about the time on the wall: it is put right again."""
         step = self._alerting.step_clock
@@ -168,6 +191,7 @@ def run(seed: int, cluster: Cluster, stores: Stores, kinds: Sequence[str], scale
         except TimeoutError:
             _write_logs(written, logs / f"seed-{seed}")
             raise
+        leave.enter_context(hurt.watching())
         story.start()
         _suffer(draw(seed, scale.requests, datetime.now(UTC)), sender, faults, hurt, scale.duration_s)
         settled, trouble = _settle(
