@@ -120,7 +120,9 @@ def years(text: str) -> Range:
 
 
 def zone(name: str) -> tzinfo:
-    """Find a time zone of the IANA data base, or `Local`; raises `ValueError`."""
+    """Find a time zone of the IANA data base, or `Local`; none is UTC. Raises `ValueError`."""
+    if not name:
+        return UTC
     if name == "Local":
         return _local()
     try:
