@@ -15,7 +15,8 @@ demo: .venv/.installed  ## a short real session that stops by itself
 	$(BIN)/sci-agents demo
 
 test: .venv/.installed  ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto tests/unit tests/conformance
+	$(BIN)/python -m pytest --ignore tests/unit --ignore tests/conformance
 
 chaos: .venv/.installed  ## 50 rounds of faults under load, about an hour; CHAOS_ROUNDS, CHAOS_REQUESTS, CHAOS_SEED, …
 	PYTHONPATH=tests $(BIN)/python -m chaos

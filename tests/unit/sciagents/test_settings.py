@@ -102,7 +102,7 @@ def test_a_variable_overrides_the_file(written, name, text, place, value):
         ("agents:\n  linag: {}", 2, "agents.linag", "did you mean 'linalg'?"),
         ("agents:\n  linalg:\n    metod: lu", 3, "agents.linalg.metod", "did you mean 'method'?"),
         ("agents:\n  linalg:\n    default_method: guess", 3, "agents.linalg.default_method",
-         "keys: arrays, max_iterations, method, preconditioner, rtol"),
+         "one of auto, banded, bicgstab, cg, cholesky, gmres, ldl, lu, minres"),
     ],
     ids=[
         "a key nearly right", "a key of none", "no address", "no address of Redis", "another database",

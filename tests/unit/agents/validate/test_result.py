@@ -68,7 +68,7 @@ REQUEST, RESULT = answered("linalg", "solve", {"a": [[2]], "b": [1]})
         ({"agent": "linag"}, {}, "inputs.request.agent"),
         ({"inputs": {"a": [[1]]}}, {}, "inputs.request.inputs.b"),
         ({"agent": "validate", "task": "result"}, {}, "inputs.request.agent"),
-        ({"wrong": 1}, {}, "inputs.request"),
+        ({"wrong": 1}, {}, "inputs.request.wrong"),
         ({}, {"status": "fine"}, "inputs.result.status"),
         ({}, {"task": "eigen"}, "inputs.result.task"),
         ({}, {"outputs": None}, "inputs.result.outputs"),
