@@ -241,7 +241,7 @@ def test_a_mail_that_failed_comes_again_under_the_same_id(told, fault):
 def test_a_mail_that_is_refused_for_good_makes_way_for_the_next_step(told):
     ends, _, tried = told
     assert ends.got["mail-554"] == []
-    assert 2 <= tried["mail-554"] <= 3, "for its route, for its step unless that was refused by then, for the end"
+    assert tried["mail-554"] >= 2, "for its group when it began and when it ended, and at flushes between, as there"
     body = ends.got["next"][0].body
     assert body["commonAnnotations"]["escalation_step"] == "2"
     assert body["commonAnnotations"]["escalation_reason"] == "the step before reached nobody"
