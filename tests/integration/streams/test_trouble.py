@@ -8,6 +8,8 @@ import pytest
 from containers.container import free_port
 
 AWAY_S = 20.0
+BACK_WITHIN_S = 240.0
+"""A minute is usual: librdkafka gives what it asked of a broker that went up after 60 s."""
 COUNT = 40_000
 
 
@@ -34,6 +36,7 @@ class Lookout:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 @pytest.mark.parametrize("trouble", ["stopped", "cut off"])
 def test_a_broker_that_is_away_costs_nothing(kafka_restartable, restartable_lane, trouble):
     """In the middle of the requests; twenty seconds later the same process answers what is left, each once."""
@@ -54,7 +57,7 @@ def test_a_broker_that_is_away_costs_nothing(kafka_restartable, restartable_lane
         assert len(answers.by_id) < COUNT, "all was answered before there was trouble"
         assert lookout.status("/health/ready") == 503
         come_back()
-        answers.wait(lambda found: len(found.by_id) == COUNT, 120.0)
+        answers.wait(lambda found: len(found.by_id) == COUNT, BACK_WITHIN_S)
         answers.wait(lambda _: lookout.status("/health/ready") == 200)
         assert worker.running
         worker.stop()
