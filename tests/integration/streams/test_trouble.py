@@ -35,7 +35,6 @@ class Lookout:
         return self._client.get(path).status_code
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.timeout(420)
 @pytest.mark.parametrize("trouble", ["stopped", "cut off"])
 def test_a_broker_that_is_away_costs_nothing(kafka_restartable, restartable_lane, trouble):
