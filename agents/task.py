@@ -75,10 +75,6 @@ class Quick:
     decoder: msgspec.json.Decoder[Any]
     plan: Callable[[Any], Plan | None]
 
-    def decode(self, inputs: msgspec.Raw | bytes) -> Any:
-        """Decode the inputs of one request; raises `msgspec.DecodeError`."""
-        return self.decoder.decode(inputs)
-
 
 Repeats = Literal["inputs", "seed", "never"]
 """What an answer repeats by: equal inputs give equal bytes, equal inputs and seed do, or nothing: it is measured."""

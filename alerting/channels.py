@@ -139,7 +139,8 @@ class Channels:
             if section.channel is None:
                 raise self._document.error(path, "a bot needs a channel", 'channel: "#alerts"')
             at: Place = (*path, "app_url") if section.app_url else ("global", "slack_app_url")
-            url = self._url(Secret(section.app_url or self._global.slack_app_url), at)
+            url = Secret(section.app_url or self._global.slack_app_url)
+            self._url(url, at)
             http = replace(http, authorization=Secret(f"Bearer {token.reveal()}"), oauth2=None)
         where: Place = (*path, "api_url") if url else ("global", "slack_api_url")
         url = url or self._common("slack_api_url")
@@ -243,11 +244,10 @@ class Channels:
         common = self._global.http_config
         return PLAIN if common is None else self._reached.http(common, ("global", "http_config"))
 
-    def _url(self, url: Secret, path: Place) -> Secret:
+    def _url(self, url: Secret, path: Place) -> None:
         """Look whether it is one; it may be a secret, so it is not shown."""
         if URL.match(url.reveal()) is None:
             raise self._document.error(path, "is no URL", "such as https://example.com/alerts")
-        return url
 
     def _common(self, key: str) -> Secret | None:
         """A secret of `global`."""

@@ -47,6 +47,10 @@ class Chain:
     data_loss: Step | None = None
     ack_expires: Mapping[Severity, float] = field(default_factory=dict)
 
+    def wait(self, index: int, promise: Promise) -> float:
+        """Seconds from the step before to this one, from the start to the first."""
+        return self.steps[index].delay(promise) - (self.steps[index - 1].delay(promise) if index else 0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -115,8 +119,7 @@ def in_reach(incident: Incident, chain: Chain | None, promise: Promise, now: flo
     if incident.status == "acknowledged":
         farthest = chain.ack_expires.get(incident.severity)
     elif state.step < len(chain.steps):
-        before = chain.steps[state.step - 1].delay(promise) if state.step else 0.0
-        farthest = chain.steps[state.step].delay(promise) - before
+        farthest = chain.wait(state.step, promise)
     else:
         farthest = None
     if farthest is None or instants.parse(state.due_at) <= now + farthest + _ROUNDED_S:
@@ -202,7 +205,7 @@ def _take(
     number = state.step + 1
     following = None
     if number < len(chain.steps):  # a step with nobody in it makes way for the next one
-        wait = chain.steps[number].delay(promise) - step.delay(promise) if step.notify else 0.0
+        wait = chain.wait(number, promise) if step.notify else 0.0
         following = instants.show(due_at + wait)
     why = "triggered" if number == 1 else reason
     calls = [Call(target, number, due_at, why) for target in step.notify]

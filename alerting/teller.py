@@ -34,6 +34,11 @@ class _Way(NamedTuple):
     integration: Integration
 
 
+def _key(own: str, receiver: str, channel: str) -> str:
+    """A channel's name in `Group.told` of a group whose receiver is `own`."""
+    return channel if receiver == own else f"{receiver}:{channel}"
+
+
 class Teller:
     """Knows who was called and who was reached; adds to `effects` what is to be done."""
 
@@ -118,8 +123,7 @@ class Teller:
     def _refused(self, message: Message) -> None:
         """Let the next flush of a group tell what a channel of it would not take, as Alertmanager does."""
         for group in filter(None, map(self._groups.get, self._register.places(message.incident))):
-            own = group.route.receiver == message.receiver
-            group.refused(message.channel if own else f"{message.receiver}:{message.channel}", message.at)
+            group.refused(_key(group.route.receiver, message.receiver, message.channel), message.at)
 
     def _judge(self, channel: Channel, outcome: Outcome, now: float) -> None:
         if outcome.status == "delivered":
@@ -135,7 +139,7 @@ class Teller:
         if not failing and not any(":" in key for key in group.told):
             return own
         others = [
-            _Way(f"{other.name}:{channel}", other.name, channel, integration)
+            _Way(_key(receiver.name, other.name, channel), other.name, channel, integration)
             for other in self._config.receivers.values()
             if other is not receiver
             for channel, integration in other.channels

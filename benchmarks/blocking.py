@@ -18,18 +18,15 @@ import msgspec
 import numpy as np
 import structlog
 
-from alerting import config, documents, instants
+from alerting import config, documents
 from alerting.alerts import Alert, label_set
 from alerting.engine import Engine
 from alerting.stream import CaughtUp, Outgoing, Stream
-from streams.contracts import OpsEvent
+from sciagents.volume.passes import EVERY_S, SAMPLES, feed
 from streams.topics import names
 
 LABEL_SETS = 300_000
 FIRING = 10_000
-SAMPLES = 20
-"""Samples of each label set in the window of five minutes."""
-_EVERY_S = 15.0
 _BEGAN = 1_790_000_000.0
 _MANY_TIMES = 10_000.0
 _LOOK_S = 0.001
@@ -87,7 +84,7 @@ async def _measure(label_sets: int, port: int) -> dict[str, Block]:
     engine, clock = Engine(config.read(documents.parse(_RULES.format(port=port)), {})), Clock()
     stream = Stream(engine, _nowhere, names(""), clock=clock)
     engine.reading = True
-    _first_samples(engine, label_sets, clock)
+    feed(engine, [f"host-{number}" for number in range(label_sets)], clock(), 0)
     gc.collect()
     gc.freeze()  # as the process does
     gc.set_threshold(100_000, 50, 100)
@@ -110,15 +107,15 @@ async def _measure(label_sets: int, port: int) -> dict[str, Block]:
 
     def fill() -> None:
         _more(engine, clock, SAMPLES - 1)
-        clock.leap(_EVERY_S)
+        clock.leap(EVERY_S)
 
     def late() -> None:
         _more(engine, clock, 1, back=120.0)
-        clock.leap(_EVERY_S)
+        clock.leap(EVERY_S)
 
     def fire() -> None:
         _more(engine, clock, 1, value=_MANY_TIMES, only=FIRING)
-        clock.leap(_EVERY_S)
+        clock.leap(EVERY_S)
 
     stream.start()
     stream.begin()
@@ -126,10 +123,10 @@ async def _measure(label_sets: int, port: int) -> dict[str, Block]:
     await run(f"the first pass over {label_sets:,} label sets", lambda: None)
     await live
     await run(f"a pass over {SAMPLES * label_sets:,} samples, all new", fill)
-    await run("another one", lambda: clock.leap(_EVERY_S))
+    await run("another one", lambda: clock.leap(EVERY_S))
     await run("one after samples that came two minutes late", late)
     await run(f"{FIRING:,} of them become true", fire)
-    await run(f"{FIRING:,} of them begin to fire, as many incidents", lambda: clock.leap(_EVERY_S), FIRING)
+    await run(f"{FIRING:,} of them begin to fire, as many incidents", lambda: clock.leap(EVERY_S), FIRING)
     await run(f"{FIRING:,} alerts from outside, as many incidents", push, 2 * FIRING)
     await stream.stop()
     return found
@@ -150,23 +147,6 @@ async def _longest(goes_on: Callable[[], bool], most_s: float) -> Block:
             return Block(longest * 1e3, of_processor * 1e3, now - began)
 
 
-def _first_samples(engine: Engine, label_sets: int, clock: Clock) -> None:
-    """One sample of each label set."""
-    now = clock()
-    text = instants.show(now)
-    for first in range(0, label_sets, 1_000):
-        engine.on_events(
-            [
-                OpsEvent(
-                    id="e", time=text, source=f"host-{number}", kind="metric", name="cpu_percent", value=50.0,
-                    labels={"rack": f"r{number % 100}"},
-                )
-                for number in range(first, min(first + 1_000, label_sets))
-            ],
-            now,
-        )  # fmt: skip
-
-
 def _more(
     engine: Engine, clock: Clock, count: int, *, value: float = 50.0, only: int | None = None, back: float = 0.0
 ) -> None:  # fmt: skip
@@ -174,7 +154,7 @@ def _more(
     family = engine.signals.kept.families["metric", "cpu_percent"]
     rows = np.arange(only or len(family.index), dtype=np.int32)
     for number in range(count):
-        times = np.full(len(rows), clock() - back - number * _EVERY_S / 2)
+        times = np.full(len(rows), clock() - back - number * EVERY_S / 2)
         family.samples.extend(times, rows, np.full(len(rows), value))
     engine.signals.tell("cpu_percent", clock() - back)
     engine.signals.make_room(count * len(rows))

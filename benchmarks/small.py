@@ -215,12 +215,12 @@ def _ours(case: Small) -> Callable[[], object]:
     def short() -> object:
         if task.quick is None:
             raise ValueError(task.name)
-        return task.compute([task.quick.plan(task.quick.decode(msgspec.Raw(raw)))], _go_on)
+        return task.compute([task.quick.plan(task.quick.decoder.decode(raw))], _go_on)
 
     if task.quick is None or case.options:
         return whole
     try:
-        return whole if task.quick.plan(task.quick.decode(msgspec.Raw(raw))) is None else short
+        return whole if task.quick.plan(task.quick.decoder.decode(raw)) is None else short
     except msgspec.ValidationError:
         return whole
 

@@ -152,6 +152,11 @@ def admit(
     )  # fmt: skip
 
 
+def failed(error: Exception) -> Problem:
+    """Say that admission has raised what is no answer."""
+    return Problem("internal", f"admission failed: {type(error).__name__}", hint="report this request")
+
+
 def _quick_plan(task: Task, request: Received, origin: Origin) -> tuple[Any, Any] | None:
     quick = task.quick
     if quick is None or request.options or origin.content_type != JSON:

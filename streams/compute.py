@@ -14,9 +14,9 @@ from typing import cast
 import structlog
 from confluent_kafka import Message
 
-from agents.outcome import Outcome, Problem
+from agents.outcome import Outcome
 from streams import letters, limits, telemetry
-from streams.admit import Defaults, Job, Origin, admit, conducted, origin_of
+from streams.admit import Defaults, Job, Origin, admit, conducted, failed, origin_of
 from streams.artifacts import Shelf
 from streams.cache import kept
 from streams.cache.results import ResultCache
@@ -211,10 +211,8 @@ class Compute:
             replies.turn_away(refusal, origin, letters.of(record, origin))
         except Exception as error:
             _log.exception("admission_failed", partition=origin.partition, offset=origin.offset)
-            text = f"admission failed: {type(error).__name__}"
-            problem = Problem("internal", text, hint="report this request")
             name = id_of(record.value(), origin.content_type)
-            replies.turn_away(Refusal(problem, name), origin, letters.of(record, origin))
+            replies.turn_away(Refusal(failed(error), name), origin, letters.of(record, origin))
         else:
             if isinstance(admitted, Job):
                 admitted.record = record

@@ -71,10 +71,6 @@ class Board:
                 for incident in order[:over]:
                     del self._incidents[incident.id]
 
-    def get(self, incident_id: str) -> Incident | None:
-        """An incident by its id."""
-        return self._incidents.get(incident_id)
-
     async def appears(self, incident_id: str, within_s: float) -> Incident | None:
         """An incident by its id, also one on its way here: whoever was told of it may ask before it has arrived."""
         came = asyncio.Event()

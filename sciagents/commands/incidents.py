@@ -136,9 +136,7 @@ def assign(
     as_json: AsJson = False,
 ) -> None:
     """Say who has it; escalation goes on. Exit codes: 0 done, 1 refused or no answer, 2 wrong usage."""
-    _command(
-        kafka, prefix, incident_id, "assign", by, text, timeout if wait else None, target=to, as_json=as_json
-    )  # fmt: skip
+    _command(kafka, prefix, incident_id, "assign", by, text, timeout if wait else None, target=to, as_json=as_json)
 
 
 @_group.command("snooze")

@@ -64,14 +64,14 @@ def run(label_sets: int, began: float = 1_790_000_000.0) -> Passes:
         now += EVERY_S
         filling = number < SAMPLES
         troubled = 0 if filling else troubled + 10
-        spent += _feed(engine, hosts, now, troubled)
+        spent += feed(engine, hosts, now, troubled)
         took = _tick(engine, now)
         if not filling:
             passes.append(took)
     firing = min(AT_ONCE, label_sets)
-    spent += _feed(engine, hosts, now + EVERY_S, firing)
+    spent += feed(engine, hosts, now + EVERY_S, firing)
     _tick(engine, now + EVERY_S)
-    spent += _feed(engine, hosts, now + 2 * EVERY_S, firing)
+    spent += feed(engine, hosts, now + 2 * EVERY_S, firing)
     together = _tick(engine, now + 2 * EVERY_S)
     return Passes(
         label_sets=label_sets, samples=SAMPLES * label_sets, pass_s=median(one for one, _ in passes),
@@ -81,7 +81,7 @@ def run(label_sets: int, began: float = 1_790_000_000.0) -> Passes:
     )  # fmt: skip
 
 
-def _feed(engine: Engine, hosts: list[str], now: float, troubled: int) -> float:
+def feed(engine: Engine, hosts: list[str], now: float, troubled: int) -> float:
     """One sample of each label set; gives the processor's seconds that taking them took."""
     text, spent = instants.show(now), 0.0
     for first in range(0, len(hosts), 1_000):

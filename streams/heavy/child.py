@@ -18,7 +18,7 @@ from agents import catalogue, divided
 from agents.divided import Divided
 from agents.outcome import Outcome, Problem
 from streams import logs, shard
-from streams.admit import Job, admit, conducted
+from streams.admit import Job, admit, conducted, failed
 from streams.cache import kept
 from streams.cache.kept import Kept
 from streams.codec import MSGPACK, Refusal, receive
@@ -127,8 +127,7 @@ def answer(work: Work, setup: Setup, line: Line) -> Written:
         admitted = admit(request, work.origin, float("-inf"), (), setup.timeout_s, setup.defaults, setup.limits)
     except Exception as error:
         _log.exception("admission_failed")
-        problem = Problem("internal", f"admission failed: {type(error).__name__}", hint="report this request")
-        admitted = out_of_memory() if isinstance(error, MemoryError) else problem
+        admitted = out_of_memory() if isinstance(error, MemoryError) else failed(error)
     if not isinstance(admitted, Job):
         rejected = draft()
         rejected.reject(request, admitted, work.origin)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kills.story import BESIDE, CASE, CHAIN, STEP_S
+from kills.story import BESIDE, CASE, CHAIN, PEOPLE, STEP_S
 
 from chaos.cluster import Cluster
 from chaos.processes import SEEN, Processes
@@ -11,19 +11,13 @@ from chaos.processes import SEEN, Processes
 REPLICAS = 2
 CALLED = {**CHAIN, BESIDE: "dave"}
 """Whom each step calls: `dave` when data is lost, at once and beside the chain."""
-_CONFIG = """
+_CONFIG = (
+    """
 global: {globals}
 route: {{receiver: team, group_by: [alertname, {case}, agent], group_wait: 0.1s, group_interval: 0.3s, repeat_interval: 4h}}
-receivers:
-  - name: team
-    email_configs: [{{to: ops-team@example.com, send_resolved: true}}]
-    pagerduty_configs: [{{routing_key: key, url: "{http}/pagerduty", send_resolved: true}}]
-    webhook_configs: [{{url: "{http}/webhook", send_resolved: true}}]
-people:
-  ada: {{webhook_configs: [{{url: "{http}/ada"}}]}}
-  bob: {{webhook_configs: [{{url: "{http}/bob"}}]}}
-  carol: {{webhook_configs: [{{url: "{http}/carol"}}]}}
-  dave: {{webhook_configs: [{{url: "{http}/dave"}}]}}
+"""  # noqa: E501 - a route a line
+    + PEOPLE
+    + """  dave: {{webhook_configs: [{{url: "{http}/dave"}}]}}
 escalation:
   - matchers: ['severity=~"P0|P1"']
     steps: [{{after: 0s, notify: [ada]}}, {{after: {second}s, notify: [bob]}}, {{after: {third}s, notify: [carol]}}]
@@ -35,6 +29,7 @@ rules:
   - {{name: ManyErrors, expr: error_rate > 0.01, window: 10s, by: [agent], for: 0s, severity: P2, no_data: ok, no_data_for: 5s}}
   - {{name: DeadLetters, expr: dlq_rate > 0.02, window: 5s, by: [], for: 0s, severity: P2, no_data: ok, no_data_for: 5s}}
 """  # noqa: E501 - a rule a line
+)
 # no report of lost data for `stall` is its end: a shorter silence is a broker's, or that of who listens
 
 

@@ -8,12 +8,11 @@ from typing import Any, Self
 
 import httpx
 from containers.container import free_port
-from docker.errors import APIError
 from images import build
 
 from chaos.cluster import Cluster
 from chaos.load import Item
-from chaos.processes import process
+from chaos.processes import kill, process, start
 
 _TOKEN = "chaos-suite-token"
 _PATIENCE_S = 15.0
@@ -52,14 +51,11 @@ class Api:
 
     def kill(self, _: int) -> None:
         """Kill it with SIGKILL; it stays away."""
-        with contextlib.suppress(APIError):  # it is between two lives
-            self._container.kill()
+        kill(self._container)
 
     def start(self, _: int) -> None:
         """Start it again, if it does not run."""
-        self._container.reload()
-        if self._container.status in {"exited", "created"}:
-            self._container.start()
+        start(self._container)
 
     def write_logs(self, folder: Path) -> None:
         """Keep what it wrote."""

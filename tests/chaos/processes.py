@@ -36,6 +36,19 @@ def process(
     )  # fmt: skip
 
 
+def kill(container: Any) -> None:
+    """Kill all processes of a container with SIGKILL; they stay away."""
+    with contextlib.suppress(APIError):  # it is between two lives
+        container.kill()
+
+
+def start(container: Any) -> None:
+    """Start a container again, if it does not run."""
+    container.reload()
+    if container.status in {"exited", "created"}:
+        container.start()
+
+
 class Processes(ABC):
     """Processes 0 to `count` - 1 of one kind; a context manager.
 
@@ -81,8 +94,7 @@ class Processes(ABC):
 
     def kill(self, number: int) -> None:
         """Kill all processes of a container with SIGKILL; they stay away."""
-        with contextlib.suppress(APIError):  # it is between two lives
-            self.containers[number].kill()
+        kill(self.containers[number])
 
     def terminate(self, number: int) -> None:
         """Stop one with SIGTERM, as a rolling restart does; it stays away."""
@@ -90,9 +102,7 @@ class Processes(ABC):
 
     def start(self, number: int) -> None:
         """Start one again, if it does not run."""
-        self.containers[number].reload()
-        if self.containers[number].status in {"exited", "created"}:
-            self.containers[number].start()
+        start(self.containers[number])
 
     def freeze(self, number: int) -> None:
         """Stop a container's processes where they are."""

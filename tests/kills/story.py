@@ -31,9 +31,7 @@ CHAIN = {1: "ada", 2: "bob", 3: "carol"}
 BESIDE = 0
 """What stands for the number of the call that lost data makes beside the chain."""
 STEP_S = 2.0
-CONFIG = """
-global: {globals}
-route: {{receiver: team, group_by: [alertname], group_wait: 0.1s, group_interval: 0.3s, repeat_interval: 4h}}
+PEOPLE = """
 receivers:
   - name: team
     email_configs: [{{to: ops-team@example.com, send_resolved: true}}]
@@ -43,9 +41,19 @@ people:
   ada: {{webhook_configs: [{{url: "{http}/ada"}}]}}
   bob: {{webhook_configs: [{{url: "{http}/bob"}}]}}
   carol: {{webhook_configs: [{{url: "{http}/carol"}}]}}
+"""
+"""The team and who is called by `CHAIN`, as sections of a configuration; others may follow."""
+CONFIG = (
+    """
+global: {globals}
+route: {{receiver: team, group_by: [alertname], group_wait: 0.1s, group_interval: 0.3s, repeat_interval: 4h}}
+"""
+    + PEOPLE
+    + """
 escalation:
   - steps: [{{after: 0s, notify: [ada]}}, {{after: 2s, notify: [bob]}}, {{after: 4s, notify: [carol]}}]
 """
+)
 
 
 @dataclass

@@ -1,9 +1,9 @@
 """What the topics and the inbox hold is read as what happened, and what is taken out of either is found."""
 
-from dataclasses import dataclass
 from dataclasses import replace as changed
 
 import pytest
+from integration.alerting.receiving import Arrival
 from msgspec.structs import replace
 from unit.alerting.making import NOW, make_alert, make_incident
 
@@ -32,17 +32,6 @@ def written():
     versions.append(incidents.joined(versions[-1], [over], NOW + AHEAD + 3))
     versions.append(incidents.resolved(versions[-1], NOW + AHEAD + 3, "every alert is over"))
     return versions
-
-
-@dataclass
-class Arrival:
-    """As an inbox has it."""
-
-    at: float
-    channel: str
-    key: str | None
-    status: str
-    body: dict
 
 
 def arrival(after, channel, status="firing", call=None):

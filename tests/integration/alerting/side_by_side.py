@@ -3,7 +3,6 @@ of its own; what each of them told its webhooks, and answered, comes out.
 """
 
 import contextlib
-import socket
 import subprocess
 import threading
 import time
@@ -16,6 +15,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 import yaml
+from containers.container import free_port
 from integration.alerting.running import WITHIN_S, alerting
 from listening import listening
 
@@ -52,9 +52,7 @@ class Found:
 @contextlib.contextmanager
 def alertmanager(program: str, folder, text: str) -> Iterator[str]:
     """Run an Alertmanager until the end of the block; gives its URL."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     file = folder / "alertmanager.yml"
     file.write_text(text)
     command = [program, f"--config.file={file}", f"--storage.path={folder / 'data'}", "--cluster.listen-address="]

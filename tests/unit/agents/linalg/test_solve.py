@@ -206,7 +206,7 @@ def test_the_short_way_gives_the_same_answer():
     for n in (16, 17, 60):
         inputs = {"a": drawn.normal(size=(n, n)).tolist(), "b": drawn.normal(size=n).tolist()}
         quick = SOLVE.quick
-        short = quick.plan(quick.decode(msgspec.json.encode(inputs)))
+        short = quick.plan(quick.decoder.decode(msgspec.json.encode(inputs)))
         assert short is not None
         ways = [SOLVE.compute([plan], _watch)[0] for plan in (short, SOLVE.prepare(inputs, {}, 1))]
         first, second = (msgspec.structs.replace(way, outputs=None) for way in ways)
@@ -217,4 +217,4 @@ def test_the_short_way_gives_the_same_answer():
 def test_the_short_way_is_for_square_systems_of_moderate_size():
     quick = SOLVE.quick
     for inputs in ({"a": [[1.0]] * 300, "b": [1.0] * 300}, {"a": [[1.0]] * 20, "b": [1.0] * 20}, {"a": [], "b": []}):
-        assert quick.plan(quick.decode(msgspec.json.encode(inputs))) is None
+        assert quick.plan(quick.decoder.decode(msgspec.json.encode(inputs))) is None

@@ -15,11 +15,11 @@ def incident(number, version=1, status="triggered", severity="P2"):
     )  # fmt: skip
 
 
-def test_the_latest_version_stands_whatever_came_last():
+async def test_the_latest_version_stands_whatever_came_last():
     """Versions may come in any order."""
     board = Board()
     board.take([incident(1, version=2, status="acknowledged"), incident(1, version=1)])
-    assert board.get("INC-1").status == "acknowledged"
+    assert (await board.appears("INC-1", 0.0)).status == "acknowledged"
 
 
 def test_the_newest_come_first_and_filters_hold():
